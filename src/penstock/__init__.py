@@ -1,0 +1,1 @@
+"""Penstock: a self-hosted financial data hub."""

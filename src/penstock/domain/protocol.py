@@ -1,0 +1,138 @@
+"""How those who know a protocol speak with those who do the input and output.
+
+A connector, an OAuth step or a quote source is a generator: it yields a `Request`, is sent the
+`Response`, and at last returns a value. It never opens a socket, sleeps, stores or asks the time.
+One driver runs them all (engine/drive.py).
+"""
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from penstock.domain.consent import ConsentState, Credentials, LinkPlan
+from penstock.domain.update import Balances, Discovery, Page, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`)."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    authorized: bool = True
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url.partition('?')[0]})"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back, whole. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str = ""
+
+    def __repr__(self) -> str:
+        return f"Response({self.status}, {len(self.body)} bytes)"
+
+
+Sender = Callable[[Request], Awaitable[Response]]
+"""Sends one request. Raises TransportFailure where no whole answer came."""
+
+
+Pull = Generator[Request | Page | Balances, Response | None, None]
+"""A stream being read: yields requests, pages and balances; is sent a response for each request."""
+
+
+class VerdictKind(StrEnum):
+    """What an answer means for the one who asked."""
+
+    OK = "ok"
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    UNAUTHORIZED = "unauthorized"
+    CONSENT = "consent"
+    CURSOR_LOST = "cursor_lost"
+    RESTART = "restart"
+    CONTRACT = "contract"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the engine must take an answer.
+
+    OK: parse it. TRANSIENT: try again. THROTTLED: wait first, `Retry-After` is the engine's to read.
+    UNAUTHORIZED: refresh the access token once, then ask again. CONSENT: the person must act, and
+    `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
+    nothing. RESTART: the data moved between two pages, start this update over from the cursor of
+    its first page. CONTRACT: the answer makes no sense, somebody has to look.
+    """
+
+    kind: VerdictKind
+    message: str = ""
+    consent: ConsentState | None = None
+
+
+class PendingRule(StrEnum):
+    """How a provider tells which posted row a pending one became."""
+
+    SAME_ID = "same_id"
+    LINKED = "linked"
+    UNLINKED = "unlinked"
+
+
+class Connector(Protocol):
+    """Our code for one provider: declarations, and functions that do no input or output."""
+
+    @property
+    def name(self) -> str:
+        """The word in `penstock connect NAME`."""
+
+    @property
+    def title(self) -> str:
+        """The name that people know."""
+
+    @property
+    def docs_url(self) -> str:
+        """Where the provider documents itself, and where its keys are to be had."""
+
+    @property
+    def link_plans(self) -> tuple[LinkPlan, ...]:
+        """The ways to consent, the best first."""
+
+    @property
+    def missing_settings(self) -> tuple[str, ...]:
+        """Settings without which this connector cannot be used; empty when it is ready."""
+
+    @property
+    def pending_rule(self) -> PendingRule:
+        """How pending rows become posted ones."""
+
+    @property
+    def sends_removals(self) -> bool:
+        """Whether the feed says when a row is taken back. If not, silence says nothing."""
+
+    def sign(self, request: Request, credentials: Credentials) -> Request:
+        """Return the request with the credentials on it."""
+
+    def classify(self, response: Response) -> Verdict:
+        """Say what an answer means."""
+
+    def discover(self) -> Generator[Request, Response, Discovery]:
+        """Ask what this connection reaches. Raises ContractBroken."""
+
+    def streams(self, discovery: Discovery) -> tuple[Stream, ...]:
+        """Return the streams to read, each with a cursor of its own."""
+
+    def pull(self, stream: Stream, cursor: str | None) -> Pull:
+        """Read a stream from `cursor` (None: from the beginning, as far back as the bank gives).
+
+        Yields requests (and is sent responses), pages and balances (and is sent None).
+        Raises ContractBroken.
+        """
+

@@ -1,0 +1,48 @@
+"""What a connector hands to the engine while it reads: pages, balances, and where it got to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.domain.account import AccountSeen
+from penstock.domain.balance import BalanceSeen
+from penstock.domain.institution import Institution
+from penstock.domain.transaction import Removal, TransactionSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Everything that a connection reaches: its institution and all its accounts."""
+
+    institution: Institution
+    accounts: Sequence[AccountSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Something with a cursor of its own: `key` names it for ever, `accounts` are what it carries."""
+
+    key: str
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a stream. Within it `removed` comes after `upserts`.
+
+    `next_cursor` is where to go on: None leaves the stored cursor as it is, the empty text means
+    that the provider is not ready (sync.md 1). `more` says that the update goes on;
+    `checkpoint` that it may be committed here although it does (4).
+    """
+
+    upserts: Sequence[TransactionSeen]
+    removed: Sequence[Removal]
+    next_cursor: str | None
+    more: bool
+    checkpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Balances:
+    """Balances that belong to the update being read."""
+
+    balances: Sequence[BalanceSeen]
