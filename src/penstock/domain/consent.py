@@ -1,7 +1,7 @@
 """What a person allowed us to read, how they allow it, and what opens the door afterwards."""
 
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class ConsentState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What opens a connection. `expires_at` is the access token's; None means that it does not expire."""
+    """What opens a connection. `expires_at` is the access token's; None: it does not expire."""
 
     access: Secret
     refresh: Secret | None = None

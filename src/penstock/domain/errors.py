@@ -76,9 +76,11 @@ class SealBroken(VaultError):
 
 
 class OAuthError(PenstockError):
-    """The authorization server refused or answered nonsense; `code` is its `error` where it gave one."""
+    """The authorization server refused or answered nonsense; `code` is its `error`, if any."""
 
-    def __init__(self, message: str | None = None, *, code: str = "", remedy: Remedy | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str = "", remedy: Remedy | None = None
+    ) -> None:
         self.code = code
         super().__init__(message, remedy=remedy)
 
@@ -88,7 +90,9 @@ class GrantRefused(OAuthError):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(
-            message, code="invalid_grant", remedy=ask_person("Renew the consent: `penstock connect --renew ID`.")
+            message,
+            code="invalid_grant",
+            remedy=ask_person("Renew the consent: `penstock connect --renew ID`."),
         )
 
 
@@ -104,7 +108,9 @@ class ContractBroken(PenstockError):
     """The provider sent something that its documents do not allow."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message, remedy=fix_code("Nothing was stored. Report this with the run's id."))
+        super().__init__(
+            message, remedy=fix_code("Nothing was stored. Report this with the run's id.")
+        )
 
 
 class LeaseLost(PenstockError):

@@ -32,7 +32,7 @@ def canonical(amount: Decimal, currency: str) -> Decimal:
     try:
         rounded = _EXACT.quantize(amount, _EXPONENTS[minor_digits(currency)])
         if rounded == amount:
-            return rounded if rounded else rounded.copy_abs()
+            return rounded or rounded.copy_abs()
         exact = amount.normalize(_EXACT)
     except InvalidOperation:
         raise InvalidInput(f"{amount} {currency} is not an amount of money we can keep.") from None

@@ -66,7 +66,7 @@ class VerdictKind(StrEnum):
 class Verdict:
     """How the engine must take an answer.
 
-    OK: parse it. TRANSIENT: try again. THROTTLED: wait first, `Retry-After` is the engine's to read.
+    OK: parse it. TRANSIENT: try again. THROTTLED: wait first (the engine reads `Retry-After`).
     UNAUTHORIZED: refresh the access token once, then ask again. CONSENT: the person must act, and
     `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
     nothing. RESTART: the data moved between two pages, start this update over from the cursor of
@@ -135,4 +135,3 @@ class Connector(Protocol):
         Yields requests (and is sent responses), pages and balances (and is sent None).
         Raises ContractBroken.
         """
-

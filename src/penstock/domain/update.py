@@ -19,7 +19,7 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Something with a cursor of its own: `key` names it for ever, `accounts` are what it carries."""
+    """Something with its own cursor: `key` names it for ever, `accounts` are what it carries."""
 
     key: str
     accounts: tuple[str, ...]

@@ -1,0 +1,72 @@
+"""How a database is opened: SQLite in WAL with exact sums, or PostgreSQL through psycopg 3."""
+
+import sqlite3
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from typing import Any
+
+import sqlalchemy as sa
+
+from penstock.db.lane import Database
+from penstock.domain.errors import InvalidInput
+
+_PRAGMAS = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "cache_size=-16000")
+_SUM = Context(prec=60, traps=[Inexact, InvalidOperation])
+
+
+class ExactSum:
+    """The SQL aggregate `exact_sum(amount)`: adds canonical texts without losing a digit."""
+
+    def __init__(self) -> None:
+        self.total = Decimal(0)
+
+    def step(self, value: str | None) -> None:
+        """Add one amount; NULL counts as nothing."""
+        if value is not None:
+            self.total = _SUM.add(self.total, Decimal(value))
+
+    def finalize(self) -> str:
+        """Return the sum as text."""
+        return format(self.total, "f")
+
+
+def open_database(url: str) -> Database:
+    """Open `sqlite:///PATH` or `postgresql+psycopg://…` (`postgresql://` means the same).
+
+    Raises InvalidInput for any other kind of URL.
+    """
+    if url.startswith("sqlite:"):
+        return Database(_sqlite(url))
+    if url.startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
+        return Database(_postgresql("postgresql+psycopg:" + url.partition(":")[2]))
+    raise InvalidInput(
+        f"PENSTOCK_DATABASE_URL begins with {url.partition(':')[0]!r}: "
+        "use sqlite:///PATH or postgresql://USER@HOST/NAME."
+    )
+
+
+def _sqlite(url: str) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=4)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        how: Any = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    return engine
+
+
+def _postgresql(url: str) -> sa.Engine:
+    return sa.create_engine(
+        url,
+        pool_size=8,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
+    )

@@ -1,0 +1,117 @@
+"""What opens a connection, sealed; and who is renewing it at this moment (sync.md 25)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Id, Instant, metadata
+
+credentials = sa.Table(
+    "credentials",
+    metadata,
+    sa.Column(
+        "connection_id",
+        Id,
+        sa.ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("plan", sa.Integer, nullable=False),
+    sa.Column("access", sa.Text, nullable=False),
+    sa.Column("refresh", sa.Text),
+    sa.Column("expires_at", Instant),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("refresher", sa.Text),
+    sa.Column("refresher_until", Instant),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCredentials:
+    """A connection's credentials as they are stored; `plan` is the number of the link plan used."""
+
+    connection_id: int
+    plan: int
+    access: str
+    refresh: str | None
+    expires_at: datetime | None
+    scope: str
+    version: int
+
+
+_FIELDS = [credentials.c[name] for name in SealedCredentials.__dataclass_fields__]
+
+
+def find(connection: sa.Connection, connection_id: int) -> SealedCredentials | None:
+    """Return a connection's credentials, or None where it has none (any more)."""
+    query = sa.select(*_FIELDS).where(credentials.c.connection_id == connection_id)
+    row = connection.execute(query).one_or_none()
+    return SealedCredentials(*row) if row else None
+
+
+def save(connection: sa.Connection, sealed: SealedCredentials) -> None:
+    """Store credentials in place of what was there, and let go of the refresher's claim."""
+    connection.execute(
+        credentials.delete().where(credentials.c.connection_id == sealed.connection_id)
+    )
+    values = {name: getattr(sealed, name) for name in SealedCredentials.__dataclass_fields__}
+    connection.execute(credentials.insert().values(values))
+
+
+def claim_refresh(
+    connection: sa.Connection,
+    connection_id: int,
+    *,
+    version: int,
+    refresher: str,
+    now: datetime,
+    until: datetime,
+) -> bool:
+    """Become the one who refreshes version `version`. False where another is at it, or was already."""
+    c = credentials.c
+    claimed = connection.execute(
+        credentials.update()
+        .where(
+            c.connection_id == connection_id,
+            c.version == version,
+            sa.or_(c.refresher.is_(None), c.refresher_until < now),
+        )
+        .values(refresher=refresher, refresher_until=until)
+    )
+    return claimed.rowcount == 1
+
+
+def save_refreshed(connection: sa.Connection, sealed: SealedCredentials, *, refresher: str) -> bool:
+    """Store refreshed credentials if the claim is still ours; False where it was lost."""
+    c = credentials.c
+    stored = connection.execute(
+        credentials.update()
+        .where(c.connection_id == sealed.connection_id, c.refresher == refresher)
+        .values(
+            access=sealed.access,
+            refresh=sealed.refresh,
+            expires_at=sealed.expires_at,
+            scope=sealed.scope,
+            version=sealed.version,
+            refresher=None,
+            refresher_until=None,
+        )
+    )
+    return stored.rowcount == 1
+
+
+def release_refresh(connection: sa.Connection, connection_id: int, *, refresher: str) -> None:
+    """Let go of the claim without new credentials: the refresh failed."""
+    c = credentials.c
+    connection.execute(
+        credentials.update()
+        .where(c.connection_id == connection_id, c.refresher == refresher)
+        .values(refresher=None, refresher_until=None)
+    )
+
+
+def delete(connection: sa.Connection, connection_id: int) -> None:
+    """Wipe a connection's credentials."""
+    connection.execute(credentials.delete().where(credentials.c.connection_id == connection_id))

@@ -1,0 +1,52 @@
+"""Where each stream of a connection goes on. Opaque, and never the middle of an update."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Id, Instant, metadata
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column(
+        "connection_id",
+        Id,
+        sa.ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+
+
+def find(connection: sa.Connection, connection_id: int, stream: str) -> str | None:
+    """Return the stored cursor, or None where the stream was never read to a checkpoint."""
+    c = cursors.c
+    query = sa.select(c.cursor).where(c.connection_id == connection_id, c.stream == stream)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def save(
+    connection: sa.Connection, connection_id: int, stream: str, cursor: str, *, now: datetime
+) -> None:
+    """Move a stream's cursor."""
+    delete(connection, connection_id, stream)
+    connection.execute(
+        cursors.insert().values(
+            connection_id=connection_id, stream=stream, cursor=cursor, updated_at=now
+        )
+    )
+
+
+def delete(connection: sa.Connection, connection_id: int, stream: str) -> None:
+    """Forget a stream's cursor: the next sync starts from nothing."""
+    c = cursors.c
+    connection.execute(cursors.delete().where(c.connection_id == connection_id, c.stream == stream))
+
+
+def delete_all(connection: sa.Connection, connection_id: int) -> None:
+    """Forget every cursor of a connection."""
+    connection.execute(cursors.delete().where(cursors.c.connection_id == connection_id))

@@ -1,0 +1,82 @@
+"""Where the synchronous database meets the asynchronous program: small executors of our own.
+
+A unit of work is a plain function of a connection. It runs whole, on a thread of its lane, inside
+one transaction that the lane begins and commits (or rolls back where the function raises). It
+cannot await anything, so no transaction is ever open while a bank thinks.
+
+SQLite has one writer lane (BEGIN IMMEDIATE: a read that turns into a write would fail at once
+otherwise) and two reader lanes; PostgreSQL four of each.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+import sqlalchemy as sa
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Work = Callable[Concatenate[sa.Connection, P], R]
+
+
+class Database:
+    """A database and its lanes. `kind` is "sqlite" or "postgresql"."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.kind = engine.dialect.name
+        sqlite = self.kind == "sqlite"
+        self._write = ThreadPoolExecutor(1 if sqlite else 4, thread_name_prefix="write-lane")
+        self._read = ThreadPoolExecutor(2 if sqlite else 4, thread_name_prefix="read-lane")
+
+    async def read(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `work(connection, ...)` in a transaction that only reads."""
+        return await self._run(self._read, partial(self.read_now, work, *args, **kwargs))
+
+    async def write(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `work(connection, ...)` in a transaction and commit it; roll back if it raises."""
+        return await self._run(self._write, partial(self.write_now, work, *args, **kwargs))
+
+    def read_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `read` does, on this thread."""
+        with self.engine.connect() as connection:
+            return work(connection, *args, **kwargs)
+
+    def write_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `write` does, on this thread."""
+        with self.engine.connect() as connection:
+            writer = connection.execution_options(sqlite_begin="IMMEDIATE")
+            with writer.begin():
+                return work(writer, *args, **kwargs)
+
+    async def _run(self, lane: ThreadPoolExecutor, call: Callable[[], R]) -> R:
+        context = contextvars.copy_context()  # the request id goes along into the lane's log lines
+        work = asyncio.get_running_loop().run_in_executor(lane, context.run, call)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The thread cannot be stopped: wait for its transaction to end, then be cancelled.
+            await asyncio.wait([work])
+            raise
+
+    def close(self) -> None:
+        """Let the lanes finish and close every connection."""
+        self._write.shutdown()
+        self._read.shutdown()
+        self.engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.close)

@@ -1,0 +1,38 @@
+"""How each account adds up against the bank's own balance, as last checked (sync.md 30)."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Exact, Id, Instant, metadata
+
+tie_outs = sa.Table(
+    "tie_outs",
+    metadata,
+    sa.Column(
+        "account_id",
+        Id,
+        sa.ForeignKey("accounts.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("currency", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("amount", Exact, nullable=False),
+    sa.Column("first_on", sa.Date),
+    sa.Column("candidates", sa.Text, nullable=False),
+    sa.Column("checked_at", Instant, nullable=False),
+)
+
+
+def save(connection: sa.Connection, account_id: int, rows: list[dict[str, Any]]) -> None:
+    """Store an account's tie-outs, one a currency, in place of the last ones."""
+    connection.execute(tie_outs.delete().where(tie_outs.c.account_id == account_id))
+    if rows:
+        connection.execute(tie_outs.insert(), [{"account_id": account_id, **row} for row in rows])
+
+
+def of_accounts(connection: sa.Connection, account_ids: list[int]) -> list[sa.Row[Any]]:
+    """Return the last tie-outs of these accounts."""
+    query = tie_outs.select().where(tie_outs.c.account_id.in_(account_ids))
+    return list(connection.execute(query))

@@ -1,0 +1,38 @@
+"""Public ids: a prefix that says what it is, and the row's number in sortable base 32.
+
+They are names, not secrets: who may see the row behind one is decided by its owner, never by
+knowing the id (security.md X1).
+"""
+
+from typing import Final
+
+from penstock.domain.errors import NotFound
+
+_DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+_VALUE: Final = {digit: value for value, digit in enumerate(_DIGITS)}
+_LENGTH: Final = 13  # 65 bits: every 64-bit row number, all of the same width, so that they sort
+_MOST: Final = 2**63 - 1
+
+
+def public_id(prefix: str, number: int) -> str:
+    """Return the public id of row `number`: public_id("txn", 33) is "txn_0000000000011"."""
+    digits = []
+    for _ in range(_LENGTH):
+        number, digit = divmod(number, 32)
+        digits.append(_DIGITS[digit])
+    return f"{prefix}_{''.join(reversed(digits))}"
+
+
+def row_number(prefix: str, text: str) -> int:
+    """Return the row number behind a public id. Raises NotFound for anything else."""
+    head, _, digits = text.partition("_")
+    if head != prefix or len(digits) != _LENGTH:
+        raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+    number = 0
+    for digit in digits:
+        if digit not in _VALUE:
+            raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+        number = number * 32 + _VALUE[digit]
+    if number > _MOST:
+        raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+    return number
