@@ -1,0 +1,155 @@
+"""What every test can ask for.
+
+`database`           a fresh, migrated database of the test's own, once on SQLite and once on
+                     PostgreSQL: `.kind` is "sqlite" or "postgres", `.url` is for SQLAlchemy
+`empty_database`     the same without any table, for tests of the migrations
+`sqlite_database`, `postgres_database`
+                     a fresh, migrated database of that kind only
+`databases`          makes many in one test, on both kinds (for hypothesis, which runs a test's body
+                     many times): `with databases.fresh() as database:`, or `.empty()`
+
+PostgreSQL is started once for the whole run, when the first test needs it. Where that is
+impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
+and see none of the caller's `PENSTOCK_…` variables.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests import loopback
+from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
+from tests.postgres import Cluster, Unavailable
+
+Started = Cluster | Unavailable
+CLUSTER = pytest.StashKey[Started]()
+HOME = pytest.StashKey[str]()
+
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+
+
+def migrate(url: str) -> None:
+    """Bring the empty database at `url` to the newest schema."""
+    from penstock.db.migrations import upgrade  # noqa: PLC0415 - most tests need no database
+
+    upgrade(url)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the surroundings the same everywhere, before anything of the program is imported."""
+    for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+        del os.environ[name]
+    config.stash[HOME] = tempfile.mkdtemp(prefix="penstock-tests-")
+    os.environ["PENSTOCK_HOME"] = os.path.join(config.stash[HOME], "home")  # noqa: PTH118 - a text
+    loopback.install()
+    # The time a test takes is no promise: two cores are shared with whatever else runs.
+    parent = hypothesis.settings.get_profile("ci" if in_ci() else "default")
+    hypothesis.settings.register_profile("penstock", parent, deadline=None)
+    hypothesis.settings.load_profile("penstock")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    cluster = config.stash.get(CLUSTER, None)
+    if isinstance(cluster, Cluster):
+        cluster.stop()
+    shutil.rmtree(config.stash[HOME], ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own, which is not typed
+    """Tell an xdist worker where PostgreSQL is. The controller runs it: a worker may end early."""
+    started = start_once(node.config)
+    port = started.port if isinstance(started, Cluster) else None
+    node.workerinput["postgres"] = {"port": port, "why_not": str(started) if port is None else ""}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Fail a test that tried to leave the machine, even if the program swallowed the refusal."""
+    loopback.refused.clear()
+    result = yield
+    if loopback.refused:
+        pytest.fail(f"this test tried to leave the machine: {'; '.join(loopback.refused)}")
+    return result
+
+
+def in_ci() -> bool:
+    """Say whether nobody is watching: then nothing may be skipped for want of a database."""
+    return bool(os.environ.get("CI"))
+
+
+def start_once(config: pytest.Config) -> Started:
+    """Start the run's PostgreSQL, or keep the reason why that is impossible here."""
+    if CLUSTER not in config.stash:
+        try:
+            config.stash[CLUSTER] = Cluster()
+        except (Unavailable, OSError) as error:
+            config.stash[CLUSTER] = Unavailable(f"no PostgreSQL for these tests: {error}")
+    return config.stash[CLUSTER]
+
+
+@pytest.fixture(scope="session")
+def postgres_port(request: pytest.FixtureRequest) -> int:
+    """Return the port on which the run's own PostgreSQL listens."""
+    told = getattr(request.config, "workerinput", {}).get("postgres")
+    if told is None:
+        started = start_once(request.config)
+        told = {"port": getattr(started, "port", None), "why_not": str(started)}
+    if told["port"] is None:
+        (pytest.fail if in_ci() else pytest.skip)(told["why_not"])
+    port: int = told["port"]
+    return port
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Return the maker of SQLite databases."""
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"), migrate)
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_port: int, request: pytest.FixtureRequest) -> Databases:
+    """Return the maker of PostgreSQL databases."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    return PostgresDatabases(postgres_port, worker, migrate)
+
+
+@pytest.fixture(scope="session", params=["sqlite", POSTGRES])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Return the maker of databases, of each kind in turn."""
+    made: Databases = request.getfixturevalue(f"{request.param}_databases")
+    return made
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[Database]:
+    """Make a migrated database, of each kind in turn."""
+    with databases.fresh() as database:
+        yield database
+
+
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[Database]:
+    """Make a database without any table, of each kind in turn."""
+    with databases.empty() as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite_database(sqlite_databases: Databases) -> Iterator[Database]:
+    """Make a migrated SQLite database."""
+    with sqlite_databases.fresh() as database:
+        yield database
+
+
+@pytest.fixture
+def postgres_database(postgres_databases: Databases) -> Iterator[Database]:
+    """Make a migrated PostgreSQL database."""
+    with postgres_databases.fresh() as database:
+        yield database
