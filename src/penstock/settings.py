@@ -1,0 +1,157 @@
+"""What an operator may set: the only reader of the environment.
+
+Each field has a twin `PENSTOCK_NAME` in the environment and in `$PENSTOCK_HOME/.env` (never one
+from the current folder). Flags beat the environment, the environment beats the file.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import platformdirs
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from penstock.domain.errors import InvalidInput
+from penstock.domain.remedy import fix_code
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Profile(StrEnum):
+    """How strict the defaults are."""
+
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """The settings of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", extra="ignore", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("penstock", appauthor=False)),
+        description="The folder of this installation: the SQLite file, the key file, the session.",
+    )
+    profile: Profile = Field(
+        Profile.DEVELOPMENT,
+        description="In production no secret is made by itself, and plain HTTP beyond loopback is refused.",
+    )
+    database_url: str = Field(
+        "",
+        description="`postgresql://USER@HOST/NAME`; empty is the SQLite file in the home folder.",
+    )
+    key: SecretStr | None = Field(
+        None,
+        description="The key that seals secrets: 32 bytes in base64 or hex. Empty: the file `key` in the home folder.",
+    )
+    url: AnyHttpUrl | None = Field(
+        None,
+        description="Where the command line finds a running server; empty: it runs the app in its own process.",
+    )
+    token: SecretStr | None = Field(
+        None, description="An access token for the command line, instead of a stored session."
+    )
+    host: str = Field("127.0.0.1", description="The address that `penstock serve` listens on.")
+    port: int = Field(
+        8321, ge=0, le=65535, description="Its port; 0 lets the system pick a free one."
+    )
+    public_url: AnyHttpUrl | None = Field(
+        None, description="How the world reaches this server, where a proxy stands before it."
+    )
+    trusted_proxies: Words = Field(
+        (),
+        description="Addresses of proxies whose X-Forwarded headers are believed, comma-separated.",
+    )
+    redirect_uris: Words = Field(
+        (),
+        description="Addresses of your own to which a bank may send a person back, comma-separated.",
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_json: bool = Field(True, description="JSON lines on stderr; false: lines for people.")
+    metrics_token: SecretStr | None = Field(
+        None, description="A bearer token for `/metrics`; empty: it answers on loopback only."
+    )
+    worker: bool = Field(
+        True, description="Whether `penstock serve` keeps connections fresh itself."
+    )
+    sync_every_minutes: int = Field(
+        360, ge=1, description="How old a connection may grow before it is synced by itself."
+    )
+    sync_at_once: int = Field(
+        4, ge=1, le=64, description="How many connections sync at the same time."
+    )
+    wait_at_most_seconds: float = Field(
+        60,
+        ge=0,
+        description="The longest wait inside a sync; a longer one is stored, and the sync ends.",
+    )
+    password_grant: bool = Field(
+        True, description="Whether `POST /token` takes a user name and a password."
+    )
+    loopback_providers: Words = Field(
+        (),
+        description="`host:port` of providers on this machine that may be asked, comma-separated.",
+    )
+    sandbox_url: AnyHttpUrl | None = Field(
+        None, description="Where the sandbox bank listens; empty: there is no sandbox connector."
+    )
+    sandbox_client_id: str = Field("penstock", description="Our client id at the sandbox bank.")
+    starling_url: AnyHttpUrl = Field(
+        AnyHttpUrl("https://api.starlingbank.com"), description="Starling's API, or its sandbox."
+    )
+    starling_client_id: str = Field(
+        "", description="OAuth client id at Starling; empty: paste a personal token."
+    )
+    starling_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    quote_sources: Words = Field(
+        ("ecb",),
+        description="Quote sources to use, best first, comma-separated: ecb, google_finance.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_words(cls, values: Any) -> Any:
+        for name in ("trusted_proxies", "redirect_uris", "loopback_providers", "quote_sources"):
+            if isinstance(values, dict) and isinstance(values.get(name), str):
+                values[name] = tuple(
+                    word.strip() for word in values[name].split(",") if word.strip()
+                )
+        return values
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Self:
+        if (
+            self.profile is Profile.PRODUCTION
+            and self.public_url
+            and self.public_url.scheme != "https"
+        ):
+            raise ValueError("PENSTOCK_PUBLIC_URL must be https in production")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database URL that is in force."""
+        return self.database_url or f"sqlite:///{(self.home / 'penstock.db').as_posix()}"
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Read the settings: `flags` (None: not given), the environment, `$PENSTOCK_HOME/.env`.
+
+    Raises InvalidInput with every fault named, never the value of a secret.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        home = Settings(**{"home": given["home"]} if "home" in given else {}).home
+        return Settings(_env_file=home / ".env", **given)  # type: ignore[call-arg]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"PENSTOCK_{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise InvalidInput(
+            f"The settings cannot be used: {faults}",
+            remedy=fix_code("Mend the setting in the environment or in $PENSTOCK_HOME/.env."),
+        ) from None
