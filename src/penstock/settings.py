@@ -96,7 +96,8 @@ class Settings(BaseSettings):
         description="`host:port` of providers on this machine that may be asked, comma-separated.",
     )
     sandbox_url: AnyHttpUrl | None = Field(
-        None, description="Where the sandbox bank listens; empty: there is no sandbox connector."
+        AnyHttpUrl("http://127.0.0.1:8322"),
+        description="Where `penstock sandbox` listens. In production there is no sandbox connector.",
     )
     sandbox_client_id: str = Field("penstock", description="Our client id at the sandbox bank.")
     starling_url: AnyHttpUrl = Field(
