@@ -1,0 +1,1 @@
+"""How we see what it does: logs without secrets, and metrics without identities."""

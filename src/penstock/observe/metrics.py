@@ -1,0 +1,118 @@
+"""Counts for Prometheus: what happened, by connector and outcome, never by person or connection.
+
+Every `Metrics` has a registry of its own, so that two of them in one process (tests, say) never
+meet. Labels take few values: a connector's name, an outcome, a route's template, a status class.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+
+_RUN_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
+_REQUEST_SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+
+Freshness = Callable[[], Mapping[str, float]]
+"""Returns, per connector, the age in seconds of its least fresh connection."""
+
+
+class Metrics:
+    """What is counted. Names begin with `penstock_`; durations are seconds."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._runs = self._counter("sync_runs", "Sync runs ended", "connector", "outcome")
+        self._run_seconds = self._histogram(
+            "sync_run_seconds", "How long sync runs took", _RUN_SECONDS, "connector"
+        )
+        self._rows = self._counter("rows", "Rows that sync runs saw", "connector", "kind")
+        self._retries = self._counter("retries", "Requests sent once more", "connector")
+        self._throttles = self._counter("throttles", "Answers that said slow down", "connector")
+        self._refreshes = self._counter(
+            "token_refreshes", "Attempts to renew an access token", "connector", "outcome"
+        )
+        self._outbound = self._counter(
+            "outbound_requests", "Requests to others", "connector", "status"
+        )
+        self._outbound_seconds = self._histogram(
+            "outbound_request_seconds", "How long others took", _REQUEST_SECONDS, "connector"
+        )
+        self._sign_ins = self._counter("sign_ins", "Attempts to sign in", "outcome")
+        self._http = self._counter(
+            "http_requests", "Requests that the API answered", "method", "route", "status"
+        )
+        self._http_seconds = self._histogram(
+            "http_request_seconds", "How long the API took", _REQUEST_SECONDS, "method", "route"
+        )
+
+    def run_ended(self, connector: str, outcome: str, seconds: float) -> None:
+        """Count a sync run by its outcome (sync.md 21)."""
+        self._runs.labels(connector, outcome).inc()
+        self._run_seconds.labels(connector).observe(seconds)
+
+    def rows_seen(self, connector: str, kind: str, count: int) -> None:
+        """Count rows of a run by kind: inserted, changed, unchanged, removed, paired."""
+        self._rows.labels(connector, kind).inc(count)
+
+    def retried(self, connector: str) -> None:
+        """Count a request that is sent once more."""
+        self._retries.labels(connector).inc()
+
+    def throttled(self, connector: str) -> None:
+        """Count an answer that said slow down (429)."""
+        self._throttles.labels(connector).inc()
+
+    def token_refreshed(self, connector: str, outcome: str) -> None:
+        """Count an attempt to renew an access token by its outcome: ok, refused, failed."""
+        self._refreshes.labels(connector, outcome).inc()
+
+    def asked(self, connector: str, status: str, seconds: float) -> None:
+        """Count a request to somebody else by its status class: 2xx … 5xx, failed, refused."""
+        self._outbound.labels(connector, status).inc()
+        self._outbound_seconds.labels(connector).observe(seconds)
+
+    def signed_in(self, outcome: str) -> None:
+        """Count an attempt to sign in by its outcome: ok, refused, throttled."""
+        self._sign_ins.labels(outcome).inc()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer of ours; `route` is its template (`/v1/accounts/{id}`), never a path."""
+        self._http.labels(method, route, str(status)).inc()
+        self._http_seconds.labels(method, route).observe(seconds)
+
+    def watch_freshness(self, read: Freshness) -> None:
+        """Ask `read`, at every `render`, how old each connector's least fresh connection is."""
+        self._registry.register(_FreshnessCollector(read))
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the body and the content type of the answer to a Prometheus scrape."""
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"penstock_{name}", f"{text}.", labels, registry=self._registry)
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(
+            f"penstock_{name}", f"{text}.", labels, registry=self._registry, buckets=buckets
+        )
+
+
+class _FreshnessCollector(Collector):
+    """Reads the ages when Prometheus asks, so that an idle process still tells them right."""
+
+    def __init__(self, read: Freshness) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "penstock_freshness_age_seconds",
+            "Age of the least fresh connection.",
+            labels=["connector"],
+        )
+        for connector, age in self._read().items():
+            family.add_metric([connector], age)
+        yield family
