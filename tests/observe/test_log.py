@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +32,6 @@ def logging_as_before() -> Iterator[None]:
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 def written(*, json: bool = True, level: str = "info") -> io.StringIO:
@@ -71,6 +69,17 @@ def test_levels_below_are_not_written() -> None:
     logging.getLogger("somebody").info("quiet too")
     get_logger("penstock.test").warning("heard")
     assert [line["event"] for line in lines(stream)] == ["heard"]
+
+
+def test_a_logger_made_before_obeys_what_is_configured_later() -> None:
+    """A module may get its logger while it is imported."""
+    log = get_logger("penstock.early")
+    stream = written(level="error")
+    log.warning("quiet")
+    again = written(level="debug")
+    log.debug("said %s", "so")
+    assert stream.getvalue() == ""
+    assert [line["event"] for line in lines(again)] == ["said so"]
 
 
 def test_an_unknown_level_is_refused() -> None:

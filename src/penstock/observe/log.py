@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from typing import Final, TextIO, cast
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
+from structlog.typing import EventDict, ProcessorReturnValue, WrappedLogger
 
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
 from penstock.observe.redact import redact_field, redact_text
+
+Logger = structlog.stdlib.BoundLogger
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ACCESS_LOGGERS: Final = frozenset({"uvicorn.access", "aiohttp.access"})
@@ -42,20 +44,21 @@ def configure(
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_formatter(json=json, clock=clock))
     _route_all_to(handler, least)
-    structlog.configure(
+
+
+def get_logger(name: str) -> Logger:
+    """Return the logger called `name`. It obeys whatever `configure` says last."""
+    logger = structlog.wrap_logger(
+        logging.getLogger(name),
         processors=[
+            structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
+            structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
+        wrapper_class=structlog.stdlib.BoundLogger,
     )
-
-
-def get_logger(name: str) -> FilteringBoundLogger:
-    """Return the logger called `name`; it takes its settings from `configure` when it is used."""
-    return cast("FilteringBoundLogger", structlog.get_logger(name))
+    return cast("Logger", logger.bind())
 
 
 @contextmanager

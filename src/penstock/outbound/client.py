@@ -1,0 +1,180 @@
+"""The one HTTP client for everything that leaves: fast, bounded, and careful where it goes."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from http import HTTPStatus
+from importlib.metadata import version
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+
+from penstock.domain.errors import DestinationRefused, InvalidInput, TransportFailure
+from penstock.domain.protocol import Request, Response
+from penstock.domain.remedy import fix_code
+from penstock.observe.log import get_logger
+from penstock.observe.metrics import Metrics
+from penstock.outbound.destination import Destinations, open_named, open_public
+from penstock.outbound.failure import FOREIGN, translate
+
+_log = get_logger("penstock.outbound")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")  # a token (RFC 9110 §5.6.2)
+_VALUE: Final = re.compile(r"[\t -~]{0,65536}")
+_METHOD: Final = re.compile(r"[A-Z]{1,16}")
+# These say where a message ends or whom it is for: the library writes them, nobody else.
+_FRAMING: Final = frozenset(
+    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "expect", "te"]
+)
+_NO_TIMERS: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
+
+
+class Outbound:
+    """Sends requests to others. `async with Outbound(…) as outbound: await outbound.send(request)`.
+
+    `allow` are the operator's own destinations (`host` or `host:port`): only these may be asked
+    over plain HTTP, at other ports than 443, and at loopback or private addresses. `deadline` is
+    seconds for a whole exchange, the wait for a free connection included; `max_bytes` bounds a
+    decompressed body; `connections` bounds how many are open at a time. No redirect is followed,
+    no cookie kept, no proxy of the environment used.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Iterable[str] = (),
+        metrics: Metrics | None = None,
+        deadline: float = 30.0,
+        max_bytes: int = 32 * 1024 * 1024,
+        connections: int = 100,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._destinations = Destinations(allow)
+        self._metrics = metrics or Metrics()
+        self._deadline = deadline
+        self._max_bytes = max_bytes
+        self._connections = connections
+        self._resolver = resolver
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._public = await self._open.enter_async_context(self._session(named=False))
+        self._named = await self._open.enter_async_context(self._session(named=True))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    async def send(self, request: Request, *, connector: str = "other") -> Response:
+        """Ask, and return the whole answer, whatever its status; a redirect is an answer too.
+
+        `connector` is the name under which it is counted. Raises DestinationRefused for an
+        address that we do not talk to, TransportFailure where no whole answer came, InvalidInput
+        for a method or header that could be read as something else.
+        """
+        started = self._loop.time()
+        outcome, size = "failed", 0
+        try:
+            response = await self._ask(request)
+            outcome, size = f"{response.status // 100}xx", len(response.body)
+            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self._metrics.throttled(connector)
+        except DestinationRefused:
+            outcome = "refused"
+            raise
+        else:
+            return response
+        finally:
+            seconds = self._loop.time() - started
+            self._metrics.asked(connector, outcome, seconds)
+            _log.debug(
+                "asked",
+                connector=connector,
+                method=request.method,
+                url=request.url.partition("?")[0],
+                outcome=outcome,
+                bytes=size,
+                seconds=round(seconds, 6),
+            )
+
+    async def _ask(self, request: Request) -> Response:
+        url, named = self._destinations.check(request.url)
+        session = self._named if named else self._public
+        method, headers = _checked_method(request.method), _checked(request.headers)
+        try:
+            async with (
+                asyncio.timeout(self._deadline),
+                session.request(
+                    method, url, headers=headers, data=request.body, allow_redirects=False
+                ) as answer,
+            ):
+                body = await self._read(answer)
+                return Response(answer.status, _headers_of(answer), body, request.url)
+        except FOREIGN as error:
+            raise translate(error, url.host or "", self._deadline) from error
+
+    def _session(self, *, named: bool) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._connections,
+                resolver=self._resolver,
+                socket_factory=open_named if named else open_public,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"penstock/{version('penstock')}"},
+            skip_auto_headers=["Content-Type"],
+            timeout=_NO_TIMERS,
+            trust_env=False,
+        )
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.content.iter_any():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise TransportFailure(
+                    f"{answer.url.host} sent more than {self._max_bytes} bytes.",
+                    remedy=fix_code("Ask for less at a time, or raise the limit."),
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _checked_method(method: str) -> str:
+    if not _METHOD.fullmatch(method):
+        raise InvalidInput("A method is made of capital letters.")
+    return method
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or name.lower() in _FRAMING:
+            raise InvalidInput(f"{name[:64]!r} is no header that a request may carry.")
+        if not _VALUE.fullmatch(value):
+            raise InvalidInput(f"The header {name} has characters that could end it.")
+    return headers
+
+
+def _headers_of(answer: aiohttp.ClientResponse) -> Mapping[str, str]:
+    """Return the headers by lower-case name, repeated ones joined (RFC 9110 §5.3), no cookies."""
+    headers: dict[str, str] = {}
+    for name, value in answer.headers.items():
+        key = name.lower()
+        if key != "set-cookie":
+            text = value if value.isascii() else _readable(value)
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+def _readable(value: str) -> str:
+    """Replace what is not UTF-8: aiohttp leaves lone surrogates there, which nobody can store."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
