@@ -29,6 +29,13 @@ class ExactSum:
         return format(self.total, "f")
 
 
+def exact_compare(left: str | None, right: str | None) -> int | None:
+    """The SQL function `exact_compare(a, b)`: -1, 0 or 1 for two amounts, to the last digit."""
+    if left is None or right is None:
+        return None
+    return int(Decimal(left).compare(Decimal(right)))
+
+
 def open_database(url: str) -> Database:
     """Open `sqlite:///PATH` or `postgresql+psycopg://…` (`postgresql://` means the same).
 
@@ -52,6 +59,7 @@ def _sqlite(url: str) -> sa.Engine:
         connection.isolation_level = None  # we say BEGIN ourselves, below
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("exact_compare", 2, exact_compare, deterministic=True)
         connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]
 
     @sa.event.listens_for(engine, "begin")

@@ -83,12 +83,16 @@ def claim_refresh(
     return claimed.rowcount == 1
 
 
-def save_refreshed(connection: sa.Connection, sealed: SealedCredentials, *, refresher: str) -> bool:
-    """Store refreshed credentials if the claim is still ours; False where it was lost."""
+def save_refreshed(connection: sa.Connection, sealed: SealedCredentials, *, version: int) -> bool:
+    """Store what a refresh of version `version` gave. False where newer ones are there already.
+
+    The claim may have run out meanwhile: the newest token is the one that works, so it is stored
+    as long as nobody stored another.
+    """
     c = credentials.c
     stored = connection.execute(
         credentials.update()
-        .where(c.connection_id == sealed.connection_id, c.refresher == refresher)
+        .where(c.connection_id == sealed.connection_id, c.version == version)
         .values(
             access=sealed.access,
             refresh=sealed.refresh,

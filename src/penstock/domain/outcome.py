@@ -1,0 +1,90 @@
+"""How a sync ends: a value with its reason, its remedy, and when to try again (sync.md 21)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from penstock.domain.consent import ConsentState
+from penstock.domain.errors import PenstockError
+from penstock.domain.remedy import Remedy, ask_person, fix_code, wait
+
+
+class Outcome(StrEnum):
+    """In the order of how much they matter where several streams end differently."""
+
+    DONE = "done"
+    NOT_READY = "not_ready"
+    TRANSIENT = "transient"
+    THROTTLED = "throttled"
+    CURSOR_LOST = "cursor_lost"
+    PARTIAL = "partial"
+    CONTRACT = "contract"
+    CONSENT = "consent"
+
+
+_GRAVITY = list(Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An outcome and all that there is to say of it. `until` is when it may be tried again."""
+
+    outcome: Outcome
+    message: str | None = None
+    remedy: Remedy | None = None
+    until: datetime | None = None
+    consent: ConsentState | None = None
+
+
+DONE = Ending(Outcome.DONE)
+
+
+class Halt(PenstockError):
+    """This sync cannot go on; `ending` says why."""
+
+    def __init__(self, ending: Ending) -> None:
+        self.ending = ending
+        super().__init__(ending.message, remedy=ending.remedy)
+
+
+def worst(endings: list[Ending]) -> Ending:
+    """Return the gravest ending: one failing stream is never hidden by others that went well."""
+    return max(endings, key=lambda ending: _GRAVITY.index(ending.outcome), default=DONE)
+
+
+def not_ready(until: datetime) -> Ending:
+    """The bank has not gathered the data yet."""
+    text = "The bank is still gathering the data. It is asked again by itself."
+    return Ending(Outcome.NOT_READY, "The bank is not ready yet.", wait(text, until), until)
+
+
+def transient(message: str) -> Ending:
+    """Something failed that often mends itself."""
+    return Ending(Outcome.TRANSIENT, message, wait("It is tried again by itself, later and later."))
+
+
+def throttled(message: str, until: datetime) -> Ending:
+    """The bank wants to be left alone until then."""
+    text = f"The bank limits how often it is asked. It is asked again after {until:%Y-%m-%d %H:%M} UTC."
+    return Ending(Outcome.THROTTLED, message, wait(text, until), until)
+
+
+def consent_needed(message: str, state: ConsentState) -> Ending:
+    """Only the person can open this door again."""
+    text = (
+        "Renew the consent: `penstock connect NAME --renew ID`. Nothing is doubled or lost by it."
+    )
+    return Ending(Outcome.CONSENT, message, ask_person(text), consent=state)
+
+
+def contract_broken(message: str) -> Ending:
+    """The bank sent what its documents do not allow."""
+    text = "Nothing of this update was stored, and nothing is lost. Report it with the run's id."
+    return Ending(Outcome.CONTRACT, message, fix_code(text))
+
+
+def partial(message: str) -> Ending:
+    """The bank stopped in the middle: less is not success."""
+    return Ending(
+        Outcome.PARTIAL, message, wait("The whole update is read again, from where it began.")
+    )

@@ -1,0 +1,182 @@
+"""The one driver of all generators: sends their requests, and takes each answer as it must be.
+
+Retry, `Retry-After`, token refresh and the counting of effort exist here and nowhere else. A wait
+that is longer than the run may take ends the run with the instant to come back (sync.md 22).
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol, TypeVar
+
+from penstock.db.runs import Tally
+from penstock.domain import outcome
+from penstock.domain.backoff import full_jitter
+from penstock.domain.clock import Clock
+from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.errors import (
+    ContractBroken,
+    DestinationRefused,
+    PenstockError,
+    TransportFailure,
+)
+from penstock.domain.outcome import Halt
+from penstock.domain.protocol import (
+    Connector,
+    Pull,
+    Request,
+    Response,
+    Sender,
+    Verdict,
+    VerdictKind,
+)
+from penstock.domain.update import Balances, Page
+from penstock.observe.metrics import Metrics
+from penstock.outbound.retry_after import retry_after
+
+ATTEMPTS: Final = 5
+LONGEST_OBEYED: Final = timedelta(hours=24)
+
+Sleep = Callable[[float], Awaitable[None]]
+R = TypeVar("R")
+
+
+class CursorLost(PenstockError):
+    """The bank no longer knows this cursor."""
+
+
+class Restart(PenstockError):
+    """The data moved while it was being paged: this update starts over."""
+
+
+class Tokens(Protocol):
+    """The credentials of the connection that is being read."""
+
+    async def current(self) -> Credentials:
+        """Return credentials that are good now, refreshed ahead where they are about to expire."""
+
+    async def renew(self, refused: Credentials) -> Credentials:
+        """Return newer credentials than the ones that the bank has just refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a run may wait in all, in seconds, and how often one request is tried."""
+
+    wait_at_most: float = 60.0
+    attempts: int = ATTEMPTS
+
+
+@dataclass(slots=True)
+class Driver:
+    """Sends what the generators of one run ask for."""
+
+    connector: Connector
+    send: Sender
+    tokens: Tokens
+    tally: Tally
+    metrics: Metrics
+    clock: Clock
+    sleep: Sleep
+    random: Callable[[], float] = random.random
+    limits: Limits = Limits()
+
+    async def run(self, asking: Generator[Request, Response, R]) -> R:
+        """Run a generator of requests to its end and return its value. Raises Halt."""
+        try:
+            request = next(asking)
+            while True:
+                request = asking.send(await self.ask(request))
+        except StopIteration as end:
+            value: R = end.value
+            return value
+        except ContractBroken as error:
+            raise Halt(outcome.contract_broken(error.message)) from error
+        finally:
+            asking.close()
+
+    async def pull(self, pull: Pull) -> AsyncIterator[Page | Balances]:
+        """Run a stream's generator; yield its pages and balances. Raises Halt, CursorLost, Restart."""
+        try:
+            step = next(pull)
+            while True:
+                if isinstance(step, Request):
+                    step = pull.send(await self.ask(step))
+                else:
+                    yield step
+                    step = next(pull)
+        except StopIteration:
+            return
+        except ContractBroken as error:
+            raise Halt(outcome.contract_broken(error.message)) from error
+        finally:
+            pull.close()
+
+    async def ask(self, request: Request) -> Response:
+        """Send one request until it is answered. Raises Halt, CursorLost, Restart."""
+        refreshed = False
+        failures = 0
+        credentials = await self.tokens.current()
+        while True:
+            signed = self.connector.sign(request, credentials) if request.authorized else request
+            response, verdict = await self._once(signed)
+            if verdict.kind is VerdictKind.OK and response is not None:
+                return response
+            if verdict.kind is VerdictKind.UNAUTHORIZED and not refreshed:
+                refreshed = True
+                credentials = await self.tokens.renew(credentials)
+                continue
+            self._raise_if_final(verdict)
+            failures += 1
+            await self._wait(verdict, response, failures)
+            credentials = await self.tokens.current()  # it may have expired while we waited
+            self.tally.retries += 1
+
+    async def _once(self, request: Request) -> tuple[Response | None, Verdict]:
+        self.tally.requests += 1
+        try:
+            response = await self.send(request)
+        except DestinationRefused as error:
+            raise Halt(outcome.contract_broken(error.message)) from error
+        except TransportFailure as error:
+            return None, Verdict(VerdictKind.TRANSIENT, error.message)
+        self.tally.received_bytes += len(response.body)
+        return response, self.connector.classify(response)
+
+    def _raise_if_final(self, verdict: Verdict) -> None:
+        message = verdict.message
+        match verdict.kind:
+            case VerdictKind.UNAUTHORIZED:
+                state = ConsentState.LOGIN_REQUIRED
+                raise Halt(outcome.consent_needed(message or "The bank refused our token.", state))
+            case VerdictKind.CONSENT:
+                state = verdict.consent or ConsentState.LOGIN_REQUIRED
+                raise Halt(outcome.consent_needed(message or "The consent has ended.", state))
+            case VerdictKind.CONTRACT:
+                raise Halt(outcome.contract_broken(message or "The bank's answer makes no sense."))
+            case VerdictKind.CURSOR_LOST:
+                raise CursorLost(message or None)
+            case VerdictKind.RESTART:
+                raise Restart(message or None)
+            case _:
+                return
+
+    async def _wait(self, verdict: Verdict, response: Response | None, failures: int) -> None:
+        now = self.clock()
+        told = retry_after(response.headers.get("retry-after"), now) if response else None
+        seconds = told if told is not None else full_jitter(failures, self.random())
+        throttled = verdict.kind is VerdictKind.THROTTLED
+        if throttled:
+            self.tally.throttled += 1
+            self.metrics.throttled(self.connector.name)
+        spent = self.tally.waited_ms / 1000
+        if failures >= self.limits.attempts or spent + seconds > self.limits.wait_at_most:
+            until = now + min(timedelta(seconds=seconds), LONGEST_OBEYED)
+            message = verdict.message or "The bank did not answer."
+            if throttled or told is not None:
+                raise Halt(outcome.throttled(message, until))
+            raise Halt(outcome.transient(message))
+        self.tally.waited_ms += round(seconds * 1000)
+        self.metrics.retried(self.connector.name)
+        await self.sleep(seconds)

@@ -1,0 +1,119 @@
+"""Which stored account is which of the accounts that the bank lists now (sync.md 17, 26).
+
+By its id; else by what it says of itself (an IBAN's keyed hash); else by type, currency, name and
+mask, where that is the only match both ways. An account that is no longer listed becomes inactive.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db import accounts, connections, feeds, leases
+from penstock.db.accounts import AccountRow
+from penstock.db.leases import Lease
+from penstock.domain.account import AccountSeen
+from penstock.domain.update import Discovery
+
+Fingerprint = Callable[[str], str]
+"""A keyed hash of what identifies an account, so that the text itself is never stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The accounts of a discovery by the provider's id."""
+
+    ids: dict[str, int]
+
+
+def recognise(
+    connection: sa.Connection,
+    lease: Lease,
+    discovery: Discovery,
+    *,
+    owner_id: int,
+    fingerprint: Fingerprint,
+    now: datetime,
+) -> Recognised:
+    """Store what a discovery says, in one transaction under the lease. Raises LeaseLost."""
+    leases.lock(connection, lease)
+    connection_id = lease.connection_id
+    institution = discovery.institution
+    connections.describe(
+        connection,
+        connection_id,
+        institution_id=institution.external_id,
+        institution_name=institution.name,
+    )
+    stored = accounts.of_connection(connection, connection_id)
+    hashes = {
+        seen.external_id: fingerprint(seen.identity) for seen in discovery.accounts if seen.identity
+    }
+    known = match(stored, discovery.accounts, hashes)
+    plan = [
+        (seen, known.get(seen.external_id), _values(seen, hashes.get(seen.external_id)))
+        for seen in discovery.accounts
+    ]
+    listed = {row.id for _, row, _ in plan if row}
+    gone = [row.id for row in stored if row.active and row.id not in listed]
+    changed = [step for step in plan if step[1] is None or _differs(step[1], step[2])]
+    number = feeds.next_change(connection, owner_id) if changed or gone else 0
+    ids = {seen.external_id: row.id for seen, row, _ in plan if row}
+    for seen, row, values in changed:
+        if row:
+            accounts.change(connection, row.id, {**values, "change_number": number})
+        else:
+            new = {**values, "owner_id": owner_id, "connection_id": connection_id}
+            new |= {"created_at": now, "change_number": number}
+            ids[seen.external_id] = accounts.create(connection, new)
+    if gone:
+        accounts.deactivate(connection, gone, change_number=number)
+    return Recognised(ids)
+
+
+def match(
+    stored: Sequence[AccountRow], seen: Sequence[AccountSeen], hashes: dict[str, str]
+) -> dict[str, AccountRow]:
+    """Return the stored account of each listed one that has one, by the listed one's id."""
+    known = {row.external_id: row for row in stored}
+    found = {one.external_id: known[one.external_id] for one in seen if one.external_id in known}
+    for of_seen, of_stored in (
+        (lambda one: hashes.get(one.external_id), lambda row: row.identity_hash),
+        (_looks_of_seen, _looks_of_stored),
+    ):
+        taken = {row.id for row in found.values()}
+        new = [one for one in seen if one.external_id not in found]
+        free = [row for row in stored if row.id not in taken]
+        for one in new:
+            key = of_seen(one)
+            rows = [row for row in free if key and of_stored(row) == key]
+            rivals = [other for other in new if of_seen(other) == key]
+            if len(rows) == 1 and len(rivals) == 1:
+                found[one.external_id] = rows[0]
+    return found
+
+
+def _looks_of_seen(one: AccountSeen) -> tuple[str, ...] | None:
+    return (one.type, one.currency, one.name, one.mask) if one.mask else None
+
+
+def _looks_of_stored(row: AccountRow) -> tuple[str, ...] | None:
+    return (row.type, row.currency, row.name, row.mask) if row.mask else None
+
+
+def _values(seen: AccountSeen, identity_hash: str | None) -> dict[str, object]:
+    return {
+        "external_id": seen.external_id,
+        "identity_hash": identity_hash,
+        "parent_external_id": seen.parent,
+        "name": seen.name,
+        "type": str(seen.type),
+        "currency": seen.currency,
+        "mask": seen.mask,
+        "active": True,
+    }
+
+
+def _differs(row: AccountRow, values: dict[str, object]) -> bool:
+    return any(getattr(row, name) != value for name, value in values.items())

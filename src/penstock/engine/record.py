@@ -1,0 +1,123 @@
+"""How a run is opened and closed: the lease, the run's record and the connection's next turn."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db import connections, leases, runs
+from penstock.db.connections import ConnectionRow
+from penstock.db.leases import Lease
+from penstock.db.runs import Tally
+from penstock.domain.consent import ConsentState
+from penstock.domain.errors import Conflict
+from penstock.domain.outcome import Ending, Outcome
+from penstock.domain.remedy import Remedy, ask_person
+from penstock.domain.schedule import when_next
+
+WARN_BEFORE: Final = timedelta(days=7)
+"""How long before its end a consent counts as expiring."""
+
+
+def open_run(
+    connection: sa.Connection,
+    connection_id: int,
+    *,
+    holder: str,
+    trigger: str,
+    request_id: str | None,
+    now: datetime,
+    until: datetime,
+) -> tuple[ConnectionRow, Lease, int] | None:
+    """Take the lease and open a run, or return None where another worker has the lease.
+
+    Raises NotFound, and Conflict where the connection was disconnected.
+    """
+    row = connections.get(connection, connection_id)
+    if row.disconnected_at is not None:
+        raise Conflict("This connection was disconnected: link the institution again.")
+    lease = leases.take(connection, connection_id, holder=holder, now=now, until=until)
+    if lease is None:
+        return None
+    run_id = runs.start(
+        connection,
+        owner_id=row.owner_id,
+        connection_id=connection_id,
+        trigger=trigger,
+        request_id=request_id,
+        now=now,
+    )
+    return row, lease, run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A run that ends."""
+
+    lease: Lease
+    run_id: int
+    ending: Ending
+    tally: Tally
+    began: datetime
+
+
+def close(
+    connection: sa.Connection, closing: Closing, *, every: timedelta, chance: float, now: datetime
+) -> bool:
+    """Record how a run ended and give the lease back; return whether it was asked for once more.
+
+    Where the lease was lost meanwhile, only the run's own record is closed: the connection
+    belongs to the other worker now.
+    """
+    ending = closing.ending
+    runs.record(connection, closing.run_id, closing.tally)
+    runs.finish(
+        connection,
+        closing.run_id,
+        outcome=ending.outcome,
+        message=ending.message,
+        remedy_kind=ending.remedy.kind if ending.remedy else None,
+        remedy_text=ending.remedy.text if ending.remedy else None,
+        retry_at=ending.until,
+        now=now,
+    )
+    if not leases.extend(connection, closing.lease, until=now):
+        return False
+    row = connections.get(connection, closing.lease.connection_id)
+    success = ending.outcome is Outcome.DONE
+    consent, remedy = _consent(row, ending, now)
+    if consent is not row.consent and row.disconnected_at is None:
+        connections.set_consent(connection, row.id, consent)
+    due = when_next(ending, now=now, every=every, failures=row.failures + 1, chance=chance)
+    connections.close_run(
+        connection,
+        row.id,
+        connections.Ending(
+            run_id=closing.run_id,
+            outcome=ending.outcome,
+            success=success,
+            remedy=remedy,
+            next_sync_at=due.next_sync_at if row.disconnected_at is None else None,
+            not_before=due.not_before,
+        ),
+        now=now,
+        asked_before=closing.began,
+    )
+    return leases.release(connection, closing.lease) and success
+
+
+def _consent(
+    row: ConnectionRow, ending: Ending, now: datetime
+) -> tuple[ConsentState, Remedy | None]:
+    """Where the consent stands after this run, and what the person should be told."""
+    if ending.outcome is Outcome.CONSENT:
+        return ending.consent or ConsentState.LOGIN_REQUIRED, ending.remedy
+    if ending.outcome is not Outcome.DONE:
+        return row.consent, ending.remedy
+    ends = row.consent_expires_at
+    if ends is not None and ends - now <= WARN_BEFORE:
+        return ConsentState.EXPIRING, ask_person(
+            f"The consent ends on {ends:%Y-%m-%d}. Renew it before: `penstock connect --renew`."
+        )
+    return ConsentState.ACTIVE, None

@@ -1,0 +1,154 @@
+"""Access tokens that are always good, renewed by one process at a time (sync.md 25, security.md O5).
+
+Who renews is decided in the database: a claim on the version of the credentials that is known to
+be bad. Everybody else waits and reads again. The rotated token is stored before it is used once.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from penstock.db import connections, credentials
+from penstock.db.credentials import SealedCredentials
+from penstock.db.lane import Database
+from penstock.db.runs import Tally
+from penstock.domain import outcome
+from penstock.domain.clock import Clock
+from penstock.domain.consent import ConsentState, Credentials, OAuthPlan
+from penstock.domain.errors import GrantRefused, OAuthError, TransportFailure
+from penstock.domain.outcome import Halt
+from penstock.domain.protocol import Connector, Sender
+from penstock.domain.secret import Secret
+from penstock.engine.drive import Sleep
+from penstock.engine.seal import Seals
+from penstock.oauth.token import TokenAnswer, refresh
+from penstock.observe.metrics import Metrics
+
+AHEAD: Final = timedelta(seconds=60)
+"""How long before its end a token counts as ended: it must outlive the request it goes with."""
+CLAIM: Final = timedelta(seconds=60)
+_POLL: Final = 0.05
+
+
+@dataclass(slots=True)
+class ConnectionTokens:
+    """The credentials of one connection (engine.drive.Tokens)."""
+
+    connection_id: int
+    owner_id: int
+    connector: Connector
+    database: Database
+    seals: Seals
+    send: Sender
+    metrics: Metrics
+    tally: Tally
+    clock: Clock
+    sleep: Sleep
+    _opened: Credentials | None = None
+    _version: int = 0
+    _plan: int = 0
+    _name: str = field(default_factory=lambda: uuid4().hex)
+
+    async def current(self) -> Credentials:
+        """Return credentials that are good for the next minute. Raises Halt where there are none."""
+        opened = self._opened or await self._read()
+        if opened.expires_at is None or opened.expires_at - self.clock() > AHEAD:
+            return opened
+        return await self.renew(opened)
+
+    async def renew(self, refused: Credentials) -> Credentials:
+        """Return newer credentials than `refused`. Raises Halt where the bank gives none."""
+        while True:
+            opened = await self._read()
+            if opened.access != refused.access:
+                return opened
+            plan = self.connector.link_plans[self._plan]
+            if opened.refresh is None or not isinstance(plan, OAuthPlan):
+                message = "The bank refused our token, and there is none to renew it with."
+                raise await self._login_required(message)
+            now = self.clock()
+            claimed = await self.database.write(
+                credentials.claim_refresh,
+                self.connection_id,
+                version=self._version,
+                refresher=self._name,
+                now=now,
+                until=now + CLAIM,
+            )
+            if claimed:
+                return await self._refresh(plan, opened.refresh)
+            await self.sleep(_POLL)
+
+    async def _refresh(self, plan: OAuthPlan, token: Secret) -> Credentials:
+        version = self._version
+        try:
+            answer = await self._exchange(plan, token)
+        except GrantRefused as error:
+            self.metrics.token_refreshed(self.connector.name, "refused")
+            await self._release()
+            newer = await self._read()
+            if self._version != version:
+                return newer
+            raise await self._login_required(error.message) from error
+        except (OAuthError, TransportFailure) as error:
+            self.metrics.token_refreshed(self.connector.name, "failed")
+            await self._release()
+            raise Halt(outcome.transient(f"The token was not renewed: {error.message}")) from error
+        self.metrics.token_refreshed(self.connector.name, "ok")
+        self.tally.refreshes += 1
+        fresh = as_credentials(answer, self.clock(), before=self._opened)
+        sealed = self.seals.seal(
+            fresh, self.connection_id, self.owner_id, plan=self._plan, version=version + 1
+        )
+        await self.database.write(credentials.save_refreshed, sealed, version=version)
+        return await self._read()
+
+    async def _exchange(self, plan: OAuthPlan, token: Secret) -> TokenAnswer:
+        asking = refresh(plan, token)
+        try:
+            request = next(asking)
+            while True:
+                request = asking.send(await self.send(request))
+        except StopIteration as end:
+            answer: TokenAnswer = end.value
+            return answer
+        finally:
+            asking.close()
+
+    async def _read(self) -> Credentials:
+        sealed = await self.database.read(credentials.find, self.connection_id)
+        if sealed is None:
+            state = ConsentState.LOGIN_REQUIRED
+            raise Halt(outcome.consent_needed("This connection has no credentials.", state))
+        self._opened = self.seals.open(sealed, self.owner_id)
+        self._version, self._plan = sealed.version, sealed.plan
+        return self._opened
+
+    async def _release(self) -> None:
+        await self.database.write(
+            credentials.release_refresh, self.connection_id, refresher=self._name
+        )
+
+    async def _login_required(self, message: str) -> Halt:
+        await self.database.write(_ask_for_login, self.connection_id)
+        return Halt(outcome.consent_needed(message, ConsentState.LOGIN_REQUIRED))
+
+
+def as_credentials(
+    answer: TokenAnswer, now: datetime, *, before: Credentials | None = None
+) -> Credentials:
+    """Return a token answer as credentials; what it leaves out stays as it was (RFC 6749 §6)."""
+    expires_at = now + timedelta(seconds=answer.expires_in) if answer.expires_in else None
+    return Credentials(
+        access=answer.access,
+        refresh=answer.refresh or (before.refresh if before else None),
+        expires_at=expires_at,
+        scope=answer.scope or (before.scope if before else ""),
+    )
+
+
+def _ask_for_login(connection: sa.Connection, connection_id: int) -> None:
+    connections.set_consent(connection, connection_id, ConsentState.LOGIN_REQUIRED)

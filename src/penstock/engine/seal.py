@@ -1,0 +1,56 @@
+"""Credentials in and out of the vault, bound to their connection's row (security.md K1)."""
+
+from dataclasses import dataclass
+
+from penstock.db.credentials import SealedCredentials
+from penstock.domain.consent import Credentials
+from penstock.domain.secret import Secret
+from penstock.vault.cipher import Cipher, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Seals:
+    """Seals and opens what opens a connection."""
+
+    cipher: Cipher
+
+    def seal(
+        self, opened: Credentials, connection_id: int, owner_id: int, *, plan: int, version: int
+    ) -> SealedCredentials:
+        """Return credentials as they may be stored."""
+        at = _places(connection_id, owner_id)
+        return SealedCredentials(
+            connection_id=connection_id,
+            plan=plan,
+            access=self.cipher.seal(opened.access, at["access"]),
+            refresh=self.cipher.seal(opened.refresh, at["refresh"]) if opened.refresh else None,
+            expires_at=opened.expires_at,
+            scope=opened.scope,
+            version=version,
+        )
+
+    def open(self, sealed: SealedCredentials, owner_id: int) -> Credentials:
+        """Return stored credentials, opened. Raises SealBroken, KeyWrong."""
+        at = _places(sealed.connection_id, owner_id)
+        refresh = self.cipher.open(sealed.refresh, at["refresh"]) if sealed.refresh else None
+        return Credentials(
+            access=self.cipher.open(sealed.access, at["access"]),
+            refresh=refresh,
+            expires_at=sealed.expires_at,
+            scope=sealed.scope,
+        )
+
+    def seal_verifier(self, verifier: Secret, link_id: int, owner_id: int) -> str:
+        """Return a PKCE verifier as it may be stored with its link."""
+        return self.cipher.seal(verifier, Place(f"user:{owner_id}", f"link:{link_id}", "verifier"))
+
+    def open_verifier(self, sealed: str, link_id: int, owner_id: int) -> Secret:
+        """Return a link's PKCE verifier."""
+        return self.cipher.open(sealed, Place(f"user:{owner_id}", f"link:{link_id}", "verifier"))
+
+
+def _places(connection_id: int, owner_id: int) -> dict[str, Place]:
+    return {
+        field: Place(f"user:{owner_id}", f"connection:{connection_id}", field)
+        for field in ("access", "refresh")
+    }

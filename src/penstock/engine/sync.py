@@ -1,0 +1,313 @@
+"""One sync of one connection, from the lease to the record of how it ended.
+
+Read this file to know the main path: take the lease, discover, read each stream into a stage,
+commit each whole update with its cursor, tie out, close. The network is awaited here and nowhere
+inside a transaction.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from penstock.db import bulk, cursors, leases, runs
+from penstock.db.connections import ConnectionRow
+from penstock.db.lane import Database
+from penstock.db.leases import Lease
+from penstock.db.runs import Tally
+from penstock.domain import outcome
+from penstock.domain.clock import Clock
+from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
+from penstock.domain.ids import public_id
+from penstock.domain.outcome import Ending, Halt, Outcome
+from penstock.domain.protocol import Connector, PendingRule, Sender
+from penstock.domain.schedule import SOON
+from penstock.domain.update import Balances, Page, Stream
+from penstock.engine.commit import Move, Place, commit
+from penstock.engine.drive import CursorLost, Driver, Limits, Restart, Sleep
+from penstock.engine.record import Closing, close, open_run
+from penstock.engine.recognise import Fingerprint, recognise
+from penstock.engine.refresh import ConnectionTokens
+from penstock.engine.seal import Seals
+from penstock.engine.stage import Stage
+from penstock.engine.tieout import tie_out_connection
+from penstock.observe.metrics import Metrics
+
+MOST_PAGES: Final = 100_000
+MOST_RESTARTS: Final = 5
+_ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Syncer:
+    """Everything that a sync needs; one for the whole program."""
+
+    database: Database
+    connectors: Mapping[str, Connector]
+    seals: Seals
+    fingerprint: Fingerprint
+    send: Sender
+    metrics: Metrics
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+    limits: Limits = Limits()
+    every: timedelta = timedelta(hours=6)
+    lease_time: timedelta = timedelta(seconds=30)
+
+    async def start(
+        self,
+        connection_id: int,
+        *,
+        trigger: str,
+        from_start: bool = False,
+        request_id: str | None = None,
+    ) -> "Run | None":
+        """Take the lease and open a run. None where another worker has it: it will run once more.
+
+        Raises NotFound, and Conflict where the connection was disconnected.
+        """
+        now = self.clock()
+        opened = await self.database.write(
+            open_run,
+            connection_id,
+            holder=uuid4().hex,
+            trigger=trigger,
+            request_id=request_id,
+            now=now,
+            until=now + self.lease_time,
+        )
+        if opened is None:
+            return None
+        row, lease, run_id = opened
+        return Run(self, row, lease, run_id, trigger, from_start, now)
+
+
+@dataclass(slots=True)
+class Run:
+    """A sync under way. `tally` can be watched while `finish` runs."""
+
+    syncer: Syncer
+    connection: ConnectionRow
+    lease: Lease
+    run_id: int
+    trigger: str
+    from_start: bool
+    began: datetime
+    tally: Tally = field(default_factory=Tally)
+
+    async def finish(self) -> tuple[Ending, bool]:
+        """Sync to the end. Return how it ended, and whether it was asked for once more meanwhile."""
+        work = asyncio.create_task(self._read_all())
+        heart = asyncio.create_task(self._beat(work))
+        interrupted = False
+        try:
+            ending = await work
+        except Halt as halt:
+            ending = halt.ending
+        except LeaseLost as lost:
+            ending = outcome.transient(lost.message)
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait([work])
+            interrupted = asyncio.current_task().cancelling() > 0  # type: ignore[union-attr]
+            ending = outcome.transient("The sync was interrupted.")
+        except VaultError as error:
+            ending = Ending(Outcome.CONTRACT, error.message, error.remedy)
+        except Exception as error:
+            await log.aexception("sync.failed", connector=self.connection.connector)
+            ending = outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
+        finally:
+            heart.cancel()
+        again = await self._close(ending)
+        if interrupted:
+            raise asyncio.CancelledError
+        return ending, again
+
+    async def _beat(self, work: asyncio.Task[Ending]) -> None:
+        """Keep the lease alive; where it is lost, stop the work that may no longer commit."""
+        while True:
+            await asyncio.sleep(self.syncer.lease_time.total_seconds() / 3)
+            until = self.syncer.clock() + self.syncer.lease_time
+            if not await self.syncer.database.write(leases.extend, self.lease, until=until):
+                work.cancel()
+                return
+
+    async def _read_all(self) -> Ending:
+        syncer, connection = self.syncer, self.connection
+        connector = syncer.connectors.get(connection.connector)
+        if connector is None:
+            message = f"There is no connector {connection.connector!r} in this installation."
+            raise Halt(Ending(Outcome.CONTRACT, message))
+        driver = self._driver(connector)
+        discovery = await driver.run(connector.discover())
+        known = await syncer.database.write(
+            recognise,
+            self.lease,
+            discovery,
+            owner_id=connection.owner_id,
+            fingerprint=syncer.fingerprint,
+            now=syncer.clock(),
+        )
+        endings: list[Ending] = []
+        for stream in connector.streams(discovery):
+            place = self._place(connector, known.ids, stream)
+            endings.append(await self._read_stream(driver, stream, place))
+            if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
+                break
+        await syncer.database.write(tie_out_connection, connection.id, now=syncer.clock())
+        return outcome.worst(endings)
+
+    def _driver(self, connector: Connector) -> Driver:
+        syncer = self.syncer
+        tokens = ConnectionTokens(
+            connection_id=self.connection.id,
+            owner_id=self.connection.owner_id,
+            connector=connector,
+            database=syncer.database,
+            seals=syncer.seals,
+            send=syncer.send,
+            metrics=syncer.metrics,
+            tally=self.tally,
+            clock=syncer.clock,
+            sleep=syncer.sleep,
+        )
+        return Driver(
+            connector=connector,
+            send=syncer.send,
+            tokens=tokens,
+            tally=self.tally,
+            metrics=syncer.metrics,
+            clock=syncer.clock,
+            sleep=syncer.sleep,
+            limits=syncer.limits,
+        )
+
+    def _place(self, connector: Connector, accounts: Mapping[str, int], stream: Stream) -> Place:
+        return Place(
+            lease=self.lease,
+            run_id=self.run_id,
+            owner_id=self.connection.owner_id,
+            accounts={name: accounts[name] for name in stream.accounts if name in accounts},
+            feed=bulk.Feed(
+                pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID,
+                sends_removals=connector.sends_removals,
+            ),
+            stream=stream.key,
+        )
+
+    async def _read_stream(self, driver: Driver, stream: Stream, place: Place) -> Ending:
+        """Read one stream to its end. One that fails does not stop the others (sync.md 29)."""
+        before = await self.syncer.database.read(cursors.find, self.connection.id, stream.key)
+        cursor = None if self.from_start else before
+        try:
+            with Stage() as stage:
+                while True:
+                    try:
+                        return await self._read_updates(
+                            driver, stream, place, stage, before, cursor
+                        )
+                    except Restart as moved:
+                        await self._start_over(driver, moved)
+                    except CursorLost as lost:
+                        if cursor is None:
+                            message = (
+                                lost.message or "The bank lost a cursor that was never stored."
+                            )
+                            return Ending(Outcome.CURSOR_LOST, message)
+                        cursor = None  # identities are kept: rows are found again by their ids
+                        self.tally.restarts += 1
+                    stage.clear()
+                    now_stored = await self.syncer.database.read(
+                        cursors.find, self.connection.id, stream.key
+                    )
+                    if now_stored != before:  # a checkpoint was committed: go on from there
+                        before = cursor = now_stored
+        except Halt as halt:
+            return halt.ending
+        except ContractBroken as error:
+            return outcome.contract_broken(error.message)
+
+    async def _start_over(self, driver: Driver, moved: Restart) -> None:
+        self.tally.restarts += 1
+        if self.tally.restarts > MOST_RESTARTS:
+            raise Halt(outcome.transient(f"The data moved each time it was read: {moved.message}"))
+        await driver.sleep(min(0.1 * 2**self.tally.restarts, 2.0) * driver.random())
+
+    async def _read_updates(
+        self,
+        driver: Driver,
+        stream: Stream,
+        place: Place,
+        stage: Stage,
+        before: str | None,
+        cursor: str | None,
+    ) -> Ending:
+        """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
+        move = Move(before, before)
+        seen: set[str] = set() if cursor is None else {cursor}
+        more = False
+        async for step in driver.pull(driver.connector.pull(stream, cursor)):
+            if isinstance(step, Balances):
+                stage.balances.extend(step.balances)
+                continue
+            if step.next_cursor == "":
+                return outcome.not_ready(self.syncer.clock() + SOON)
+            self._check_progress(step, seen)
+            stage.add(step)
+            more = step.more
+            if step.next_cursor is not None:
+                move = Move(move.before, step.next_cursor)
+            if more and step.checkpoint:
+                await self._commit(place, stage, move)
+                move = Move(move.after, move.after)
+        if more:
+            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+        await self._commit(place, stage, move)
+        return outcome.DONE
+
+    def _check_progress(self, page: Page, seen: set[str]) -> None:
+        """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
+        self.tally.pages += 1
+        if page.more and page.next_cursor in seen:
+            raise Halt(outcome.partial("The bank announces more pages, but its cursor repeats."))
+        if self.tally.pages >= MOST_PAGES and page.more:
+            raise Halt(outcome.partial(f"There are more than {MOST_PAGES} pages."))
+        if page.next_cursor is not None:
+            seen.add(page.next_cursor)
+
+    async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
+        done = await self.syncer.database.write(
+            commit, place, stage, move, self.tally, self.syncer.clock()
+        )
+        for counted in fields(Tally):
+            setattr(self.tally, counted.name, getattr(done, counted.name))
+        stage.clear()
+
+    async def _close(self, ending: Ending) -> bool:
+        syncer, connector = self.syncer, self.connection.connector
+        now = syncer.clock()
+        for kind in _ROW_KINDS:
+            syncer.metrics.rows_seen(connector, kind, getattr(self.tally, kind))
+        syncer.metrics.run_ended(connector, ending.outcome, (now - self.began).total_seconds())
+        closing = Closing(self.lease, self.run_id, ending, self.tally, self.began)
+        again = await syncer.database.write(
+            close, closing, every=syncer.every, chance=random.random(), now=now
+        )
+        await log.ainfo(
+            "sync.ended",
+            connector=connector,
+            connection=public_id("con", self.connection.id),
+            run=public_id("run", self.run_id),
+            trigger=self.trigger,
+            outcome=str(ending.outcome),
+            message=ending.message,
+            **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},
+        )
+        return again

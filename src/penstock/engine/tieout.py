@@ -1,0 +1,62 @@
+"""After a sync: does each account add up against the bank's own balance? (sync.md 30)"""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from penstock.db import accounts, balances, tie_outs, transactions
+from penstock.domain.balance import BalanceKind
+from penstock.domain.ids import public_id
+from penstock.domain.tieout import Observation, TieOut, TieOutStatus, tie_out
+
+NEWEST: Final = 60
+"""How many of an account's newest balances are checked against its first."""
+
+
+def tie_out_connection(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
+    """Check every active account of a connection and store what was found."""
+    for account in accounts.of_connection(connection, connection_id):
+        if account.active:
+            found = tie_out_account(connection, account.id, account.currency, today=now.date())
+            tie_outs.save(
+                connection, account.id, [_row(connection, account.id, *one, now) for one in found]
+            )
+
+
+def tie_out_account(
+    connection: sa.Connection, account_id: int, currency: str, *, today: date
+) -> list[tuple[str, TieOut]]:
+    """Check one account; return the result by currency. Rows are in the account's own currency."""
+    seen = balances.observed(
+        connection, account_id, kinds=[BalanceKind.OPENING, BalanceKind.CURRENT]
+    )
+    observations = [
+        Observation(row.as_of_on, row.amount, row.run_id, row.kind == BalanceKind.OPENING)
+        for row in seen
+        if row.currency == currency
+    ]
+    observations.sort(key=lambda one: not one.opening)  # stable: an opening one comes first
+    chosen = observations[:1] + observations[1:][-NEWEST:]
+    sums = transactions.posted_sums(connection, account_id) if len(chosen) > 1 else []
+    return [(currency, tie_out(chosen, sums, today))]
+
+
+def _row(
+    connection: sa.Connection, account_id: int, currency: str, found: TieOut, now: datetime
+) -> dict[str, Any]:
+    rows: list[int] = []
+    if found.status in (TieOutStatus.DIFFERENCE, TieOutStatus.SETTLING) and found.first_on:
+        rows = transactions.candidates(
+            connection, account_id, amount=found.amount, since=found.first_on
+        )
+    return {
+        "currency": currency,
+        "status": str(found.status),
+        "amount": found.amount if found.amount else Decimal(0),
+        "first_on": found.first_on,
+        "candidates": json.dumps([public_id("txn", row) for row in rows]),
+        "checked_at": now,
+    }
