@@ -39,6 +39,7 @@ class Metrics:
         self._outbound_seconds = self._histogram(
             "outbound_request_seconds", "How long others took", _REQUEST_SECONDS, "connector"
         )
+        self._asked: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._sign_ins = self._counter("sign_ins", "Attempts to sign in", "outcome")
         self._http = self._counter(
             "http_requests", "Requests that the API answered", "method", "route", "status"
@@ -61,7 +62,7 @@ class Metrics:
         self._retries.labels(connector).inc()
 
     def throttled(self, connector: str) -> None:
-        """Count an answer that said slow down (429)."""
+        """Count an answer that said slow down (429). `outbound` does so for all that it sends."""
         self._throttles.labels(connector).inc()
 
     def token_refreshed(self, connector: str, outcome: str) -> None:
@@ -70,8 +71,15 @@ class Metrics:
 
     def asked(self, connector: str, status: str, seconds: float) -> None:
         """Count a request to somebody else by its status class: 2xx … 5xx, failed, refused."""
-        self._outbound.labels(connector, status).inc()
-        self._outbound_seconds.labels(connector).observe(seconds)
+        known = self._asked.get((connector, status))
+        if known is None:  # Looking labels up costs more than counting does.
+            known = (
+                self._outbound.labels(connector, status),
+                self._outbound_seconds.labels(connector),
+            )
+            self._asked[connector, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
     def signed_in(self, outcome: str) -> None:
         """Count an attempt to sign in by its outcome: ok, refused, throttled."""

@@ -1,6 +1,7 @@
 """The one HTTP client for everything that leaves: fast, bounded, and careful where it goes."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -96,15 +97,16 @@ class Outbound:
         finally:
             seconds = self._loop.time() - started
             self._metrics.asked(connector, outcome, seconds)
-            _log.debug(
-                "asked",
-                connector=connector,
-                method=request.method,
-                url=request.url.partition("?")[0],
-                outcome=outcome,
-                bytes=size,
-                seconds=round(seconds, 6),
-            )
+            if _log.isEnabledFor(logging.DEBUG):
+                _log.debug(
+                    "asked",
+                    connector=connector,
+                    method=request.method,
+                    url=request.url.partition("?")[0],
+                    outcome=outcome,
+                    bytes=size,
+                    seconds=round(seconds, 6),
+                )
 
     async def _ask(self, request: Request) -> Response:
         url, named = self._destinations.check(request.url)

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import aiohttp
@@ -201,6 +202,7 @@ def _entry(text: str) -> tuple[str, int | None]:
     raise InvalidInput(f"{text!r} names no destination: write `host` or `host:port`.")
 
 
+@lru_cache(maxsize=1024)
 def _canonical(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host))
