@@ -1,0 +1,79 @@
+"""Refresh tokens: only their hashes. The tokens of one session are a family, each used once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Id, Instant, metadata
+
+refresh_tokens = sa.Table(
+    "refresh_tokens",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("session_id", Id, sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("token_hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("used_at", Instant),
+    sa.Index("ix_refresh_tokens_session", "session_id", "id"),
+)
+
+_c = refresh_tokens.c
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A refresh token as stored."""
+
+    id: int
+    session_id: int
+    token_hash: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+def create(
+    connection: sa.Connection,
+    *,
+    session_id: int,
+    token_hash: str,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Store a new token of a session."""
+    connection.execute(
+        refresh_tokens.insert().values(
+            session_id=session_id, token_hash=token_hash, created_at=now, expires_at=expires_at
+        )
+    )
+
+
+def find(connection: sa.Connection, token_hash: str) -> TokenRow | None:
+    """Return the token with this hash, used or not."""
+    query = refresh_tokens.select().where(_c.token_hash == token_hash)
+    row = connection.execute(query).one_or_none()
+    return TokenRow(*row) if row else None
+
+
+def use(connection: sa.Connection, token_id: int, *, now: datetime) -> bool:
+    """Use a token up. Of any number at the same time, one is told True."""
+    used = connection.execute(
+        refresh_tokens.update().where(_c.id == token_id, _c.used_at.is_(None)).values(used_at=now)
+    )
+    return used.rowcount == 1
+
+
+def newest(connection: sa.Connection, session_id: int) -> TokenRow | None:
+    """Return the youngest token of a session."""
+    query = (
+        refresh_tokens.select().where(_c.session_id == session_id).order_by(_c.id.desc()).limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return TokenRow(*row) if row else None
+
+
+def delete_expired(connection: sa.Connection, *, before: datetime) -> int:
+    """Delete tokens that ran out before `before`; return how many."""
+    return connection.execute(refresh_tokens.delete().where(_c.expires_at < before)).rowcount

@@ -1,0 +1,142 @@
+"""Sessions: one for each time that somebody signed in, until it ends (security.md R5, R6)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.users import users
+from penstock.domain.errors import NotFound
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("agent", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("used_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_why", sa.Text),
+    sa.Index("ix_sessions_user", "user_id", "id"),
+)
+
+_c = sessions.c
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as stored. `address` and `agent` say where it began, so that people know it."""
+
+    id: int
+    user_id: int
+    scope: str
+    address: str
+    agent: str
+    created_at: datetime
+    used_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    ended_why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a live session is."""
+
+    user_id: int
+    username: str
+
+
+def create(connection: sa.Connection, values: dict[str, object]) -> int:
+    """Store a new session; return its number."""
+    statement = sessions.insert().values(values).returning(_c.id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def holder(connection: sa.Connection, session_id: int, *, now: datetime) -> Holder | None:
+    """Return whose live session it is: not ended, not expired, the person not disabled."""
+    query = (
+        sa.select(users.c.id, users.c.username)
+        .join_from(sessions, users)
+        .where(_c.id == session_id, *_live(now), users.c.disabled_at.is_(None))
+    )
+    row = connection.execute(query).one_or_none()
+    return Holder(*row) if row else None
+
+
+def touch(connection: sa.Connection, session_id: int, *, now: datetime) -> SessionRow | None:
+    """Note that a session was used, and hold it until the commit. None where it is not live."""
+    used = connection.execute(
+        sessions.update().where(_c.id == session_id, *_live(now)).values(used_at=now)
+    )
+    if used.rowcount != 1:
+        return None
+    return SessionRow(*connection.execute(sessions.select().where(_c.id == session_id)).one())
+
+
+def get(connection: sa.Connection, session_id: int, *, user_id: int) -> SessionRow:
+    """Return one of the person's sessions, live or not. Raises NotFound."""
+    query = sessions.select().where(_c.id == session_id, _c.user_id == user_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such session.")
+    return SessionRow(*row)
+
+
+def page(
+    connection: sa.Connection, *, user_id: int, now: datetime, after: int = 0, limit: int = 100
+) -> list[SessionRow]:
+    """Return the person's live sessions in the order they began, past the number `after`."""
+    query = (
+        sessions.select()
+        .where(_c.user_id == user_id, _c.id > after, *_live(now))
+        .order_by(_c.id)
+        .limit(limit)
+    )
+    return [SessionRow(*row) for row in connection.execute(query)]
+
+
+def end(connection: sa.Connection, session_id: int, *, why: str, now: datetime) -> None:
+    """End a session; one that ended before keeps its reason."""
+    connection.execute(
+        sessions.update()
+        .where(_c.id == session_id, _c.ended_at.is_(None))
+        .values(ended_at=now, ended_why=why)
+    )
+
+
+def end_all(
+    connection: sa.Connection,
+    user_id: int,
+    *,
+    why: str,
+    now: datetime,
+    keep: int | None = None,
+) -> list[int]:
+    """End all of a person's sessions but `keep`; return the numbers of those that were live."""
+    statement = (
+        sessions.update()
+        .where(_c.user_id == user_id, _c.ended_at.is_(None), _c.id != (keep or 0))
+        .values(ended_at=now, ended_why=why)
+    )
+    return list(connection.execute(statement.returning(_c.id)).scalars())
+
+
+def began_at(connection: sa.Connection, *, username: str, address: str, since: datetime) -> bool:
+    """Say whether this person signed in from this address since then."""
+    query = (
+        sa.select(_c.id)
+        .join_from(sessions, users)
+        .where(users.c.username == username, _c.address == address, _c.created_at >= since)
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def _live(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return _c.ended_at.is_(None), _c.expires_at > now
