@@ -1,0 +1,51 @@
+"""The page of settings."""
+
+import typing
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from penstock.settings import Settings
+from scripts.pages.table import table
+
+TOP = """# Settings
+
+Each is a variable of the environment, or a line of the file `.env` in the home folder. Flags beat
+the environment, and the environment beats the file. `PENSTOCK_HOME` itself is not read from there.
+
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = [
+        (f"`PENSTOCK_{name.upper()}`", default(field), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return TOP + table(["variable", "default", "what it does"], rows)
+
+
+def default(field: FieldInfo) -> str:
+    """Return a field's default as it would be written in the environment."""
+    if field.default_factory is not None:
+        return "the data folder of the platform" if field.annotation is Path else ""
+    return written(field.default) if not is_secret(field) else ""
+
+
+def written(value: Any) -> str:  # noqa: ANN401 - a setting may be anything
+    """Return a value as text for a cell: nothing for nothing."""
+    if value is None or value in ("", ()):
+        return ""
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
+    if isinstance(value, StrEnum):
+        return f"`{value.value}`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Say whether a setting holds a secret, whose default nobody should read."""
+    return SecretStr in (field.annotation, *typing.get_args(field.annotation))
