@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from penstock.db import connections
+from penstock.db.matching import plain
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.errors import NotFound
 
@@ -95,3 +98,80 @@ def deactivate(
         .where(accounts.c.id.in_(account_ids))
         .values(active=False, change_number=change_number)
     )
+
+
+class Listed(NamedTuple):
+    """What an account says of how its rows are listed."""
+
+    id: int
+    hidden: bool
+    start_on: date | None
+
+
+def listed_under(
+    connection: sa.Connection, *, owner_id: int, account_id: int | None, connection_id: int | None
+) -> list[Listed]:
+    """Return the owner's accounts: all, one, or a connection's.
+
+    Raises NotFound where the account or the connection named is not the owner's.
+    """
+    c = accounts.c
+    query = sa.select(c.id, c.hidden, c.start_on).where(c.owner_id == owner_id).order_by(c.id)
+    if account_id is not None:
+        get(connection, account_id, owner_id=owner_id)
+        query = query.where(c.id == account_id)
+    if connection_id is not None:
+        connections.get(connection, connection_id, owner_id=owner_id)
+        query = query.where(c.connection_id == connection_id)
+    return [Listed(*row) for row in connection.execute(query)]
+
+
+def reading() -> sa.Select[Any]:
+    """Select accounts as they are read; days and instants are plain (matching.plain).
+
+    `parent_id` is the number of the account that one is a part of.
+    """
+    c, parent = accounts.c, accounts.alias("parent")
+    above = sa.and_(
+        parent.c.connection_id == c.connection_id, parent.c.external_id == c.parent_external_id
+    )
+    columns = (c.id, c.connection_id, parent.c.id.label("parent_id"), c.name, c.label, c.type)
+    rest = (c.currency, c.mask, c.active, c.hidden, plain(c.start_on), plain(c.created_at))
+    return sa.select(*columns, *rest).select_from(accounts.outerjoin(parent, above))
+
+
+def shown(connection: sa.Connection, account_id: int, *, owner_id: int) -> sa.Row[Any]:
+    """Return one of the owner's accounts as it is read. Raises NotFound."""
+    c = accounts.c
+    query = reading().where(c.id == account_id, c.owner_id == owner_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such account.")
+    return row
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    owner_id: int,
+    connection_id: int | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[sa.Row[Any]]:
+    """Return the owner's accounts as they are read, in the order of their numbers, past `after`."""
+    c = accounts.c
+    query = reading().where(c.owner_id == owner_id, c.id > after).order_by(c.id).limit(limit)
+    if connection_id is not None:
+        query = query.where(c.connection_id == connection_id)
+    return connection.execute(query).all()
+
+
+def count_by_connection(connection: sa.Connection, *, owner_id: int) -> dict[int, int]:
+    """Return how many accounts each of the owner's connections has; none is not listed."""
+    c = accounts.c
+    query = (
+        sa.select(c.connection_id, sa.func.count().label("accounts"))
+        .where(c.owner_id == owner_id)
+        .group_by(c.connection_id)
+    )
+    return {row.connection_id: row.accounts for row in connection.execute(query)}

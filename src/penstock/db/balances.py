@@ -1,10 +1,14 @@
 """What institutions said stands on accounts. Appended, never overwritten (sync.md 17)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from penstock.db import accounts
+from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
 from penstock.domain.balance import BalanceKind
 
@@ -56,3 +60,113 @@ def observed(
         .order_by(balances.c.as_of, balances.c.id)
     )
     return list(connection.execute(query))
+
+
+def reading() -> sa.Select[Any]:
+    """Select balances as they are read; amounts, days and instants are plain (matching.plain)."""
+    c = balances.c
+    columns = (
+        plain(c[name]) for name in ("amount", "currency", "as_of", "as_of_on", "observed_at")
+    )
+    return sa.select(c.id, c.account_id, c.kind, *columns)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Which balances of an account to list: of one kind, of the days from `since` to `until`."""
+
+    account_id: int
+    kind: BalanceKind | None = None
+    since: date | None = None
+    until: date | None = None
+
+
+def page(
+    connection: sa.Connection,
+    history: History,
+    *,
+    owner_id: int,
+    after: tuple[datetime, int] | None = None,
+    limit: int,
+) -> Sequence[sa.Row[Any]]:
+    """Return an account's balances, the newest statement first, from past `after`.
+
+    The row has its instant twice: plain as `as_of`, and as a `datetime` in `stated_at`, by which
+    the next page goes on. Raises NotFound where the account is not the owner's.
+    """
+    accounts.get(connection, history.account_id, owner_id=owner_id)
+    c = balances.c
+    query = (
+        reading()
+        .add_columns(c.as_of.label("stated_at"))
+        .where(c.account_id == history.account_id, c.owner_id == owner_id)
+        .order_by(c.as_of.desc(), c.id.desc())
+        .limit(limit)
+    )
+    if history.kind is not None:
+        query = query.where(c.kind == history.kind)
+    if history.since is not None:
+        query = query.where(c.as_of_on >= history.since)
+    if history.until is not None:
+        query = query.where(c.as_of_on <= history.until)
+    if after is not None:
+        moment, number = sa.literal(after[0], Instant()), sa.literal(after[1], Id)
+        query = query.where(sa.tuple_(c.as_of, c.id) < sa.tuple_(moment, number))
+    return connection.execute(query).all()
+
+
+def newest(
+    connection: sa.Connection, *, owner_id: int, account_ids: Sequence[int] | None = None
+) -> Sequence[sa.Row[Any]]:
+    """Return the newest balance of each kind and currency, of these accounts (None: of all).
+
+    It steps from one (account, kind, currency) to the next in the index, so that a long history
+    costs nothing.
+    """
+    c = balances.c
+    steps = _steps(owner_id, account_ids)
+    candidate = balances.alias("candidate")
+    top = (
+        sa.select(candidate.c.id)
+        .where(
+            candidate.c.account_id == steps.c.account_id,
+            candidate.c.kind == steps.c.kind,
+            candidate.c.currency == steps.c.currency,
+        )
+        .order_by(candidate.c.as_of.desc(), candidate.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = reading().join(steps, c.id == top).order_by(c.account_id, c.kind, c.currency)
+    return connection.execute(query).all()
+
+
+def _steps(owner_id: int, account_ids: Sequence[int] | None) -> sa.CTE:
+    """Every (account, kind, currency) that there is, each found by one look into the index."""
+    c, a = balances.c, accounts.accounts.c
+    kinds = sa.values(sa.column("kind", sa.Text), name="kinds").data([(k,) for k in BalanceKind])
+    first = sa.select(sa.func.min(c.currency)).where(c.account_id == a.id, c.kind == kinds.c.kind)
+    start = sa.select(
+        a.id.label("account_id"), kinds.c.kind, first.scalar_subquery().label("currency")
+    ).where(a.owner_id == owner_id)
+    if account_ids is not None:
+        start = start.where(a.id.in_(account_ids))
+    steps = start.cte("steps", recursive=True)
+    following = sa.select(sa.func.min(c.currency)).where(
+        c.account_id == steps.c.account_id,
+        c.kind == steps.c.kind,
+        c.currency > steps.c.currency,
+    )
+    further = sa.select(steps.c.account_id, steps.c.kind, following.scalar_subquery())
+    return steps.union_all(further.where(steps.c.currency.is_not(None)))
+
+
+def page_by_number(
+    connection: sa.Connection, *, owner_id: int, after: int, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """Return every balance of the owner in the order of its number, from past `after`."""
+    c = balances.c
+    # SQLite would rather sort all of the owner's rows for each page than walk the table.
+    owner = c.owner_id + 0 if connection.dialect.name == "sqlite" else c.owner_id
+    query = reading().where(owner == owner_id, c.id > after).order_by(c.id).limit(limit)
+    return connection.execute(query).all()

@@ -32,3 +32,9 @@ def note(
         sa.literal(owner_id), sa.literal(kind), sa.literal(change_number), rows.subquery().c[0]
     )
     connection.execute(erasures.insert().from_select(columns, source))
+
+
+def reading() -> sa.Select[tuple[int, str, int]]:
+    """Select stubs as they are read: number, kind, and the number that the erased row had."""
+    c = erasures.c
+    return sa.select(c.id, c.kind, c.row_id)

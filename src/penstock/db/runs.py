@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from penstock.db import connections
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.domain.errors import NotFound
 
 runs = sa.Table(
     "runs",
@@ -130,3 +133,65 @@ def finish(
             finished_at=now,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is stored."""
+
+    id: int
+    owner_id: int
+    connection_id: int
+    trigger: str
+    request_id: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    message: str | None
+    remedy_kind: str | None
+    remedy_text: str | None
+    retry_at: datetime | None
+    tally: Tally
+
+
+def _row(row: sa.Row[Any]) -> RunRow:
+    values = dict(row._mapping)
+    tally = Tally(**{field.name: values.pop(field.name) for field in fields(Tally)})
+    return RunRow(**values, tally=tally)
+
+
+def get(connection: sa.Connection, run_id: int, *, owner_id: int) -> RunRow:
+    """Return one of the owner's runs. Raises NotFound."""
+    query = runs.select().where(runs.c.id == run_id, runs.c.owner_id == owner_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such sync.")
+    return _row(row)
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    owner_id: int,
+    connection_id: int | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[RunRow]:
+    """Return the owner's runs, the newest first, from before run `before`.
+
+    Raises NotFound where a connection is named that is not the owner's.
+    """
+    query = runs.select().where(runs.c.owner_id == owner_id).order_by(runs.c.id.desc()).limit(limit)
+    if connection_id is not None:
+        connections.get(connection, connection_id, owner_id=owner_id)
+        query = query.where(runs.c.connection_id == connection_id)
+    if before is not None:
+        query = query.where(runs.c.id < before)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def find_running(connection: sa.Connection, connection_id: int) -> int | None:
+    """Return the number of the run that is under way on this connection."""
+    c = runs.c
+    query = sa.select(c.id).where(c.connection_id == connection_id, c.outcome == RUNNING)
+    return connection.execute(query.order_by(c.id.desc()).limit(1)).scalar_one_or_none()

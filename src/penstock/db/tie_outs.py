@@ -1,9 +1,11 @@
 """How each account adds up against the bank's own balance, as last checked (sync.md 30)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from penstock.db import accounts
 from penstock.db.metadata import Exact, Id, Instant, metadata
 
 tie_outs = sa.Table(
@@ -36,3 +38,17 @@ def of_accounts(connection: sa.Connection, account_ids: list[int]) -> list[sa.Ro
     """Return the last tie-outs of these accounts."""
     query = tie_outs.select().where(tie_outs.c.account_id.in_(account_ids))
     return list(connection.execute(query))
+
+
+def page(
+    connection: sa.Connection, *, owner_id: int, account_ids: list[int]
+) -> Sequence[sa.Row[Any]]:
+    """Return the last tie-outs of these accounts of the owner, by account and currency."""
+    c, a = tie_outs.c, accounts.accounts.c
+    query = (
+        sa.select(tie_outs)
+        .join(accounts.accounts, a.id == c.account_id)
+        .where(a.owner_id == owner_id, c.account_id.in_(account_ids))
+        .order_by(c.account_id, c.currency)
+    )
+    return connection.execute(query).all()

@@ -6,13 +6,16 @@ The provider's columns are written by bulk.py alone, the person's (`person_categ
 `posted_run_id` is the run that first saw the row posted.
 """
 
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.domain.errors import NotFound
 from penstock.domain.tieout import DaySum
 
 _PENDING: Final = sa.text("status = 'pending'")
@@ -117,3 +120,75 @@ def candidates(
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+OVERDUE_AFTER: Final = timedelta(days=14)
+"""How old a pending row may grow before it is flagged (sync.md 10)."""
+
+# In the order in which `reading` gives them; the API, the feed and the exports keep it.
+_PLAIN: Final = (
+    "status amount currency dated_on booked_on value_on authorized_on description counterparty"
+).split()
+_AFTER: Final = "note reference original_amount original_currency hidden".split()
+_STAMPS: Final = "removed_at deleted_at created_at updated_at".split()
+
+
+def reading(today: date) -> sa.Select[Any]:
+    """Select transactions as they are read; amounts, days and instants are plain (matching.plain).
+
+    id, account_id, then what the provider says, `category` (the person's before the provider's)
+    with both of its sources, what the person says, `overdue`, and the stamps.
+    """
+    c = transactions.c
+    overdue = sa.and_(
+        c.status == "pending", c.removed_at.is_(None), c.dated_on < today - OVERDUE_AFTER
+    )
+    return sa.select(
+        c.id,
+        c.account_id,
+        *(plain(c[name]) for name in _PLAIN),
+        sa.func.coalesce(c.person_category, c.category).label("category"),
+        c.person_category,
+        c.category.label("provider_category"),
+        *(c[name] if name == "hidden" else plain(c[name]) for name in _AFTER),
+        overdue.label("overdue"),
+        *(plain(c[name]) for name in _STAMPS),
+    )
+
+
+def get(
+    connection: sa.Connection, transaction_id: int, *, owner_id: int, today: date
+) -> sa.Row[Any]:
+    """Return one of the owner's transactions, whatever its state. Raises NotFound."""
+    c = transactions.c
+    query = reading(today).where(c.id == transaction_id, c.owner_id == owner_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such transaction.")
+    return row
+
+
+def page_by_number(
+    connection: sa.Connection, *, owner_id: int, today: date, after: int, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """Return every transaction of the owner in the order of its number, from past `after`.
+
+    Numbers never change, so that whoever pages while a sync writes meets each row exactly once.
+    """
+    c = transactions.c
+    # SQLite would rather sort all of the owner's rows for each page than walk the table.
+    owner = c.owner_id + 0 if connection.dialect.name == "sqlite" else c.owner_id
+    query = reading(today).where(owner == owner_id, c.id > after).order_by(c.id).limit(limit)
+    return connection.execute(query).all()
+
+
+def edit(
+    connection: sa.Connection, transaction_id: int, *, owner_id: int, values: Mapping[str, object]
+) -> None:
+    """Store what the person says of a transaction; `values` include its `change_number`."""
+    c = transactions.c
+    connection.execute(
+        transactions.update()
+        .where(c.id == transaction_id, c.owner_id == owner_id)
+        .values(dict(values))
+    )

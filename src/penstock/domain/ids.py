@@ -16,7 +16,7 @@ _MOST: Final = 2**63 - 1
 
 
 def public_id(prefix: str, number: int) -> str:
-    """Return the public id of row `number`: public_id("txn", 33) is "txn_0000000000011"."""
+    """Return the public id of a row: `txn_0000000000011` is row 33 of "txn"."""
     return (
         f"{prefix}_{_DIGITS[number >> 60]}{_PAIRS[number >> 50 & 1023]}"
         f"{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}"

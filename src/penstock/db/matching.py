@@ -1,0 +1,85 @@
+"""Conditions that mean the same on SQLite and on PostgreSQL, whatever the server's locale.
+
+SQLite folds the case of ASCII only, and so does PostgreSQL in the locale C; and a comparison of
+amounts as floating numbers is wrong in the last digit. So the pattern itself names both cases of
+each letter, and amounts are compared exactly.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Exact
+
+_GLOB_SPECIAL = frozenset("*?[")
+_CLOSE = Decimal("1e-9")
+
+
+def contains(
+    dialect: str, columns: Iterable[sa.ColumnElement[str]], needle: str
+) -> sa.ColumnElement[bool]:
+    """Say whether a column contains the text, in upper or lower case. Nothing is a wildcard."""
+    if dialect == "sqlite":
+        pattern = f"*{''.join(map(_glob, needle))}*"
+        return sa.or_(*(column.op("GLOB", is_comparison=True)(pattern) for column in columns))
+    pattern = "".join(map(_regular, needle))
+    return sa.or_(*(column.op("~", is_comparison=True)(pattern) for column in columns))
+
+
+def _cases(letter: str) -> str:
+    """Return a letter in each of its cases that is one letter too (ß has no such upper case)."""
+    upper, lower = letter.upper(), letter.lower()
+    cases = {letter, upper, lower, upper.lower(), lower.upper()}
+    return "".join(sorted(case for case in cases if len(case) == 1))
+
+
+def _glob(letter: str) -> str:
+    cases = _cases(letter)
+    return f"[{cases}]" if len(cases) > 1 or letter in _GLOB_SPECIAL else letter
+
+
+def _regular(letter: str) -> str:
+    cases = _cases(letter)
+    if len(cases) > 1:
+        return f"[{cases}]"
+    return letter if letter.isalnum() or not letter.isascii() else f"\\{letter}"
+
+
+def at_least(
+    dialect: str, amount: sa.ColumnElement[Decimal], bound: Decimal
+) -> sa.ColumnElement[bool]:
+    """Say whether an amount is `bound` or more, to the last digit."""
+    if dialect != "sqlite":
+        return amount >= bound
+    # Only where the two are too close for a floating number is it worth asking exactly.
+    about, exactly = sa.cast(amount, sa.Float), sa.func.exact_compare(_text(amount), f"{bound:f}")
+    near = abs(bound) * _CLOSE
+    return sa.or_(about > float(bound + near), sa.and_(about >= float(bound - near), exactly >= 0))
+
+
+def at_most(
+    dialect: str, amount: sa.ColumnElement[Decimal], bound: Decimal
+) -> sa.ColumnElement[bool]:
+    """Say whether an amount is `bound` or less, to the last digit."""
+    if dialect != "sqlite":
+        return amount <= bound
+    about, exactly = sa.cast(amount, sa.Float), sa.func.exact_compare(_text(amount), f"{bound:f}")
+    near = abs(bound) * _CLOSE
+    return sa.or_(about < float(bound - near), sa.and_(about <= float(bound + near), exactly <= 0))
+
+
+def _text(amount: sa.ColumnElement[Decimal]) -> sa.ColumnElement[str]:
+    return sa.type_coerce(amount, sa.Text())
+
+
+def plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """Return a column as the driver gives it, ready to be written down: no time is spent on types.
+
+    An amount is its exact text; a day or an instant is a text on SQLite and a `date` or `datetime`
+    in UTC on PostgreSQL.
+    """
+    if isinstance(column.type, Exact):
+        return sa.cast(column, sa.Text()).label(column.key)
+    return sa.type_coerce(column, sa.Text()).label(column.key)

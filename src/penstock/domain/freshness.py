@@ -1,0 +1,64 @@
+"""How fresh a connection is, said so that nothing stale ever looks green."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from penstock.domain.consent import ConsentState
+
+_OPEN = frozenset({ConsentState.ACTIVE, ConsentState.EXPIRING})
+
+
+class FreshnessState(StrEnum):
+    """What the age of the last success means.
+
+    FRESH: the last sync went well, not long ago. STALE: it went well, but long ago, or the
+    connection was disconnected. NEVER: nothing was read yet. FAILING: the last sync did not go
+    well, or the consent has ended; what is shown is as old as it says.
+    """
+
+    FRESH = "fresh"
+    STALE = "stale"
+    NEVER = "never"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When all was last read well, and what that means now."""
+
+    state: FreshnessState
+    last_success_at: datetime | None
+    age: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a connection. `failures` are those in a row since the last success."""
+
+    consent: ConsentState
+    consent_expires_at: datetime | None
+    connected: bool
+    failures: int
+    last_success_at: datetime | None
+
+
+def freshness(standing: Standing, *, now: datetime, every: timedelta) -> Freshness:
+    """Say how fresh a connection is that is synced `every` so often; two missed turns are stale."""
+    last = standing.last_success_at
+    age = max(now - last, timedelta(0)) if last else None
+    return Freshness(_state(standing, age, now, every), last, age)
+
+
+def _state(
+    standing: Standing, age: timedelta | None, now: datetime, every: timedelta
+) -> FreshnessState:
+    ends = standing.consent_expires_at
+    closed = standing.consent not in _OPEN or (ends is not None and ends <= now)
+    if standing.connected and (standing.failures or closed):
+        return FreshnessState.FAILING
+    if age is None:
+        return FreshnessState.NEVER
+    if not standing.connected or age > 2 * every:
+        return FreshnessState.STALE
+    return FreshnessState.FRESH
