@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from penstock.db.leases import leases
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
@@ -118,13 +119,15 @@ def page(
 def due(connection: sa.Connection, *, now: datetime, limit: int) -> list[int]:
     """Return connections whose time has come, those that a person asked for first.
 
-    Due is: asked for, or past `next_sync_at`; not before `not_before`; still connected; and
-    with a consent that allows it (a consent problem is never retried on its own, sync.md 21).
+    Due is: asked for, or past `next_sync_at`; not before `not_before`; not being synced already;
+    still connected; and with a consent that allows it (a consent problem is never retried on its own, sync.md 21).
     """
     c = connections.c
+    busy = sa.exists().where(leases.c.connection_id == c.id, leases.c.expires_at >= now)
     query = (
         sa.select(c.id)
         .where(
+            ~busy,
             c.disconnected_at.is_(None),
             c.consent.in_([ConsentState.ACTIVE, ConsentState.EXPIRING]),
             sa.or_(c.not_before.is_(None), c.not_before <= now),
@@ -166,6 +169,29 @@ def set_consent(
     if expires_at is not None:
         values["consent_expires_at"] = expires_at
     connection.execute(connections.update().where(connections.c.id == connection_id).values(values))
+
+
+def renew(
+    connection: sa.Connection,
+    connection_id: int,
+    *,
+    consent_expires_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Note that consent was given (again): active, without a remedy, and due at once."""
+    connection.execute(
+        connections.update()
+        .where(connections.c.id == connection_id)
+        .values(
+            consent=ConsentState.ACTIVE,
+            consent_expires_at=consent_expires_at,
+            remedy_kind=None,
+            remedy_text=None,
+            failures=0,
+            next_sync_at=now,
+            not_before=None,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,13 @@ def release(connection: sa.Connection, lease: Lease) -> bool:
         leases.update().where(ours).values(holder=None, expires_at=None, dirty=False)
     )
     return bool(dirty)
+
+
+def seize(connection: sa.Connection, connection_id: int) -> None:
+    """Take the fence from any holder: what it has not committed it never will."""
+    c = leases.c
+    connection.execute(
+        leases.update()
+        .where(c.connection_id == connection_id)
+        .values(holder=None, fence=c.fence + 1, expires_at=None, dirty=False)
+    )

@@ -22,6 +22,7 @@ from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
+from penstock.domain.consent import ConsentState
 from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.outcome import Ending, Halt, Outcome
@@ -145,6 +146,7 @@ class Run:
         if connector is None:
             message = f"There is no connector {connection.connector!r} in this installation."
             raise Halt(Ending(Outcome.CONTRACT, message))
+        self._check_it_may_run()
         driver = self._driver(connector)
         discovery = await driver.run(connector.discover())
         known = await syncer.database.write(
@@ -163,6 +165,15 @@ class Run:
                 break
         await syncer.database.write(tie_out_connection, connection.id, now=syncer.clock())
         return outcome.worst(endings)
+
+    def _check_it_may_run(self) -> None:
+        """Do not even ask a bank that said when, or whose consent is known to have ended."""
+        row, now = self.connection, self.syncer.clock()
+        if row.not_before is not None and now < row.not_before:
+            raise Halt(outcome.throttled("The bank asked to be left alone for a while.", row.not_before))
+        if row.consent_expires_at is not None and row.consent_expires_at <= now:
+            ended = f"The consent ended on {row.consent_expires_at:%Y-%m-%d}."
+            raise Halt(outcome.consent_needed(ended, ConsentState.EXPIRED))
 
     def _driver(self, connector: Connector) -> Driver:
         syncer = self.syncer

@@ -1,0 +1,99 @@
+"""Ending a connection: revoke at the bank, wipe the credentials, keep or delete the history.
+
+The credentials are wiped even where the bank cannot be reached; whether it confirmed is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from penstock.db import accounts, balances, connections, credentials, cursors, erasures, feeds, leases, transactions
+from penstock.db.lane import Database
+from penstock.domain.clock import Clock
+from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.errors import OAuthError, TransportFailure, VaultError
+from penstock.domain.protocol import Connector, Sender
+from penstock.engine.seal import Seals
+from penstock.oauth.run import run
+from penstock.oauth.token import revoke
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """Whether the bank confirmed that our access has ended."""
+
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetter:
+    """Ends connections."""
+
+    database: Database
+    connectors: Mapping[str, Connector]
+    seals: Seals
+    send: Sender
+    clock: Clock
+
+    async def disconnect(self, connection_id: int, *, owner_id: int, delete: bool) -> Disconnected:
+        """End a connection. A sync that runs at this moment commits nothing more.
+
+        Where `delete`, accounts, balances and transactions go too, and leave stubs in the change
+        feed. Raises NotFound.
+        """
+        row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
+        opened = await self.database.read(self._open, connection_id, owner_id)
+        await self.database.write(_end, connection_id, now=self.clock())
+        revoked = await self._revoke(row.connector, *opened) if opened else False
+        if delete:
+            await self.database.write(_delete, connection_id, owner_id)
+        return Disconnected(revoked)
+
+    def _open(
+        self, connection: sa.Connection, connection_id: int, owner_id: int
+    ) -> tuple[int, Credentials] | None:
+        sealed = credentials.find(connection, connection_id)
+        if sealed is None:
+            return None
+        try:
+            return sealed.plan, self.seals.open(sealed, owner_id)
+        except VaultError as error:  # what cannot be opened can still be wiped
+            log.warning("disconnect.unopened", reason=error.message)
+            return None
+
+    async def _revoke(self, name: str, plan: int, opened: Credentials) -> bool:
+        connector = self.connectors.get(name)
+        chosen = connector.link_plans[plan] if connector else None
+        if not isinstance(chosen, OAuthPlan) or chosen.revoke_url is None:
+            return False
+        try:
+            await run(revoke(chosen, opened), self.send)
+        except (OAuthError, TransportFailure) as error:
+            await log.awarning("disconnect.not_revoked", connector=name, reason=error.message)
+            return False
+        return True
+
+
+def _end(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
+    """Take the fence from whoever syncs, wipe what opens the bank, and close the connection."""
+    leases.seize(connection, connection_id)
+    credentials.delete(connection, connection_id)
+    cursors.delete_all(connection, connection_id)
+    connections.mark_disconnected(connection, connection_id, now=now)
+
+
+def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> None:
+    number = feeds.next_change(connection, owner_id)
+    ours = sa.select(accounts.accounts.c.id).where(
+        accounts.accounts.c.connection_id == connection_id
+    )
+    for kind, table in (("transaction", transactions.transactions), ("balance", balances.balances)):
+        rows = sa.select(table.c.id).where(table.c.account_id.in_(ours))
+        erasures.note(connection, owner_id=owner_id, kind=kind, rows=rows, change_number=number)
+    erasures.note(connection, owner_id=owner_id, kind="account", rows=ours, change_number=number)
+    connections.delete(connection, connection_id)

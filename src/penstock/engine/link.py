@@ -1,0 +1,237 @@
+"""The act of linking: a person is sent to the bank, comes back, and a connection opens.
+
+The state is 256 random bits of which only a keyed hash is stored; it is used once, whatever comes
+back with it, by the person and for the connector it was made for (security.md O1-O4).
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db import connections, credentials, leases, links
+from penstock.db.lane import Database
+from penstock.db.links import LinkRow
+from penstock.domain.clock import Clock
+from penstock.domain.consent import Credentials, LinkPlan, OAuthPlan, TokenPlan
+from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
+from penstock.domain.protocol import Connector, Sender
+from penstock.domain.remedy import ask_person, fix_code
+from penstock.domain.secret import Secret
+from penstock.engine.refresh import as_credentials
+from penstock.engine.seal import Seals
+from penstock.oauth.authorize import begin, read_callback
+from penstock.oauth.run import run
+from penstock.oauth.token import exchange
+
+TTL: Final = timedelta(minutes=10)
+_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBegun:
+    """A link that waits for the person: send them to `url`."""
+
+    link_id: int
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Linker:
+    """Begins and ends links."""
+
+    database: Database
+    connectors: Mapping[str, Connector]
+    seals: Seals
+    hash_state: Callable[[str], str]
+    send: Sender
+    clock: Clock
+    token: Callable[[int], str] = secrets.token_urlsafe
+
+    async def begin(
+        self,
+        owner_id: int,
+        connector: str,
+        *,
+        redirect_uri: str,
+        plan: int = 0,
+        connection_id: int | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> LinkBegun:
+        """Begin a link, or the renewal of `connection_id`.
+
+        `parameters` go along to the bank's consent page, where the connector allows that.
+        Raises NotFound, InvalidInput, Conflict.
+        """
+        chosen = self._plan(connector, plan)
+        if not isinstance(chosen, OAuthPlan):
+            raise InvalidInput(
+                f"{connector} is linked with a token that you paste, not through the browser.",
+                remedy=ask_person(f"{chosen.where} {chosen.url}"),
+            )
+        if connection_id is not None:
+            await self.database.read(_check_renewal, connection_id, owner_id, connector)
+        state, verifier = self.token(_BYTES), Secret(self.token(48))
+        now = self.clock()
+        values: dict[str, object] = {
+            "state_hash": self.hash_state(state),
+            "owner_id": owner_id,
+            "connector": connector,
+            "plan": plan,
+            "connection_id": connection_id,
+            "redirect_uri": redirect_uri,
+            "created_at": now,
+            "expires_at": now + TTL,
+        }
+        link_id = await self.database.write(self._store, values, verifier)
+        with_parameters = replace(chosen, parameters={**chosen.parameters, **(parameters or {})})
+        url = begin(with_parameters, redirect_uri=redirect_uri, state=state, verifier=verifier)
+        return LinkBegun(link_id, url, now + TTL)
+
+    async def finish(
+        self, connector: str, parameters: Sequence[tuple[str, str]], *, owner_id: int | None
+    ) -> int:
+        """End a link with what came back from the bank; return the connection's number.
+
+        `owner_id` is the person who brings it, where that is known: it must be the one who began.
+        Raises InvalidInput for a state that is unknown, used, too old or somebody else's, and
+        OAuthError where the bank or the person said no.
+        """
+        states = [value for name, value in parameters if name == "state"]
+        link = await self._use(states[0] if len(states) == 1 else "")
+        if link is None or link.connector != connector or owner_id not in (None, link.owner_id):
+            raise InvalidInput(
+                "This answer from the bank belongs to no link that is under way.",
+                remedy=ask_person("Begin again with `penstock connect`; a link is good for 10 minutes."),
+            )
+        try:
+            connection_id = await self._exchange(link, parameters)
+        except PenstockError as error:
+            await self.database.write(
+                links.close, link.id, connection_id=None, failure=error.message
+            )
+            raise
+        await self.database.write(links.close, link.id, connection_id=connection_id, failure=None)
+        return connection_id
+
+    async def paste(
+        self, owner_id: int, connector: str, token: Secret, *, connection_id: int | None = None
+    ) -> int:
+        """Link with a token that the person made at the provider; return the connection's number."""
+        plans = self._connector(connector).link_plans
+        plan = next((n for n, one in enumerate(plans) if isinstance(one, TokenPlan)), None)
+        if plan is None:
+            raise InvalidInput(f"{connector} takes no pasted token: link it through the browser.")
+        text = token.reveal().strip()
+        if not text or len(text) > 16_384 or not text.isascii() or not text.isprintable():
+            raise InvalidInput("That is not a token: paste it whole, without spaces or line breaks.")
+        if connection_id is not None:
+            await self.database.read(_check_renewal, connection_id, owner_id, connector)
+        opened = Credentials(access=Secret(text))
+        return await self.database.write(
+            self._open_connection, owner_id, connector, opened, plan, connection_id
+        )
+
+    async def _use(self, state: str) -> LinkRow | None:
+        if not state or len(state) > 512:
+            return None
+        return await self.database.write(links.use, self.hash_state(state), now=self.clock())
+
+    async def _exchange(self, link: LinkRow, parameters: Sequence[tuple[str, str]]) -> int:
+        plan = self._plan(link.connector, link.plan)
+        if not isinstance(plan, OAuthPlan) or link.verifier is None:
+            raise InvalidInput("This link cannot be finished with an answer from a browser.")
+        code = read_callback(plan, parameters)
+        verifier = self.seals.open_verifier(link.verifier, link.id, link.owner_id)
+        answer = await run(
+            exchange(plan, code=code, verifier=verifier, redirect_uri=link.redirect_uri), self.send
+        )
+        opened = as_credentials(answer, self.clock())
+        # A token was handed out: it is stored even if the one who waits for us goes away now.
+        stored = self.database.write(
+            self._open_connection, link.owner_id, link.connector, opened, link.plan, link.connection_id
+        )
+        return await asyncio.shield(asyncio.ensure_future(stored))
+
+    def _store(self, connection: sa.Connection, values: dict[str, object], verifier: Secret) -> int:
+        now = self.clock()
+        links.delete_expired(connection, before=now - timedelta(days=1))
+        link_id = links.create(connection, values)
+        owner_id = values["owner_id"]
+        if not isinstance(owner_id, int):
+            raise TypeError(owner_id)
+        links.seal_verifier(
+            connection, link_id, self.seals.seal_verifier(verifier, link_id, owner_id)
+        )
+        return link_id
+
+    def _open_connection(
+        self,
+        connection: sa.Connection,
+        owner_id: int,
+        connector: str,
+        opened: Credentials,
+        plan: int,
+        renewed: int | None,
+    ) -> int:
+        """Make the connection, or give the renewed one its new credentials; due at once."""
+        now = self.clock()
+        if renewed is None:
+            connection_id = connections.create(
+                connection, owner_id=owner_id, connector=connector, now=now
+            )
+            leases.open_lease(connection, connection_id)
+            version = 1
+        else:
+            connection_id = renewed
+            _check_renewal(connection, connection_id, owner_id, connector)
+            known = credentials.find(connection, connection_id)
+            version = known.version + 1 if known else 1
+        credentials.save(
+            connection,
+            self.seals.seal(opened, connection_id, owner_id, plan=plan, version=version),
+        )
+        connections.renew(
+            connection, connection_id, consent_expires_at=self._consent_ends(connector, plan, now), now=now
+        )
+        return connection_id
+
+    def _consent_ends(self, connector: str, plan: int, now: datetime) -> datetime | None:
+        chosen = self._plan(connector, plan)
+        days = chosen.consent_days if isinstance(chosen, OAuthPlan) else None
+        return now + timedelta(days=days) if days else None
+
+    def _connector(self, name: str) -> Connector:
+        found = self.connectors.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.connectors)) or "none"
+            raise NotFound(f"There is no connector {name[:40]!r}. There are: {known}.")
+        if found.missing_settings:
+            raise Conflict(
+                f"{found.title} is not set up here yet.",
+                remedy=fix_code(f"Set {', '.join(found.missing_settings)}; see {found.docs_url}."),
+            )
+        return found
+
+    def _plan(self, connector: str, number: int) -> LinkPlan:
+        plans = self._connector(connector).link_plans
+        if not 0 <= number < len(plans):
+            raise InvalidInput(f"{connector} has {len(plans)} ways to link, numbered from 0.")
+        return plans[number]
+
+
+def _check_renewal(
+    connection: sa.Connection, connection_id: int, owner_id: int, connector: str
+) -> None:
+    row = connections.get(connection, connection_id, owner_id=owner_id)
+    if row.connector != connector:
+        raise InvalidInput(f"That connection was made with {row.connector}, not {connector}.")
+    if row.disconnected_at is not None:
+        raise Conflict("That connection was disconnected: link the institution anew.")
+
+

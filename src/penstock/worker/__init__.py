@@ -1,0 +1,1 @@
+"""How time reaches us: what is due is handed to the engine."""

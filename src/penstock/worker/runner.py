@@ -1,0 +1,129 @@
+"""Runs syncs inside this process: those that somebody asks for now, and those that are due.
+
+What is due is a fact in the database, written in the transaction that made it so. The tick only
+looks, and hands it on: after a crash nothing is forgotten (architecture.md, "Work").
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from penstock.db import connections, runs
+from penstock.db.lane import Database
+from penstock.db.runs import Tally
+from penstock.domain.clock import Clock
+from penstock.domain.errors import Conflict, PenstockError
+from penstock.engine.sync import Run, Syncer
+
+TICK: Final = 1.0
+GRACE: Final = 20.0
+"""How many seconds a shutdown waits for syncs to end by themselves, before it abandons them."""
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Runner:
+    """The syncs of this process, at most `at_once` of them at the same time."""
+
+    syncer: Syncer
+    database: Database
+    clock: Clock
+    at_once: int = 4
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    _live: dict[int, Tally] = field(default_factory=dict)
+
+    async def sync_now(
+        self,
+        connection_id: int,
+        *,
+        trigger: str,
+        from_start: bool = False,
+        request_id: str | None = None,
+    ) -> int:
+        """Start a sync, or find the one that is running; return its run's number at once.
+
+        A running one is followed by another, since it may have read past what you wait for.
+        Raises NotFound, and Conflict where the connection was disconnected.
+        """
+        run = await self.syncer.start(
+            connection_id, trigger=trigger, from_start=from_start, request_id=request_id
+        )
+        if run is None:
+            running = await self.database.read(runs.find_running, connection_id)
+            if running is None:  # it ended between the two looks
+                return await self.sync_now(
+                    connection_id, trigger=trigger, from_start=from_start, request_id=request_id
+                )
+            return running
+        self._begin(run)
+        return run.run_id
+
+    def live(self, run_id: int) -> Tally | None:
+        """Return the counts of a run of this process, as they grow; None for any other run."""
+        return self._live.get(run_id)
+
+    async def wait(self, run_id: int) -> None:
+        """Wait until a run of this process has ended."""
+        task = self._tasks.get(run_id)
+        if task is not None:
+            await asyncio.wait([task])
+
+    async def keep_fresh(self) -> None:
+        """Hand on whatever is due, for ever."""
+        while True:
+            try:
+                await self.tick()
+            except Exception:
+                await log.aexception("worker.tick_failed")
+            await self.sleep(TICK)
+
+    async def tick(self) -> int:
+        """Start what is due, as far as there is room; return how many were started."""
+        room = self.at_once - len(self._tasks)
+        if room <= 0:
+            return 0
+        due = await self.database.read(connections.due, now=self.clock(), limit=room)
+        started = 0
+        for connection_id in due:
+            try:
+                run = await self.syncer.start(connection_id, trigger="schedule")
+            except PenstockError as error:
+                await log.awarning("worker.not_started", reason=error.message)
+                continue
+            if run is not None:
+                self._begin(run)
+                started += 1
+        return started
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Let running syncs end; abandon cleanly what does not within `grace` seconds."""
+        tasks = list(self._tasks.values())
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    def _begin(self, run: Run) -> None:
+        self._live[run.run_id] = run.tally
+        task = asyncio.create_task(self._finish(run), name=f"sync-{run.run_id}")
+        self._tasks[run.run_id] = task
+        task.add_done_callback(lambda _: self._end(run.run_id))
+
+    def _end(self, run_id: int) -> None:
+        self._tasks.pop(run_id, None)
+        self._live.pop(run_id, None)
+
+    async def _finish(self, run: Run) -> None:
+        _, again = await run.finish()
+        if again:
+            with contextlib.suppress(Conflict):
+                await self.sync_now(run.connection.id, trigger="again")

@@ -1,0 +1,252 @@
+"""The merge of an update keeps every promise of sync.md that is about rows."""
+
+from datetime import date, timedelta
+
+from penstock.db.bulk import Counts
+from penstock.domain.transaction import Removal
+from penstock.domain.update import Page
+from tests.databases import Database
+from tests.db.merging import DAY, SILENT, ledger, row
+
+
+def test_same_page_twice(database: Database) -> None:
+    """sync.md 7: the same page twice inserts nothing and writes nothing the second time."""
+    with ledger(database.url) as book:
+        page = [row("1"), row("2", "3.5"), row("3", pending=True)]
+        assert book.merge(page) == Counts(inserted=3)
+        before = book.rows()
+        assert book.merge(page) == Counts(unchanged=3)
+        assert book.rows() == before
+
+
+def test_added_for_a_known_id_updates(database: Database) -> None:
+    """sync.md 7: an `added` for a known id updates it in place, and only what differs is counted."""
+    with ledger(database.url) as book:
+        book.merge([row("1"), row("2")])
+        assert book.merge([row("1", "-11.00"), row("2")]) == Counts(changed=1, unchanged=1)
+        assert [str(one.amount) for one in book.rows()] == ["-11.00", "-10.00"]
+
+
+def test_removal_of_an_unknown_id_does_nothing(database: Database) -> None:
+    """sync.md 7: `removed` for an unknown id does nothing, now or later."""
+    with ledger(database.url) as book:
+        assert book.merge(removed=["ghost"]) == Counts()
+        assert book.merge([row("1")], removed=["ghost"]) == Counts(inserted=1)
+
+
+def test_removal_is_a_tombstone_and_revives(database: Database) -> None:
+    """sync.md 12: a removed row stays as a tombstone; when it comes back, the same row revives."""
+    with ledger(database.url) as book:
+        book.merge([row("1")])
+        number = book.rows()[0].id
+        assert book.merge(removed=["1"]) == Counts(removed=1)
+        assert book.rows() == []
+        assert book.merge(removed=["1"]) == Counts()
+        assert book.merge([row("1")]) == Counts(changed=1)
+        assert [one.id for one in book.rows()] == [number]
+
+
+def test_what_the_person_deleted_stays_deleted(database: Database) -> None:
+    """sync.md 12: neither a change nor a revival brings back what the person deleted."""
+    with ledger(database.url) as book:
+        book.merge([row("1")])
+        book.edit("1", deleted_at=book.now, note="mine", person_category="rent")
+        book.merge(removed=["1"])
+        book.merge([row("1", "-12.00")])
+        (one,) = book.rows()
+        assert one.deleted_at == book.now
+        assert (one.note, one.person_category) == ("mine", "rent")
+
+
+def test_last_event_of_an_update_wins(database: Database) -> None:
+    """sync.md 9: an update is folded per id, the last event in arrival order winning."""
+    pages = [
+        Page([row("1", "-1.00"), row("2")], [], "c1", more=True),
+        Page([row("1", "-2.00")], [Removal("a", "2")], "c2", more=True),
+        Page([row("1", "-3.00"), row("3")], [Removal("a", "3")], "c3", more=False),
+    ]
+    with ledger(database.url) as book:
+        assert book.merge_pages(pages) == Counts(inserted=1)
+        assert [(one.external_id, str(one.amount)) for one in book.rows()] == [("1", "-3.00")]
+
+
+def test_removed_then_added_again_within_an_update(database: Database) -> None:
+    """sync.md 9: removed on one page and added on a later one of the same update: it stands."""
+    with ledger(database.url) as book:
+        book.merge([row("1")])
+        pages = [
+            Page([], [Removal("a", "1")], "c1", more=True),
+            Page([row("1")], [], "c2", more=False),
+        ]
+        assert book.merge_pages(pages) == Counts(unchanged=1)
+
+
+def test_linked_pending_becomes_posted_in_place(database: Database) -> None:
+    """sync.md 10: pending to posted keeps one identity, and what the person wrote stays."""
+    with ledger(database.url) as book:
+        book.merge([row("p", "-10.00", pending=True)])
+        book.edit("p", note="lunch", person_category="food", hidden=True)
+        number = book.rows()[0].id
+        counts = book.merge([row("q", "-12.00", replaces="p")], removed=["p"])
+        assert counts == Counts(paired=1)
+        (one,) = book.rows()
+        assert (one.id, one.external_id, one.status) == (number, "q", "posted")
+        assert (str(one.amount), one.note, one.person_category) == ("-12.00", "lunch", "food")
+        assert one.hidden
+
+
+def test_events_for_a_superseded_id_change_nothing(database: Database) -> None:
+    """sync.md 7: every id a row ever had stays its alias; events for it change nothing."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        book.merge([row("q", replaces="p")], removed=["p"])
+        before = book.rows()
+        assert book.merge([row("p", pending=True)]) == Counts()
+        assert book.merge(removed=["p"]) == Counts()
+        assert book.rows() == before
+
+
+def test_posted_first_then_its_late_pending(database: Database) -> None:
+    """sync.md 7, 10: a posted row that names a pending never seen makes that id its alias."""
+    with ledger(database.url) as book:
+        assert book.merge([row("q", replaces="p")]) == Counts(inserted=1)
+        assert book.merge([row("p", pending=True)]) == Counts()
+        assert book.merge(removed=["p"]) == Counts()
+        assert book.ids() == ["q"]
+
+
+def test_pending_and_posted_in_one_update(database: Database) -> None:
+    """sync.md 9, 10: born and settled within one update, it is inserted once, as posted."""
+    with ledger(database.url) as book:
+        pages = [
+            Page([row("p", pending=True)], [], "c1", more=True),
+            Page([row("q", replaces="p")], [Removal("a", "p")], "c2", more=False),
+        ]
+        assert book.merge_pages(pages) == Counts(inserted=1)
+        assert book.ids() == ["q"]
+
+
+def test_settled_after_its_removal_was_committed(database: Database) -> None:
+    """sync.md 9: a pending that the bank already took back still takes part in the pairing."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        book.edit("p", note="kept")
+        assert book.merge(removed=["p"]) == Counts(removed=1)
+        assert book.merge([row("q", replaces="p")]) == Counts(paired=1)
+        assert [(one.external_id, one.note) for one in book.rows()] == [("q", "kept")]
+
+
+def test_unlinked_pair_is_found_when_it_is_certain(database: Database) -> None:
+    """sync.md 10: without a link, the only exact match both ways within 14 days is the same row."""
+    with ledger(database.url) as book:
+        book.merge([row("p", "-10.00", pending=True)])
+        settled = row("q", "-10.00", on=DAY + timedelta(days=3))
+        assert book.merge([settled], removed=["p"]) == Counts(paired=1)
+        assert book.ids() == ["q"]
+
+
+def test_unlinked_pair_is_refused_where_two_could_be_meant(database: Database) -> None:
+    """sync.md 10: two equal pendings and one posted row: nothing is guessed."""
+    with ledger(database.url) as book:
+        book.merge([row("p1", pending=True), row("p2", pending=True)])
+        assert book.merge([row("q")], removed=["p1", "p2"]) == Counts(inserted=1, removed=2)
+
+
+def test_unlinked_pair_needs_the_pending_gone(database: Database) -> None:
+    """sync.md 10, 11: on a feed with removals, a pending that stands is another row."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        assert book.merge([row("q")]) == Counts(inserted=1)
+        assert book.ids() == ["p", "q"]
+
+
+def test_unlinked_pair_needs_order_and_nearness(database: Database) -> None:
+    """sync.md 10: pending first, and at most 14 days; other amounts never."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True, on=DAY)])
+        early = row("q", on=DAY - timedelta(days=1))
+        late = row("r", on=DAY + timedelta(days=15))
+        other = row("s", "-10.01", on=DAY)
+        assert book.merge([early, late, other], removed=["p"]) == Counts(inserted=3, removed=1)
+
+
+def test_equal_posted_rows_are_never_merged(database: Database) -> None:
+    """sync.md 11: genuine twins of one source stay two."""
+    with ledger(database.url) as book:
+        assert book.merge([row("1"), row("2")]) == Counts(inserted=2)
+        assert book.merge([row("3")]) == Counts(inserted=1)
+
+
+def test_feed_without_removals_pairs_and_expires(database: Database) -> None:
+    """sync.md 10: without removals a silent pending pairs, and expires after 14 days if nothing did."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True), row("old", "-7.00", pending=True)], feed=SILENT)
+        assert book.merge([row("q")], feed=SILENT) == Counts(paired=1)
+        book.later(days=20)
+        assert book.merge([row("z", "-1.00", on=book.now.date())], feed=SILENT) == Counts(
+            inserted=1, removed=1
+        )
+        assert book.ids() == ["q", "z"]
+
+
+def test_feed_with_removals_never_expires_a_pending(database: Database) -> None:
+    """sync.md 10: on feeds with removals an old pending is not removed by us."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        book.later(days=60)
+        assert book.merge([row("z")]) == Counts(inserted=1)
+        assert book.ids() == ["p", "z"]
+
+
+def test_ids_are_compared_exactly(database: Database) -> None:
+    """sync.md 7: ids that differ in case or in a trailing space are different rows."""
+    with ledger(database.url) as book:
+        assert book.merge([row("aB"), row("ab"), row("ab ")]) == Counts(inserted=3)
+
+
+def test_same_id_on_two_accounts(database: Database) -> None:
+    """sync.md 7: the key is (account, id): one id on two accounts is two rows."""
+    with ledger(database.url, "a", "b") as book:
+        assert book.merge([row("1"), row("1", account="b")]) == Counts(inserted=2)
+        assert book.merge(removed=["1"]) == Counts(removed=1)
+        assert len(book.rows()) == 1
+
+
+def test_every_written_row_has_the_commits_number(database: Database) -> None:
+    """sync.md 19: rows written by a commit carry its number; unchanged ones keep theirs."""
+    with ledger(database.url) as book:
+        book.merge([row("1"), row("2")])
+        book.merge([row("1"), row("2", "-9.99")])
+        assert [one.change_number for one in book.rows()] == [1, 2]
+
+
+def test_amounts_and_days_come_back_exact(database: Database) -> None:
+    """sync.md 15, 16: what is stored is what was said, digit by digit and day by day."""
+    exact = row(
+        "1",
+        "-1234567890123456.789",
+        value_on=date(2026, 2, 28),
+        original_amount=row("x", "0.10").amount,
+        original_currency="USD",
+    )
+    with ledger(database.url) as book:
+        book.merge([exact])
+        (one,) = book.rows()
+        assert str(one.amount) == "-1234567890123456.789"
+        assert (one.booked_on, one.value_on, str(one.original_amount)) == (
+            DAY,
+            date(2026, 2, 28),
+            "0.10",
+        )
+
+
+def test_a_spooled_update_is_the_same(database: Database) -> None:
+    """sync.md 2: an update that outgrew memory is merged from its file, order and all."""
+    pages = [
+        Page([row(f"{page}-{n}", f"{n}.00") for n in range(50)], [], f"c{page}", more=page < 19)
+        for page in range(20)
+    ]
+    with ledger(database.url) as book:
+        book.stage_memory = 500
+        assert book.merge_pages(pages) == Counts(inserted=1000)
+        assert book.merge_pages(pages) == Counts(unchanged=1000)
