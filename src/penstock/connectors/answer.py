@@ -1,0 +1,32 @@
+"""What HTTP itself says of an answer, before a provider's own words are read."""
+
+from http import HTTPStatus
+from typing import Final
+
+from penstock.domain.protocol import Response, Verdict, VerdictKind
+
+_TRANSIENT: Final = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.MISDIRECTED_REQUEST}
+)
+OK: Final = Verdict(VerdictKind.OK)
+
+
+def by_status(response: Response) -> Verdict:
+    """Return what an answer means by its status alone (RFC 9110 §15, RFC 6585 §4)."""
+    status = response.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return OK
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Verdict(VerdictKind.THROTTLED, "The bank asks us to slow down (429).")
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Verdict(VerdictKind.UNAUTHORIZED, "The bank did not accept the token (401).")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
+        return Verdict(VerdictKind.TRANSIENT, f"The bank has trouble of its own ({status}).")
+    return Verdict(VerdictKind.CONTRACT, f"The bank answered {status}.")
+
+
+def body_of(response: Response | None) -> bytes:
+    """Return the body sent for a request. Raises TypeError where a driver sent none."""
+    if response is None:
+        raise TypeError("A yielded request is answered with its response.")
+    return response.body

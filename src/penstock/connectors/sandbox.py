@@ -1,0 +1,138 @@
+"""The sandbox bank's own protocol (documented in `penstock.sandbox.faces.own`).
+
+One delta stream for all accounts, with an opaque cursor: added, modified, removed, `has_more`.
+Amounts are decimal texts, + towards the holder, also on credit cards, where what is owed is
+negative. Days are the bank's own. A posted row that was pending has an id of its own and names
+the pending one. When rows moved in mid-pagination, the bank asks for the update to begin again.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from penstock.connectors.answer import body_of, by_status
+from penstock.connectors.sandbox_wire import error_code, parse_accounts, parse_balances, parse_page
+from penstock.connectors.signing import with_bearer
+from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
+from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
+from penstock.domain.update import Balances, Discovery, Stream
+
+TRANSACTIONS: Final = "transactions"
+SCOPES: Final = ("accounts", "balances", "transactions")
+CONSENT_DAYS: Final = 90
+CONSENT_STATE: Final = "consent-state"
+
+_OVER: Final = {
+    "login_required": ConsentState.LOGIN_REQUIRED,
+    "consent_expired": ConsentState.EXPIRED,
+    "consent_revoked": ConsentState.REVOKED,
+}
+_BY_CODE: Final = {
+    "invalid_token": Verdict(VerdictKind.UNAUTHORIZED, "The access token is no longer good."),
+    "mutation_during_pagination": Verdict(VerdictKind.RESTART, "Rows moved between two pages."),
+    "cursor_not_associated": Verdict(VerdictKind.CURSOR_LOST, "The bank forgot our cursor."),
+    **{
+        code: Verdict(VerdictKind.CONSENT, f"The bank says: {code}.", state)
+        for code, state in _OVER.items()
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The connector. `scenario` is proposed to the person who links, `page_size` to the bank.
+
+    `rotation` is what the chosen scenario's refresh tokens do; strict is safe with both kinds.
+    """
+
+    base_url: str
+    client_id: str = "penstock"
+    scenario: str | None = None
+    page_size: int | None = None
+    rotation: Rotation = Rotation.STRICT
+    name: str = "sandbox"
+    title: str = "Sandbox Bank"
+    pending_rule: PendingRule = PendingRule.LINKED
+    sends_removals: bool = True
+
+    @property
+    def docs_url(self) -> str:
+        """The bank's own front page, which says how to use it."""
+        return f"{self.base_url}/"
+
+    @property
+    def missing_settings(self) -> tuple[str, ...]:
+        """The address of the bank, if nobody said where it is."""
+        return () if self.base_url else ("sandbox_url",)
+
+    @property
+    def link_plans(self) -> tuple[OAuthPlan, ...]:
+        """Authorization code with PKCE, and `iss` in the callback."""
+        return (
+            OAuthPlan(
+                issuer=self.base_url,
+                authorize_url=f"{self.base_url}/oauth/authorize",
+                token_url=f"{self.base_url}/oauth/token",
+                revoke_url=f"{self.base_url}/oauth/revoke",
+                client_id=self.client_id,
+                scopes=SCOPES,
+                iss_required=True,
+                rotation=self.rotation,
+                consent_days=CONSENT_DAYS,
+                parameters={"scenario": self.scenario} if self.scenario else {},
+            ),
+        )
+
+    def sign(self, request: Request, credentials: Credentials) -> Request:
+        """Put the bearer token on a request to this bank. Raises ContractBroken for any other."""
+        return with_bearer(request, credentials, self.base_url)
+
+    def classify(self, response: Response) -> Verdict:
+        """Say what an answer means, by its status and by the code in it.
+
+        A good answer carries EXPIRING where the bank says so in its `Consent-State` header.
+        """
+        verdict = by_status(response)
+        if verdict.kind is VerdictKind.OK:
+            return _expiring(response) or verdict
+        if verdict.kind in {VerdictKind.CONTRACT, VerdictKind.UNAUTHORIZED, VerdictKind.CONSENT}:
+            return _BY_CODE.get(error_code(response.body), verdict)
+        return verdict
+
+    def discover(self) -> Generator[Request, Response, Discovery]:
+        """Ask for the accounts. Raises ContractBroken."""
+        response = yield Request("GET", f"{self.base_url}/v1/accounts")
+        return parse_accounts(response.body)
+
+    def streams(self, discovery: Discovery) -> tuple[Stream, ...]:
+        """Return the one stream that carries every account."""
+        return (Stream(TRANSACTIONS, tuple(each.external_id for each in discovery.accounts)),)
+
+    def pull(self, stream: Stream, cursor: str | None) -> Pull:  # noqa: ARG002  there is but one
+        """Read page after page.
+
+        The balances are asked for after the last page, and handed over before it, so that who
+        commits at the last page has them. Raises ContractBroken.
+        """
+        while True:
+            page = parse_page(body_of((yield Request("GET", self._page_url(cursor)))))
+            if page.next_cursor and not page.more:
+                answer = yield Request("GET", f"{self.base_url}/v1/balances")
+                yield Balances(parse_balances(body_of(answer)))
+            yield page
+            if not page.more or not page.next_cursor:
+                return
+            cursor = page.next_cursor
+
+    def _page_url(self, cursor: str | None) -> str:
+        query = {} if cursor is None else {"cursor": cursor}
+        if self.page_size is not None:
+            query["limit"] = str(self.page_size)
+        return f"{self.base_url}/v1/transactions{'?' * bool(query)}{urlencode(query)}"
+
+
+def _expiring(response: Response) -> Verdict | None:
+    if response.headers.get(CONSENT_STATE) != ConsentState.EXPIRING:
+        return None
+    return Verdict(VerdictKind.OK, "The consent ends soon.", ConsentState.EXPIRING)

@@ -1,0 +1,65 @@
+"""Reading what a provider sent: typed, exact, and with a clear complaint where it is wrong."""
+
+import re
+from decimal import Decimal
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from penstock.domain.errors import ContractBroken, InvalidInput
+from penstock.domain.money import canonical
+
+T = TypeVar("T")
+
+_AMOUNT = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?")
+_PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
+_LONGEST_NAME = 80
+_CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", what: str, id_field: str = "id") -> T:
+    """Return an answer's body as what it should be.
+
+    A NUL character becomes U+FFFD, for databases keep no NUL. Raises ContractBroken, which names
+    the row (by its `id_field`) and the field that cannot be read.
+    """
+    try:
+        return decoder.decode(body.replace(b"\\u0000", b"\\ufffd"))
+    except _CANNOT_READ as error:
+        row = _row_of(body, str(error), id_field)
+        raise broken(what, str(error) or type(error).__name__, row) from None
+
+
+def broken(what: str, why: str, row: object = None) -> ContractBroken:
+    """Return the error for an answer that cannot be used; `row` is the id of the culprit."""
+    place = "" if row is None else f", row {str(row)[:_LONGEST_NAME]!r}"
+    return ContractBroken(f"The bank's {what}{place}: {why}")
+
+
+@lru_cache(maxsize=8192)
+def amount_of(text: str, currency: str) -> Decimal:
+    """Return a decimal text as canonical money. Raises InvalidInput for anything else.
+
+    Remembered, for people pay the same prices again and again.
+    """
+    if not _AMOUNT.fullmatch(text):
+        raise InvalidInput(f"{text[:_LONGEST_NAME]!r} is no amount.")
+    return canonical(Decimal(text), currency)
+
+
+def usable_id(text: str) -> bool:
+    """Tell whether a row can be known by this id; blank and `"0"` are none (sync.md 13)."""
+    return bool(text) and text != "0" and not text.isspace()
+
+
+def _row_of(body: bytes, complaint: str, id_field: str) -> object:
+    """Return the id of the row that a decoder complained about, if that can be found out."""
+    place = _PLACE.search(complaint)
+    if place is None:
+        return None
+    try:
+        row = msgspec.json.decode(body)[place[1]][int(place[2])]
+    except (*_CANNOT_READ, KeyError, IndexError, TypeError):
+        return None
+    return row.get(id_field) if isinstance(row, dict) else None

@@ -1,0 +1,1 @@
+"""The fake bank: a world that is pure and seeded, and the faces it shows over HTTP."""

@@ -1,0 +1,126 @@
+"""Whether an authorization request may be put to a person (RFC 6749, 7636, 8252)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from penstock.domain.errors import InvalidInput, OAuthError
+from penstock.sandbox.authority import Asked
+
+LOOPBACK = frozenset({"127.0.0.1", "[::1]", "localhost"})
+SCOPES = {
+    "accounts": "see which accounts you have",
+    "balances": "see what stands on them",
+    "transactions": "see what was paid, and to whom",
+}
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_PLAIN_URI = re.compile(r"[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+_PARAMETERS = (
+    "response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge",
+    "code_challenge_method",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that may ask people for their consent: public, unless it has a secret.
+
+    Redirects to a loopback address are allowed on any port and path (RFC 8252 §7.3); any other
+    must be listed, and is compared character by character (RFC 9700 §2.1).
+    """
+
+    client_id: str
+    secret: str | None = None
+    redirect_uris: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A sound request, ready to be put to the person; `state` goes back unchanged."""
+
+    asked: Asked
+    state: str
+
+
+class Redirected(OAuthError):
+    """The request is unsound, and the client may be told so at its redirect address."""
+
+    def __init__(self, message: str, *, code: str, redirect_uri: str, state: str) -> None:
+        self.redirect_uri = redirect_uri
+        self.state = state
+        super().__init__(message, code=code)
+
+
+def question(
+    pairs: Iterable[tuple[str, str]], clients: Mapping[str, Client], *, pkce: bool
+) -> Question:
+    """Read an authorization request.
+
+    Raises InvalidInput where nobody must be redirected (client or address not known), and
+    Redirected for all else.
+    """
+    given = _once(pairs)
+    client = clients.get(given.get("client_id", ""))
+    if client is None:
+        raise InvalidInput("This client is not known to the bank.")
+    redirect_uri = given.get("redirect_uri", "")
+    if not allowed(redirect_uri, client):
+        raise InvalidInput("This redirect address is not one of the client's.")
+    state = given.get("state", "")
+
+    def refuse(code: str, message: str) -> Redirected:
+        return Redirected(message, code=code, redirect_uri=redirect_uri, state=state)
+
+    if given.get("response_type") != "code":
+        raise refuse("unsupported_response_type", "Only response_type=code is offered.")
+    challenge = given.get("code_challenge", "")
+    if pkce and given.get("code_challenge_method") != "S256":
+        raise refuse("invalid_request", "PKCE with code_challenge_method=S256 is required.")
+    if pkce and not _CHALLENGE.fullmatch(challenge):
+        raise refuse("invalid_request", "code_challenge must be 43 base64url characters.")
+    scope = given.get("scope") or " ".join(SCOPES)
+    if pkce and not set(scope.split(" ")) <= SCOPES.keys():
+        raise refuse("invalid_scope", f"The scopes are {', '.join(SCOPES)}.")
+    return Question(Asked(client.client_id, redirect_uri, challenge if pkce else "", scope), state)
+
+
+def allowed(uri: str, client: Client) -> bool:
+    """Tell whether the client may be reached at this address."""
+    if uri in client.redirect_uris:
+        return True
+    if not _PLAIN_URI.fullmatch(uri) or uri.count("://") != 1:
+        return False
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return False
+    return parts.netloc in _authorities(port) and _plain(parts)
+
+
+def back(redirect_uri: str, parameters: Mapping[str, str]) -> str:
+    """Return the redirect address with the answer in its query; empty values are left out."""
+    joint = "&" if "?" in redirect_uri else "?"
+    return redirect_uri + joint + urlencode({k: v for k, v in parameters.items() if v})
+
+
+def _authorities(port: int | None) -> set[str]:
+    return {host if port is None else f"{host}:{port}" for host in LOOPBACK}
+
+
+def _plain(parts: SplitResult) -> bool:
+    """Tell whether there is nothing in the address that two programs could read differently."""
+    steps = parts.path.split("/")
+    tricky = "%" in parts.path or "." in steps or ".." in steps or "//" in parts.path
+    return parts.scheme == "http" and not (tricky or parts.query or parts.fragment)
+
+
+def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters; one that comes twice is refused (RFC 6749 §3.1)."""
+    given: dict[str, str] = {}
+    for name, text in pairs:
+        if name in given and name in _PARAMETERS:
+            raise InvalidInput(f"The parameter {name} is given twice.")
+        given[name] = text
+    return given

@@ -1,0 +1,1 @@
+"""The protocols that the bank speaks, one file each (more where one would be too long)."""

@@ -1,0 +1,155 @@
+"""The bank's own protocol: accounts, balances, and transactions as a delta with an opaque cursor.
+
+    GET /v1/accounts
+    GET /v1/balances
+    GET /v1/transactions?cursor=…&limit=…     added / modified / removed, next_cursor, has_more
+
+Decimals travel as texts, + towards the holder (what is owed on a card is negative); instants are
+RFC 3339, days are the bank's own. Errors are `{"error": {"code", "message"}}` with the codes
+rate_limited, server_error, mutation_during_pagination, cursor_not_associated, invalid_request,
+invalid_token, login_required, consent_expired and consent_revoked. An empty `next_cursor` says
+that the bank is not ready.
+"""
+
+import msgspec
+from aiohttp import web
+
+from penstock.domain.balance import BalanceKind, BalanceSeen
+from penstock.sandbox import steps
+from penstock.sandbox.authority import Grant
+from penstock.sandbox.bank import PEOPLE, Bank, Desk
+from penstock.sandbox.cursor import CursorUnknown
+from penstock.sandbox.delta import Position, beginning, moved, read
+from penstock.sandbox.faces.answers import Refusal, Reply, refuse_dead
+from penstock.sandbox.faces.own_rows import Pages
+from penstock.sandbox.faces.resource import resource
+from penstock.sandbox.faults import Place
+from penstock.sandbox.scenario import Scenario
+
+MOST_ROWS = 1_000
+MUTATIONS = 2
+NOT_READY = b'{"added":[],"modified":[],"removed":[],"next_cursor":"","has_more":false}'
+INSTITUTION = {"id": "sandbox", "name": "Sandbox Bank"}
+
+
+class OwnFace:
+    """The routes that read."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._pages: dict[int, Pages] = {}
+
+    async def accounts(self, request: web.Request) -> web.StreamResponse:
+        """List the accounts."""
+        return await resource(request, Reply(Place.ACCOUNTS, self._accounts, complain))
+
+    async def balances(self, request: web.Request) -> web.StreamResponse:
+        """List the balances of all accounts."""
+        return await resource(request, Reply(Place.BALANCES, self._balances, complain))
+
+    async def transactions(self, request: web.Request) -> web.StreamResponse:
+        """Give one page of what is new since the cursor."""
+
+        def answer(grant: Grant) -> bytes:
+            return self._transactions(grant, request.query.get("cursor"), _limit(request))
+
+        return await resource(request, Reply(Place.TRANSACTIONS, answer, complain, NOT_READY))
+
+    def _accounts(self, grant: Grant) -> bytes:
+        world = self._bank.desk_of(grant).world
+        return msgspec.json.encode(
+            {
+                "institution": INSTITUTION,
+                "holder": {"id": grant.person, "name": PEOPLE[grant.person]},
+                "accounts": [
+                    {
+                        "id": each.external_id,
+                        "name": each.name,
+                        "type": each.type,
+                        "currency": each.currency,
+                        "mask": each.mask,
+                        "iban": each.identity,
+                    }
+                    for each in world.accounts
+                ],
+            }
+        )
+
+    def _balances(self, grant: Grant) -> bytes:
+        world = self._bank.desk_of(grant).world
+        return msgspec.json.encode(
+            {
+                "balances": [
+                    {
+                        "account_id": each.external_id,
+                        "currency": each.currency,
+                        "as_of": world.now,
+                        "as_of_on": world.today,
+                        **{
+                            balance.kind.value: _stated(balance)
+                            for balance in world.balances_of(each)
+                        },
+                    }
+                    for each in world.accounts
+                ]
+            }
+        )
+
+    def _transactions(self, grant: Grant, cursor: str | None, limit: int | None) -> bytes:
+        desk = self._bank.desk_of(grant)
+        position = self._position(desk, cursor)
+        if not position.update:
+            self._bank.begin_update(grant)
+            refuse_dead(self._bank, grant)
+            if cursor is None:
+                position = beginning(desk.world)
+        elif grant.scenario is Scenario.MUTATION:
+            self._mutate(grant, desk, position)
+        found = read(desk.world, position, limit or self._bank.options.page_size)
+        grant.updates += not found.more
+        self._bank.counters["rows"] += found.size
+        return self._pages_of(desk).page(found, desk.cursors.write(found.after))
+
+    def _position(self, desk: Desk, cursor: str | None) -> Position:
+        world = desk.world
+        if cursor is None:
+            return beginning(world)
+        try:
+            return desk.cursors.read(cursor, rows=world.history.size, version=world.version)
+        except CursorUnknown as unknown:
+            raise Refusal(400, "cursor_not_associated", unknown.message) from None
+
+    def _mutate(self, grant: Grant, desk: Desk, position: Position) -> None:
+        """Move the world twice in a grant's life, and refuse to read on over any change."""
+        if grant.faults < MUTATIONS and not moved(desk.world, position):
+            grant.faults += 1
+            steps.shifting(desk.world)
+        if moved(desk.world, position):
+            raise Refusal(400, "mutation_during_pagination", "The rows changed: begin again.")
+
+    def _pages_of(self, desk: Desk) -> Pages:
+        pages = self._pages.get(id(desk))
+        if pages is None:
+            pages = self._pages[id(desk)] = Pages(desk.world.history)
+        return pages
+
+
+def complain(_status: int, code: str, message: str) -> bytes:
+    """Write an error in this protocol's words."""
+    return msgspec.json.encode({"error": {"code": code, "message": message}})
+
+
+def _stated(balance: BalanceSeen) -> object:
+    amount = f"{balance.amount:f}"
+    if balance.kind is BalanceKind.OPENING:
+        return {"amount": amount, "on": balance.as_of_on}
+    return amount
+
+
+def _limit(request: web.Request) -> int | None:
+    text = request.query.get("limit")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_ROWS):
+        raise Refusal(400, "invalid_request", f"limit is a number from 1 to {MOST_ROWS}.")
+    return int(text)

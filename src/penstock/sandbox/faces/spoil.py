@@ -1,0 +1,104 @@
+"""Answers that go wrong: refused, broken off, cut, slow, or full of nonsense."""
+
+import asyncio
+from datetime import timedelta
+from email.utils import format_datetime
+
+import msgspec
+from aiohttp import web
+
+from penstock.sandbox.authority import Grant
+from penstock.sandbox.bank import Bank
+from penstock.sandbox.faces.answers import BANK, Refusal, Reply, json_bytes
+from penstock.sandbox.faults import GARBAGE, Fault, FaultKind, RetryAfter
+
+HTML = b"<!doctype html><title>Down for maintenance</title><h1>We will be back soon.</h1>"
+HUGE = "9" * 60
+_REFUSED = {
+    FaultKind.MUTATION: ("mutation_during_pagination", "The rows changed: begin again."),
+    FaultKind.CURSOR_LOST: ("cursor_not_associated", "The cursor is not of these accounts."),
+}
+
+
+async def spoiled(
+    request: web.Request, fault: Fault, reply: Reply, grant: Grant
+) -> web.StreamResponse:
+    """Answer wrongly, in the way that the fault says. Raises Refusal."""
+    bank = request.app[BANK]
+    if fault.kind in _REFUSED:
+        raise Refusal(400, *_REFUSED[fault.kind])
+    if fault.kind is FaultKind.THROTTLED:
+        body = reply.complain(429, "rate_limited", "Too many requests: wait, then ask again.")
+        return throttled(bank, fault, body)
+    if fault.kind is FaultKind.SERVER_ERROR:
+        body = reply.complain(fault.status, "server_error", "Something broke at the bank.")
+        return json_bytes(body, status=fault.status)
+    if fault.kind is FaultKind.RESET:
+        return reset(request)
+    if fault.kind is FaultKind.HTML:
+        return web.Response(body=HTML, content_type="text/html")
+    if fault.kind is FaultKind.NOT_READY and reply.unready:
+        return json_bytes(reply.unready)
+    return await _from_answer(request, fault, reply.answer(grant))
+
+
+async def _from_answer(request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
+    """Spoil the answer that would have been right."""
+    if fault.kind is FaultKind.SLOW:
+        await asyncio.sleep(request.app[BANK].options.slow_seconds)
+    if fault.kind is FaultKind.CUT:
+        return await _cut(request, body)
+    return json_bytes(garbled(body, fault.kind) if fault.kind in GARBAGE else body)
+
+
+def throttled(bank: Bank, fault: Fault, body: bytes) -> web.Response:
+    """Answer 429, and say when to come back: in seconds, as a date, or not at all (RFC 9110)."""
+    headers = {}
+    if fault.retry_after is RetryAfter.SECONDS:
+        headers["Retry-After"] = str(fault.seconds)
+    if fault.retry_after is RetryAfter.DATE:
+        at = bank.options.clock() + timedelta(seconds=fault.seconds + 1)
+        headers["Retry-After"] = format_datetime(at, usegmt=True)
+    return json_bytes(body, status=429, headers=headers)
+
+
+def reset(request: web.Request) -> web.Response:
+    """Break the connection off without a word."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def _cut(request: web.Request, body: bytes) -> web.StreamResponse:
+    """Announce the whole body, send half of it, and hang up."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def garbled(body: bytes, kind: FaultKind) -> bytes:
+    """Return a body that is wrong in one place: a type, a number, a missing field, half of it."""
+    if kind is FaultKind.HALF:
+        return body[: len(body) // 2]
+    content = msgspec.json.decode(body)
+    victim = _first_object(content)
+    if victim is None:
+        return HTML
+    name = next((each for each in ("amount", "current", "currency") if each in victim), "id")
+    if kind is FaultKind.MISSING:
+        victim.pop(name, None)
+    else:
+        victim[name] = {FaultKind.NAN: "NaN", FaultKind.HUGE: HUGE}.get(kind, [{"not": "this"}])
+    return msgspec.json.encode(content)
+
+
+def _first_object(content: object) -> dict[str, object] | None:
+    """Return the first row, account or balance of an answer."""
+    for part in content.values() if isinstance(content, dict) else ():
+        if isinstance(part, list) and part and isinstance(part[0], dict):
+            return part[0]
+    return None

@@ -1,0 +1,67 @@
+"""The bank, listening: in one process with tests and the demo, or alone for the command line."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from penstock.sandbox.bank import Bank, Options
+from penstock.sandbox.faces.answers import BANK
+from penstock.sandbox.faces.control import ControlFace
+from penstock.sandbox.faces.own import OwnFace
+from penstock.sandbox.faces.own_oauth import OAuthFace
+
+__all__ = ["Bank", "Options", "application", "running", "serve"]
+
+
+def application(bank: Bank) -> web.Application:
+    """Return everything that a bank answers, under all its faces."""
+    app = web.Application()
+    app[BANK] = bank
+    own, oauth = OwnFace(bank), OAuthFace(bank, issuer_path="", pkce=True)
+    app.add_routes(
+        [
+            web.get("/.well-known/oauth-authorization-server", oauth.metadata),
+            web.get("/oauth/authorize", oauth.ask),
+            web.post("/oauth/authorize", oauth.decide),
+            web.post("/oauth/token", oauth.token),
+            web.post("/oauth/revoke", oauth.revoke),
+            web.post("/oauth/introspect", oauth.introspect),
+            web.get("/v1/accounts", own.accounts),
+            web.get("/v1/balances", own.balances),
+            web.get("/v1/transactions", own.transactions),
+            *ControlFace(bank).routes(),
+        ]
+    )
+    return app
+
+
+@asynccontextmanager
+async def running(options: Options | None = None) -> AsyncIterator[Bank]:
+    """Run a bank while the block lasts; `bank.url` says where. Port 0 takes a free one.
+
+    Raises OSError where the port is taken.
+    """
+    bank = Bank(options or Options())
+    runner = web.AppRunner(application(bank), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, bank.options.host, bank.options.port, shutdown_timeout=1)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        bank.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        yield bank
+    finally:
+        await runner.cleanup()
+
+
+def serve(options: Options, announce: Callable[[Bank], None]) -> None:
+    """Run a bank until the process is interrupted; `announce` is called when it listens."""
+
+    async def forever() -> None:
+        async with running(options) as bank:
+            announce(bank)
+            await asyncio.Event().wait()
+
+    asyncio.run(forever())
