@@ -13,11 +13,11 @@ from typing import Final, Self
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
-from penstock.domain.errors import DestinationRefused, InvalidInput, TransportFailure
+from penstock.domain.errors import DestinationRefused, InvalidInput
 from penstock.domain.protocol import Request, Response
-from penstock.domain.remedy import fix_code
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics
+from penstock.outbound.body import ENCODINGS, read_body
 from penstock.outbound.destination import Destinations, open_named, open_public
 from penstock.outbound.failure import FOREIGN, translate
 
@@ -119,7 +119,7 @@ class Outbound:
                     method, url, headers=headers, data=request.body, allow_redirects=False
                 ) as answer,
             ):
-                body = await self._read(answer)
+                body = await read_body(answer, self._max_bytes)
                 return Response(answer.status, _headers_of(answer), body, request.url)
         except FOREIGN as error:
             raise translate(error, url.host or "", self._deadline) from error
@@ -129,26 +129,19 @@ class Outbound:
             connector=aiohttp.TCPConnector(
                 limit=self._connections,
                 resolver=self._resolver,
+                use_dns_cache=False,
                 socket_factory=open_named if named else open_public,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"penstock/{version('penstock')}"},
+            headers={
+                "User-Agent": f"penstock/{version('penstock')}",
+                "Accept-Encoding": ENCODINGS,
+            },
+            auto_decompress=False,
             skip_auto_headers=["Content-Type"],
             timeout=_NO_TIMERS,
             trust_env=False,
         )
-
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
-        chunks, size = [], 0
-        async for chunk in answer.content.iter_any():
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise TransportFailure(
-                    f"{answer.url.host} sent more than {self._max_bytes} bytes.",
-                    remedy=fix_code("Ask for less at a time, or raise the limit."),
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
 
 
 def _checked_method(method: str) -> str:

@@ -24,6 +24,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _log = get_logger("penstock.outbound")
 
 _PRINTABLE: Final = re.compile(r"[!-\[\]-~]{1,8192}")  # ASCII without spaces and backslash
+_NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
 _HTTPS_PORT: Final = 443
 
 _NOT_PUBLIC: Final = tuple(
@@ -145,14 +146,14 @@ class Destinations:
             raise refusal("An address has characters that do not belong in one.")
         try:
             url = URL(text, encoded=True)
-            host, port, plain = url.host, url.port, "@" not in url.raw_authority
+            host, port, plain = url.host or "", url.port, "@" not in url.raw_authority
+            key = _canonical(host)
         except ValueError:
-            raise refusal("An address cannot be read.") from None
-        if not host or url.scheme not in {"http", "https"}:
+            raise refusal("An address names no host that could be asked.") from None
+        if url.scheme not in {"http", "https"}:
             raise refusal("An address is not one of http or https.")
         if not plain:
             raise refusal(f"An address at {host} carries a user name or password.")
-        key = _canonical(host)
         if (key, port) in self._named or (key, None) in self._named:
             return url, True
         if url.scheme != "https" or port != _HTTPS_PORT:
@@ -194,9 +195,8 @@ def _entry(text: str) -> tuple[str, int | None]:
         bracketed = text
     try:
         url = URL(f"http://{bracketed}", encoded=True)
-        plain = url.raw_authority == bracketed and _PRINTABLE.fullmatch(bracketed) is not None
-        if plain and url.host and "@" not in bracketed:
-            return _canonical(url.host), url.explicit_port
+        if url.raw_authority == bracketed and "@" not in bracketed:
+            return _canonical(url.host or ""), url.explicit_port
     except ValueError:
         pass
     raise InvalidInput(f"{text!r} names no destination: write `host` or `host:port`.")
@@ -204,7 +204,7 @@ def _entry(text: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=1024)
 def _canonical(host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
+    """Return the one way to write a host; ValueError for what is neither a name nor an address."""
+    if _NAME.fullmatch(host):
         return host.lower()
+    return str(ipaddress.IPv6Address(host))
