@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,9 @@ NOT_OUR_WORDS = frozenset(
 
 MONEY = re.compile(r"(^|_)(amount|balance|price|cost|money|total|quantity|rate|worth)s?($|_)")
 NO_FLOATS = ("domain", "connectors", "db", "engine", "quotes", "api")
+FLOATS_FOR_A_REASON = {
+    "src/penstock/db/matching.py": "a first guess on SQLite; what is close is compared exactly",
+}
 FLOAT_COLUMNS = {"Float", "FLOAT", "REAL", "Double", "DOUBLE", "DOUBLE_PRECISION"}
 
 PATCHES = {"patch", "Mock", "MagicMock", "AsyncMock", "sleep"}
@@ -56,6 +59,11 @@ def called(node: ast.AST) -> str:
     return getattr(function, "attr", getattr(function, "id", ""))
 
 
+def listed(found: Iterable[str]) -> str:
+    """Return what was found, one to a line, for a message."""
+    return "\n".join(["this should not be there:", *sorted(found)])
+
+
 def places(path: Path, nodes: Iterator[ast.AST]) -> list[str]:
     """Return where the nodes stand, for a message."""
     return [f"{name_of(path)}:{getattr(node, 'lineno', 0)}" for node in nodes]
@@ -68,18 +76,14 @@ def test_a_file_has_one_idea() -> None:
     """No file is longer than 300 lines, unless it is listed here with its reason."""
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     long = {name for name, length in lengths.items() if length > LONGEST}
-    assert long == set(LONGER_FOR_A_REASON)
+    assert not long ^ set(LONGER_FOR_A_REASON), listed(long ^ set(LONGER_FOR_A_REASON))
 
 
 def test_a_module_is_named_for_what_is_in_it() -> None:
     """No module and no package has a name that says nothing, or another's word for our things."""
-    named = {name_of(path): set(path.relative_to(ROOT).with_suffix("").parts) for path in FILES}
-    assert {
-        name: parts & NOT_OUR_WORDS for name, parts in named.items() if parts & NOT_OUR_WORDS
-    } == {}
-
-
-FILES = python_files("src", "tests", "scripts", "benchmarks")
+    named = [name_of(path) for path in FILES]
+    wrong = [name for name in named if NOT_OUR_WORDS & set(re.split(r"[/._]", name))]
+    assert not wrong, listed(wrong)
 
 
 def test_the_domain_is_the_standard_library_and_itself() -> None:
@@ -96,7 +100,7 @@ def test_the_domain_is_the_standard_library_and_itself() -> None:
                 if not name.startswith("penstock.domain")
                 and name.partition(".")[0] not in sys.stdlib_module_names
             }
-    assert foreign == set()
+    assert not foreign, listed(foreign)
 
 
 def test_the_database_code_never_commits() -> None:
@@ -106,15 +110,16 @@ def test_the_database_code_never_commits() -> None:
         for path in python_files("src/penstock/db")
         for place in places(path, (n for n in ast.walk(tree_of(path)) if called(n) == "commit"))
     ]
-    assert commits == []
+    assert not commits, listed(commits)
 
 
 def test_no_money_is_a_float() -> None:
     """No amount, balance, price, quantity or rate is declared as a float or stored as one."""
     floats = []
-    for path in (path for folder in NO_FLOATS for path in python_files(f"src/penstock/{folder}")):
+    looked_at = [path for folder in NO_FLOATS for path in python_files(f"src/penstock/{folder}")]
+    for path in (one for one in looked_at if name_of(one) not in FLOATS_FOR_A_REASON):
         floats += places(path, (node for node in ast.walk(tree_of(path)) if is_float_money(node)))
-    assert floats == []
+    assert not floats, listed(floats)
 
 
 def is_float_money(node: ast.AST) -> bool:
@@ -154,7 +159,7 @@ def test_every_test_says_what_it_promises() -> None:
             ),
         )
     ]
-    assert silent == []
+    assert not silent, listed(silent)
 
 
 def test_nothing_is_patched_and_nobody_sleeps() -> None:
@@ -164,7 +169,7 @@ def test_nothing_is_patched_and_nobody_sleeps() -> None:
         for path in python_files("tests")
         for place in places(path, (n for n in ast.walk(tree_of(path)) if is_patch(n)))
     ]
-    assert patched == []
+    assert not patched, listed(patched)
 
 
 def is_patch(node: ast.AST) -> bool:
@@ -187,13 +192,13 @@ def test_nothing_is_left_for_later() -> None:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if later.search(line)
     ]
-    assert left == []
+    assert not left, listed(left)
 
 
 def test_every_exception_has_its_reason() -> None:
     """A rule is set aside by name, and the same line says why: `# noqa: S608 - a constant`."""
     exception = re.compile(r"# (noqa|type: ignore)(?P<rest>.*)")
-    reasoned = re.compile(r"^(: [A-Z0-9, ]+|\[[a-z, -]+\]) +(- |# |\()\w")
+    reasoned = re.compile(r"^(: [A-Z]+\d+(, ?[A-Z]+\d+)*|\[[a-z, -]+\])\s+\S")
     bare = [
         f"{name_of(path)}:{number}"
         for path in FILES
@@ -201,7 +206,7 @@ def test_every_exception_has_its_reason() -> None:
         if (found := exception.search(line)) and not reasoned.match(found["rest"])
         if path != Path(__file__)
     ]
-    assert bare == []
+    assert not bare, listed(bare)
 
 
 def test_the_error_tree_is_drawn_as_it_is() -> None:
@@ -247,4 +252,4 @@ def test_no_tracked_file_names_a_machine() -> None:
             continue
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         named += [f"{name}:{number}" for number, line in enumerate(lines, 1) if wrong.search(line)]
-    assert named == []
+    assert not named, listed(named)
