@@ -42,7 +42,10 @@ class Pattern:
 
 
 class History:
-    """Rows 0 … `size` - 1 of a world, the oldest first; the newest `plan.pending` are pending."""
+    """Rows 0 … `size` - 1 of a world, the oldest first; the newest `plan.pending` are pending.
+
+    `dates[MOST_LAG]` is the first day; `alike` rows in a row say the same (2 where all are twins).
+    """
 
     def __init__(self, plan: Plan, accounts: tuple[AccountPlan, ...]) -> None:
         self.plan = plan
@@ -51,7 +54,9 @@ class History:
         self.accounts = accounts
         self.prefix = f"tx-{plan.person}-"
         self.cycle = _cycle(plan, accounts)
-        self._dates = [
+        self.alike = 2 if plan.flavour is Scenario.TWINS else 1
+        self._span = plan.days
+        self.dates = [
             plan.first_day + timedelta(days=day) for day in range(-MOST_LAG, plan.days + MOST_LAG)
         ]
 
@@ -67,33 +72,34 @@ class History:
         index = int(digits)
         return index if index < self.size and self.id_of(index) == external_id else None
 
-    def twin(self, index: int) -> int:
-        """Return the row that this one repeats: itself, but where each row has a twin."""
-        return index - index % 2 if self.plan.flavour is Scenario.TWINS else index
-
     def pattern(self, index: int) -> Pattern:
-        """Return what the row says."""
-        return self.cycle[self.twin(index) % len(self.cycle)]
+        """Return what the row says; a twin says what its elder says."""
+        return self.cycle[(index - index % self.alike) % len(self.cycle)]
 
-    def day(self, index: int) -> int:
-        """Return how many days after the first one the row was booked."""
-        return self.twin(index) * self.plan.days // self.size
+    def days(self, rows: range) -> list[int]:
+        """Return how many days after the first one these rows were booked."""
+        size, days, alike = self.size, self._span, self.alike
+        if alike == 1:
+            return [row * days // size for row in rows]
+        return [(row - row % alike) * days // size for row in rows]
 
     def row(self, index: int) -> TransactionSeen:
         """Return one row as the bank knows it."""
-        first = self.twin(index)
-        pattern = self.cycle[first % len(self.cycle)]
+        elder = index - index % self.alike
+        pattern = self.cycle[elder % len(self.cycle)]
         account = self.accounts[pattern.account]
-        day = first * self.plan.days // self.size
+        day = elder * self._span // self.size + MOST_LAG
+        posted = index < self.first_pending
+        due = None if posted else self._due(index)
         return TransactionSeen(
             account.external_id,
             self.id_of(index),
-            Status.POSTED if index < self.first_pending else Status.PENDING,
+            Status.POSTED if posted else Status.PENDING,
             pattern.amount,
             account.currency,
-            self._booked(index, day),
-            self._booked(index, day + pattern.value_lag),
-            self.calendar(day - pattern.authorized_lag),
+            self.dates[day] if posted else due,
+            self.dates[day + pattern.value_lag] if posted else due,
+            self.dates[day - pattern.authorized_lag],
             pattern.description,
             pattern.counterparty,
             pattern.category,
@@ -102,16 +108,11 @@ class History:
             pattern.original_currency,
         )
 
-    def calendar(self, day: int) -> date:
-        """Return the date so many days after the first one (or before it)."""
-        return self._dates[day + MOST_LAG]
-
-    def _booked(self, index: int, day: int) -> date | None:
-        if index < self.first_pending:
-            return self.calendar(day)
-        if self.plan.flavour is Scenario.FUTURE_DATED:
-            return self.plan.today + timedelta(days=3 + index - self.first_pending)
-        return None
+    def _due(self, index: int) -> date | None:
+        """Return the day to come on which a pending row is due, where the bank says so."""
+        if self.plan.flavour is not Scenario.FUTURE_DATED:
+            return None
+        return self.plan.today + timedelta(days=3 + index - self.first_pending)
 
     def totals(self) -> tuple[list[Decimal], list[Decimal]]:
         """Return the sums of the posted and of the pending rows, account by account."""

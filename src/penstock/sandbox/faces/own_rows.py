@@ -12,7 +12,7 @@ import msgspec
 
 from penstock.domain.transaction import TransactionSeen
 from penstock.sandbox.delta import Slice
-from penstock.sandbox.history import History
+from penstock.sandbox.history import MOST_LAG, History
 
 _MARK = "@"
 
@@ -71,12 +71,7 @@ class Pages:
     def __init__(self, history: History) -> None:
         self._history = history
         self._encode = msgspec.json.Encoder().encode
-        self._days = [
-            b"%b" % self._encode(history.plan.first_day.fromordinal(day))
-            for day in range(
-                history.plan.first_day.toordinal() - 3, history.plan.today.toordinal() + 4
-            )
-        ]
+        self._dates = [self._encode(day) for day in history.dates]
         self._template = lru_cache(maxsize=64)(self._make_template)
 
     def page(self, found: Slice, cursor: str) -> bytes:
@@ -94,23 +89,28 @@ class Pages:
         return self._encode(wire(row))
 
     def _history_rows(self, rows: range | list[int]) -> bytes:
-        if not isinstance(rows, range) or rows.stop > self._history.first_pending:
-            return b",".join(self._row(self._history.row(index)) for index in rows)
-        history, days = self._history, self._days
-        values: list[int | bytes] = []
-        for index in rows:
-            pattern, day = history.pattern(index), history.day(index) + 3
-            values += (
-                index,
-                days[day],
-                days[day + pattern.value_lag],
-                days[day - pattern.authorized_lag],
-            )
-        return self._template(rows.start % len(history.cycle), len(rows)) % tuple(values)
+        history = self._history
+        if not isinstance(rows, range) or rows.stop > history.first_pending or not rows:
+            return b",".join(self._row(history.row(index)) for index in rows)
+        template, value, authorized = self._template(rows.start % len(history.cycle), len(rows))
+        dates, days = self._dates, history.days(rows)
+        values: list[int | bytes] = [0] * (4 * len(rows))
+        values[0::4] = rows
+        values[1::4] = [dates[day + MOST_LAG] for day in days]
+        values[2::4] = [dates[day + lag] for day, lag in zip(days, value, strict=True)]
+        values[3::4] = [dates[day + lag] for day, lag in zip(days, authorized, strict=True)]
+        return template % tuple(values)
 
-    def _make_template(self, first: int, count: int) -> bytes:
-        cycle = len(self._history.cycle)
-        return b",".join(self._hollow((first + step) % cycle) for step in range(count))
+    def _make_template(self, first: int, count: int) -> tuple[bytes, list[int], list[int]]:
+        """Return so many hollow rows in one text, and where their other dates are to be found."""
+        history = self._history
+        places = [(first + step) % len(history.cycle) for step in range(count)]
+        patterns = [history.pattern(place) for place in places]
+        return (
+            b",".join(map(self._hollow, places)),
+            [MOST_LAG + pattern.value_lag for pattern in patterns],
+            [MOST_LAG - pattern.authorized_lag for pattern in patterns],
+        )
 
     def _hollow(self, index: int) -> bytes:
         """Return a row with places for its number and its three days."""
