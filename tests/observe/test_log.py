@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def logging_as_before() -> Iterator[None]:
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
 
 
 def written(*, json: bool = True, level: str = "info") -> io.StringIO:
@@ -134,6 +136,13 @@ def test_libraries_write_through_the_same_redaction() -> None:
     assert "canary" not in stream.getvalue()
     assert own.getvalue() == ""
     assert [line["logger"] for line in lines(stream)] == ["uvicorn.error", "aiohttp.client"]
+
+
+def test_a_logger_of_structlog_itself_takes_the_same_way() -> None:
+    """K3: who forgets our `get_logger` is redacted all the same."""
+    stream = written()
+    structlog.get_logger("stray").info("fact", password="canary")
+    assert [(line["logger"], line["password"]) for line in lines(stream)] == [("stray", "***")]
 
 
 def test_access_logs_have_no_query_strings() -> None:

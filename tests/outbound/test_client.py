@@ -246,7 +246,6 @@ def test_what_is_sent_is_counted() -> None:
     for status in ("4xx", "refused", "failed"):
         assert counts["penstock_outbound_requests_total", status] == 1
     assert counts["penstock_outbound_request_seconds_count", None] == 3
-    assert counts["penstock_throttles_total", None] == 1
 
 
 def test_a_request_leaves_a_line_without_its_secrets(log: io.StringIO) -> None:

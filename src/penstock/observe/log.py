@@ -27,6 +27,12 @@ _ACCESS_LOGGERS: Final = frozenset({"uvicorn.access", "aiohttp.access"})
 _QUERY: Final = re.compile(r"\?[^\s\"']*")
 # These write whole addresses or statements, or wake up too often, at the levels below.
 _QUIET: Final = ("httpx2", "httpcore2", "sqlalchemy", "asyncio", "alembic", "hpack")
+_PROCESSORS: Final = (
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+)
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
@@ -44,19 +50,18 @@ def configure(
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_formatter(json=json, clock=clock))
     _route_all_to(handler, least)
+    # For who asks structlog itself for a logger: the same way out.
+    structlog.configure(
+        processors=_PROCESSORS,
+        wrapper_class=Logger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
 
 
 def get_logger(name: str) -> Logger:
     """Return the logger called `name`. It obeys whatever `configure` says last."""
     logger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        logging.getLogger(name), processors=_PROCESSORS, wrapper_class=Logger
     )
     return cast("Logger", logger.bind())
 

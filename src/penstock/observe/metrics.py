@@ -62,7 +62,7 @@ class Metrics:
         self._retries.labels(connector).inc()
 
     def throttled(self, connector: str) -> None:
-        """Count an answer that said slow down (429). `outbound` does so for all that it sends."""
+        """Count an answer that said slow down (429, or whatever the connector takes for one)."""
         self._throttles.labels(connector).inc()
 
     def token_refreshed(self, connector: str, outcome: str) -> None:

@@ -5,7 +5,6 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from http import HTTPStatus
 from importlib.metadata import version
 from types import TracebackType
 from typing import Final, Self
@@ -87,8 +86,6 @@ class Outbound:
         try:
             response = await self._ask(request)
             outcome, size = f"{response.status // 100}xx", len(response.body)
-            if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-                self._metrics.throttled(connector)
         except DestinationRefused:
             outcome = "refused"
             raise
