@@ -65,13 +65,15 @@ def use(connection: sa.Connection, token_id: int, *, now: datetime) -> bool:
     return used.rowcount == 1
 
 
-def newest(connection: sa.Connection, session_id: int) -> TokenRow | None:
-    """Return the youngest token of a session."""
+def youngest(connection: sa.Connection, session_id: int, *, count: int) -> list[TokenRow]:
+    """Return the last tokens of a session, the youngest first."""
     query = (
-        refresh_tokens.select().where(_c.session_id == session_id).order_by(_c.id.desc()).limit(1)
+        refresh_tokens.select()
+        .where(_c.session_id == session_id)
+        .order_by(_c.id.desc())
+        .limit(count)
     )
-    row = connection.execute(query).one_or_none()
-    return TokenRow(*row) if row else None
+    return [TokenRow(*row) for row in connection.execute(query)]
 
 
 def delete_expired(connection: sa.Connection, *, before: datetime) -> int:

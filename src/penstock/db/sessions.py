@@ -71,8 +71,11 @@ def holder(connection: sa.Connection, session_id: int, *, now: datetime) -> Hold
 
 def touch(connection: sa.Connection, session_id: int, *, now: datetime) -> SessionRow | None:
     """Note that a session was used, and hold it until the commit. None where it is not live."""
+    able = sa.select(users.c.id).where(users.c.disabled_at.is_(None))
     used = connection.execute(
-        sessions.update().where(_c.id == session_id, *_live(now)).values(used_at=now)
+        sessions.update()
+        .where(_c.id == session_id, *_live(now), _c.user_id.in_(able))
+        .values(used_at=now)
     )
     if used.rowcount != 1:
         return None

@@ -75,5 +75,6 @@ def delete(connection: sa.Connection, subjects: Sequence[str]) -> None:
 
 
 def delete_old(connection: sa.Connection, *, before: datetime) -> None:
-    """Forget what was last attempted before `before`."""
-    connection.execute(sign_in_attempts.delete().where(_c.last_at < before))
+    """Forget what was last attempted before `before`, but for what somebody holds just now."""
+    old = sa.select(_c.subject).where(_c.last_at < before).with_for_update(skip_locked=True)
+    connection.execute(sign_in_attempts.delete().where(_c.subject.in_(old)))

@@ -1,0 +1,130 @@
+"""Who may call a route: each route says so itself, and one that says nothing cannot be added.
+
+`caller: Annotated[Caller, require("read")]` asks for a scope and gives the person; `SIGNED_IN` asks
+for a session only; `dependencies=[open_to_all("why")]` lets anybody in. routing.py enforces it
+before a body is read, so that a stranger learns nothing from how we read bodies (security.md T5).
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.security import OAuth2PasswordBearer
+
+from penstock.api.services import services_of
+from penstock.domain.errors import Forbidden, NotSignedIn
+from penstock.identity.caller import Caller
+from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
+
+_REALM: Final = 'Bearer realm="penstock"'
+
+oauth2: Final = OAuth2PasswordBearer(
+    tokenUrl="/token",
+    refreshUrl="/token",
+    scheme_name="OAuth2",
+    scopes={scope.value: text for scope, text in DESCRIPTIONS.items()},
+    description="Sign in with your user name and password. No client id is needed.",
+    auto_error=False,
+)
+
+
+class TokenMissing(NotSignedIn):
+    """This needs an access token, and none was sent."""
+
+    headers: Final = {"WWW-Authenticate": _REALM}
+
+
+class TokenRefused(NotSignedIn):
+    """The access token is not good, or not any more."""
+
+    headers: Final = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
+
+
+class ScopeMissing(Forbidden):
+    """The token does not allow this."""
+
+    def __init__(self, needed: frozenset[Scope]) -> None:
+        scope = write_scopes(needed)
+        super().__init__(f"This needs a token with the scope {scope}.")
+        self.headers = {
+            "WWW-Authenticate": f'{_REALM}, error="insufficient_scope", scope="{scope}"'
+        }
+
+
+async def _caller(request: Request, _token: Annotated[str | None, Depends(oauth2)]) -> Caller:
+    """Return whom routing.py let in. A route that it does not guard fails here, closed."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def require(*names: str) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+    """Say which scopes a route needs, all of them. The parameter is given the `Caller`."""
+    return Security(_caller, scopes=[Scope(name).value for name in names])
+
+
+SIGNED_IN = Annotated[Caller, require()]
+"""A person with any good token, whatever its scopes."""
+
+
+class _Open:
+    """The marker of a route without a caller. It says why, for whoever reads the code."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def __call__(self) -> None:
+        """There is nothing to check."""
+
+
+def open_to_all(why: str) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+    """Say that anybody may call a route, and why that is right."""
+    return Depends(_Open(why))
+
+
+def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
+    """Return the scopes that a route asks for; None where it is open to all.
+
+    Raises TypeError where the route says neither, or both.
+    """
+    asked = [one for one in walk(dependant) if one.call is _caller]
+    is_open = any(isinstance(one.call, _Open) for one in walk(dependant))
+    if bool(asked) == is_open:
+        raise TypeError(
+            f"{dependant.path}: a route says who may call it, by one of require(…) and "
+            "open_to_all(…)"
+        )
+    if is_open:
+        return None
+    return frozenset(Scope(name) for one in asked for name in one.own_oauth_scopes or ())
+
+
+def walk(dependant: Dependant) -> Iterator[Dependant]:
+    """Return everything that a route depends on, itself first."""
+    yield dependant
+    for one in dependant.dependencies:
+        yield from walk(one)
+
+
+async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
+    """Let the caller in. Raises TokenMissing, TokenRefused, ScopeMissing."""
+    token = _bearer(request)
+    try:
+        caller = await services_of(request.scope).identity.authenticate(token)
+    except NotSignedIn as error:
+        raise TokenRefused(error.message) from error
+    if not needed <= caller.scopes:
+        raise ScopeMissing(needed)
+    request.state.caller = caller
+    return caller
+
+
+def _bearer(request: Request) -> str:
+    """Return the one token of the one Authorization header (RFC 6750 §2.1)."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        raise TokenMissing
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer" or not token:
+        raise TokenRefused("Send one Authorization header: `Bearer`, a space, and the token.")
+    return token

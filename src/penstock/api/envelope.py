@@ -1,0 +1,117 @@
+"""What goes around every answer: a request id, headers that keep browsers in check, a log line.
+
+It is the outermost layer, so nothing leaves without them, and no fault of ours leaves as anything
+but a problem (errors.py). The log line has the route and the path, never the query string.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from penstock.api.errors import internal_problem
+from penstock.api.peer import client_address, is_encrypted
+from penstock.api.services import Services
+from penstock.observe.log import bind_request_id, get_logger, is_request_id
+
+HEADER: Final = "X-Request-ID"
+
+# What an answer may do in a browser: nothing. Pages of our own say more themselves.
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "interest-cohort=()",
+    "Cache-Control": "no-store",
+}
+_HSTS: Final = "max-age=31536000"
+_UNPRINTABLE: Final = re.compile(r"[^ -~]")
+
+_log = get_logger("penstock.api")
+
+
+class Envelope:
+    """Middleware around the whole app. `timer` gives seconds for durations."""
+
+    def __init__(self, app: ASGIApp, timer: Callable[[], float] = time.perf_counter) -> None:
+        self.app = app
+        self._timer = timer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get(HEADER, "")
+        request_id = asked if is_request_id(asked) else secrets.token_hex(16)
+        with bind_request_id(request_id):
+            await self._serve(scope, receive, send, request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        running: Services = scope["app"].state.services
+        trusted = running.settings.trusted_proxies
+        headers = _headers(scope, running, request_id)
+        scope.setdefault("state", {})["address"] = client_address(scope, trusted)
+        started = self._timer()
+        status = 0
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                into = MutableHeaders(scope=message)
+                for name, value in headers.items():
+                    into.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_on)
+        except Exception:
+            _log.exception("request_failed", method=scope["method"], path=_path(scope))
+            if status:
+                raise  # half an answer is out: the connection must break, not end well
+            await internal_problem()(scope, receive, send_on)
+        finally:
+            _report(scope, running, status, self._timer() - started)
+
+
+def _headers(scope: Scope, running: Services, request_id: str) -> dict[str, str]:
+    headers = {**_HEADERS, HEADER: request_id}
+    public = running.settings.public_url
+    if (public and public.scheme == "https") or is_encrypted(
+        scope, running.settings.trusted_proxies
+    ):
+        headers["Strict-Transport-Security"] = _HSTS
+    return headers
+
+
+def _report(scope: Scope, running: Services, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", "none")
+    running.metrics.answered(scope["method"], route, status, seconds)
+    _log.info(
+        "request_answered",
+        method=scope["method"],
+        path=_path(scope),
+        status=status,
+        ms=round(seconds * 1000, 1),
+        **_who(scope),
+    )
+
+
+def _who(scope: Scope) -> dict[str, Any]:
+    state = scope.get("state", {})
+    who: dict[str, Any] = {"address": state.get("address")}
+    if "caller" in state:
+        who["user"] = state["caller"].user_id
+    return who
+
+
+def _path(scope: Scope) -> str:
+    return _UNPRINTABLE.sub("?", scope["path"])[:200]

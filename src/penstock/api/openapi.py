@@ -1,0 +1,105 @@
+"""The description of the API: what FastAPI derives, and the problems that each route can answer."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from penstock.api.errors import KINDS, MEDIA_TYPE, METHOD
+
+_METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
+_WITH_BODY: Final = frozenset({"post", "put", "patch"})
+
+_PROBLEM: Final[dict[str, Any]] = {
+    "title": "Problem",
+    "description": "What went wrong, and what to do about it (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {
+            "type": "string",
+            "description": "Stable: decide by this.",
+            "examples": ["urn:penstock:problem:not-found"],
+        },
+        "title": {"type": "string", "examples": ["There is no such thing here."]},
+        "status": {"type": "integer", "examples": [404]},
+        "detail": {"type": "string", "examples": ["There is no such account."]},
+        "faults": {
+            "type": "array",
+            "description": "Each fault of the input, with its place.",
+            "items": {
+                "type": "object",
+                "required": ["at", "message"],
+                "properties": {"at": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+        "remedy": {
+            "type": "object",
+            "required": ["kind", "text"],
+            "properties": {
+                "kind": {"enum": ["wait", "ask_person", "fix_code"]},
+                "text": {"type": "string"},
+                "until": {"type": "string", "format": "date-time"},
+            },
+        },
+        "request_id": {"type": "string", "description": "The same as in X-Request-ID."},
+    },
+}
+
+_TITLES: Final = {METHOD.status: METHOD.title} | {
+    kind.status: kind.title for kind in reversed(list(KINDS.values()))
+}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document; made once, at the first call."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+        )
+        components = document.setdefault("components", {}).setdefault("schemas", {})
+        components["Problem"] = _PROBLEM
+        for name in ("HTTPValidationError", "ValidationError"):
+            components.pop(name, None)
+        for path, item in document["paths"].items():
+            for method in _METHODS & item.keys():
+                _add_problems(path, method, item[method])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
+    answers = operation["responses"]
+    if _is_default_422(answers.get("422")):
+        del answers["422"]
+    for status in sorted(_statuses(path, method, operation)):
+        answers.setdefault(
+            str(status),
+            {
+                "description": _TITLES[status],
+                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            },
+        )
+
+
+def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[int]:
+    statuses = {400, 422}
+    if operation.get("security"):
+        statuses |= {401, 403}
+    if "{" in path:
+        statuses.add(404)
+    if method in _WITH_BODY:
+        statuses |= {409, 413}
+    if "requestBody" in operation:
+        statuses.add(415)
+    return statuses
+
+
+def _is_default_422(answer: Mapping[str, Any] | None) -> bool:
+    return answer is not None and "HTTPValidationError" in str(answer.get("content"))

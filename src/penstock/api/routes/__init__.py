@@ -1,0 +1,1 @@
+"""One file a noun: its schemas, then its routes."""

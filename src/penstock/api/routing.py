@@ -1,0 +1,107 @@
+"""What every route of ours does before its function is called, in this order.
+
+The caller is let in (auth.py) · unknown query parameters are refused (a filter with a slip of the
+pen in it would silently answer too much) · the body is read whole and strictly · a POST with an
+`Idempotency-Key` runs once (idempotency.py).
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+from fastapi import APIRouter, params
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from penstock.api.auth import admit, needed_scopes, walk
+from penstock.api.errors import WrongMediaType
+from penstock.api.idempotency import once
+from penstock.api.strict_json import read_json
+
+Answer = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class StrictRequest(Request):
+    """A request whose JSON was read already, strictly."""
+
+    content: Any = None
+
+    async def json(self) -> Any:  # noqa: ANN401 - it is whatever was sent
+        """Return the body that `PenstockRoute` has read."""
+        return self.content
+
+
+class PenstockRoute(APIRoute):
+    """A route that says who may call it. Raises TypeError when it is made without."""
+
+    def get_route_handler(self) -> Answer:
+        """Return the function that answers, with our own steps before FastAPI's."""
+        answer = super().get_route_handler()
+        needed = needed_scopes(self.dependant)
+        _check_asynchronous(self)
+        known = frozenset(_query_names(self.dependant))
+        takes_json = self.body_field is not None and not isinstance(
+            self.body_field.field_info, params.Form
+        )
+
+        async def guarded(request: Request) -> Response:
+            request = StrictRequest(request.scope, request.receive)
+            caller = None if needed is None else await admit(request, needed)
+            _refuse_unknown(request, known)
+            if takes_json:
+                request.content = await _read(request)
+            if caller and request.method == "POST" and "idempotency-key" in request.headers:
+                return await once(request, caller, answer)
+            return await answer(request)
+
+        return guarded
+
+
+def nouns(tag: str) -> APIRouter:
+    """Return the router for the routes of one noun. Their paths begin with `/v1`."""
+    return APIRouter(prefix="/v1", tags=[tag], route_class=PenstockRoute)
+
+
+def _check_asynchronous(route: APIRoute) -> None:
+    """Refuse what FastAPI would run in its own pool of forty threads, beside our lanes."""
+    for one in walk(route.dependant):
+        call: Any = one.call
+        if not any(map(_is_asynchronous, (call, getattr(call, "__call__", None)))):  # noqa: B004
+            raise TypeError(f"{route.path}: {call} must be `async def`; use the database's lanes")
+
+
+def _is_asynchronous(call: object) -> bool:
+    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    for field in (field for one in walk(dependant) for field in one.query_params):
+        model = field.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            yield from (info.alias or name for name, info in model.model_fields.items())
+        else:
+            yield field.alias
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        faults = [
+            {"loc": ("query", name), "msg": "There is no such parameter here.", "type": "unknown"}
+            for name in unknown
+        ]
+        raise RequestValidationError(faults)
+
+
+async def _read(request: Request) -> Any:  # noqa: ANN401 - it is whatever was sent
+    body = await request.body()
+    if not body:
+        return None
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise WrongMediaType("Send JSON, with the header `Content-Type: application/json`.")
+    return read_json(body)

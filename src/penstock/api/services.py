@@ -1,0 +1,112 @@
+"""The running Penstock, as the routes see it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+from pydantic import AnyHttpUrl, SecretStr
+
+from penstock.db.lane import Database
+from penstock.db.runs import Tally
+from penstock.domain.clock import Clock
+from penstock.domain.protocol import Connector
+from penstock.engine.forget import Forgetter
+from penstock.engine.link import Linker
+from penstock.identity.identity import Identity
+from penstock.observe.metrics import Metrics
+from penstock.vault.cipher import Cipher
+
+
+class Runner(Protocol):
+    """Runs syncs in the background of this process (worker/runner.py)."""
+
+    async def sync_now(
+        self, connection_id: int, *, trigger: str, from_start: bool = False, request_id: str | None
+    ) -> int:
+        """Start a sync, or find the one that is running; return its run's number at once."""
+
+    def live(self, run_id: int) -> Tally | None:
+        """Return the counts of a run of this process, as they grow; None for any other run."""
+
+
+class Rules(Protocol):
+    """What an operator decided that the API must know: a part of the settings."""
+
+    @property
+    def public_url(self) -> AnyHttpUrl | None:
+        """How the world reaches us."""
+
+    @property
+    def trusted_proxies(self) -> tuple[str, ...]:
+        """Whose X-Forwarded headers are believed."""
+
+    @property
+    def metrics_token(self) -> SecretStr | None:
+        """What opens `/metrics` from elsewhere."""
+
+    @property
+    def password_grant(self) -> bool:
+        """Whether `POST /token` takes a name and a password."""
+
+
+class Services(Protocol):
+    """Everything that a route may use. `wiring.Penstock` is one of these."""
+
+    @property
+    def settings(self) -> Rules:
+        """What the operator decided."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
+    @property
+    def database(self) -> Database:
+        """What is remembered."""
+
+    @property
+    def cipher(self) -> Cipher:
+        """How secrets are sealed."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+
+    @property
+    def identity(self) -> Identity:
+        """People, sessions and tokens."""
+
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        """Which banks there are, by name."""
+
+    @property
+    def linker(self) -> Linker:
+        """How a connection begins."""
+
+    @property
+    def forgetter(self) -> Forgetter:
+        """How it ends."""
+
+    @property
+    def runner(self) -> Runner:
+        """How it is synced."""
+
+
+Opener = Callable[[], AbstractAsyncContextManager[Services]]
+"""Opens the Penstock that an app serves, for as long as the app lives."""
+
+
+def services_of(scope: Any) -> Services:  # noqa: ANN401 - an ASGI scope is a bare mapping
+    """Return the Penstock behind an ASGI scope."""
+    running: Services = scope["app"].state.services
+    return running
+
+
+async def _running(request: Request) -> Services:
+    return services_of(request.scope)
+
+
+Running = Annotated[Services, Depends(_running)]
+"""Write `running: Running` among a route's parameters to be given the running Penstock."""

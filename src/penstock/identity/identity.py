@@ -1,0 +1,281 @@
+"""Everything about people that others may ask for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db import sessions as stored_sessions
+from penstock.db import users
+from penstock.db.lane import Database
+from penstock.db.sessions import Holder, SessionRow
+from penstock.db.users import UserRow
+from penstock.domain.clock import Clock
+from penstock.domain.errors import NotFound, NotSignedIn
+from penstock.domain.secret import Secret
+from penstock.identity import passwords, sessions, setup
+from penstock.identity.caller import Caller
+from penstock.identity.keyring import Keyring
+from penstock.identity.passwords import Passwords
+from penstock.identity.scopes import ALL, Scope, UnknownScope, read_scopes, write_scopes
+from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
+from penstock.identity.setup import SetupLink
+from penstock.identity.throttle import Attempt, Throttle
+from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
+from penstock.identity.usernames import new_username, plain_username
+from penstock.observe.log import get_logger
+from penstock.vault.cipher import Cipher
+
+_SEEN_FOR: Final = timedelta(seconds=5)
+_MOST_SEEN: Final = 10_000
+
+_log = get_logger("penstock.identity")
+
+
+class SignInRefused(NotSignedIn):
+    """The user name or the password is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What somebody gets who signed in. `expires_in` is the access token's, in seconds."""
+
+    access: Secret
+    refresh: Secret
+    expires_in: int
+    scopes: frozenset[Scope]
+
+
+class Identity:
+    """Signs people in and out, and says who is asking.
+
+    `pepper` is at least 32 bytes that are not in the database. `issuer` names this installation in
+    its tokens. `cost` is bcrypt's.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        cipher: Cipher,
+        clock: Clock,
+        *,
+        pepper: bytes,
+        issuer: str = "penstock",
+        cost: int = passwords.COST,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.keyring = Keyring(database, cipher, clock)
+        self._passwords = Passwords(pepper, cost=cost)
+        self._throttle = Throttle(pepper)
+        self._format = TokenFormat(issuer)
+        self._seen: dict[int, tuple[datetime, Holder | None]] = {}
+
+    def close(self) -> None:
+        """Let the threads end on which passwords are hashed."""
+        self._passwords.close()
+
+    async def sign_in(
+        self, username: str, password: Secret, where: Where, scopes: frozenset[Scope] = ALL
+    ) -> Issued:
+        """Begin a session.
+
+        Raises SignInRefused, the same for a wrong name, a wrong password and a disabled person
+        (L3), and TooManyAttempts.
+        """
+        name = plain_username(username)
+        if not passwords.is_plausible(password) or not passwords.is_plausible(Secret(name)):
+            raise SignInRefused
+        attempt = await self._database.write(
+            self._throttle.begin, username=name, address=where.address, now=self._clock()
+        )
+        user = await self._database.read(users.find, name)
+        right = await self._passwords.matches(password, user.password_hash if user else None)
+        if user is None or not right or user.disabled_at is not None:
+            _log.info("sign_in_refused")
+            raise SignInRefused
+        token = sessions.new_refresh_token()
+        session_id = await self._database.write(self._begin, user, attempt, scopes, where, token)
+        _log.info("signed_in", user=user.id, session=session_id)
+        return await self._issue(Grant(user.id, session_id, scopes), token)
+
+    async def refresh(self, token: Secret, scopes: frozenset[Scope] | None = None) -> Issued:
+        """Exchange a refresh token for new tokens; `scopes` may ask for fewer than the session has.
+
+        Raises RefreshRefused, and UnknownScope where the session does not have those scopes.
+        """
+        successor = sessions.new_refresh_token()
+        done = await self._database.write(self._rotate, token, successor, scopes)
+        if isinstance(done, Reused):
+            _log.warning("refresh_token_reused", session=done.session_id, ended=done.ended)
+            self._seen.pop(done.session_id, None)
+        if done is None or isinstance(done, Reused):
+            raise RefreshRefused
+        return await self._issue(done, successor)
+
+    async def authenticate(self, token: str) -> Caller:
+        """Return who holds an access token. Raises TokenBad where it or its session is not good.
+
+        A session's end is seen at once in the process that ended it, elsewhere within 5 s.
+        """
+        key = await self.keyring.key(key_name(token))
+        grant = self._format.read(token, key, now=self._clock())
+        holder = await self._holder(grant.session_id)
+        if holder is None or holder.user_id != grant.user_id:
+            raise TokenBad("The session has ended.")
+        return Caller(grant.user_id, grant.session_id, holder.username, grant.scopes)
+
+    async def sign_out(self, caller: Caller) -> None:
+        """End the session that is asking."""
+        await self.end_session(caller.session_id, user_id=caller.user_id, why=Ended.SIGNED_OUT)
+
+    async def sessions(self, user_id: int, *, after: int = 0, limit: int = 100) -> list[SessionRow]:
+        """Return a person's live sessions."""
+        return await self._database.read(
+            stored_sessions.page, user_id=user_id, now=self._clock(), after=after, limit=limit
+        )
+
+    async def end_session(self, session_id: int, *, user_id: int, why: Ended = Ended.ENDED) -> None:
+        """End one of a person's sessions, if it has not ended yet. Raises NotFound."""
+        await self._database.write(_end, session_id, user_id, why, self._clock())
+        self._seen.pop(session_id, None)
+        _log.info("session_ended", session=session_id, why=why.value)
+
+    async def add_user(self, username: str, password: Secret) -> int:
+        """Make a person; return the row's number. Raises InvalidInput, Conflict."""
+        name = new_username(username)
+        passwords.check_new(password, name)
+        password_hash = await self._passwords.hash(password)
+        return await self._database.write(
+            setup.add_user, username=name, password_hash=password_hash, now=self._clock()
+        )
+
+    async def change_password(self, caller: Caller, old: Secret, new: Secret) -> None:
+        """Replace the caller's password and end all their other sessions (R6).
+
+        Raises SignInRefused where the old one is wrong, PasswordRefused, TooManyAttempts.
+        """
+        passwords.check_new(new, caller.username)
+        now = self._clock()
+        where = f"session:{caller.session_id}"  # guessing through a stolen token waits like others
+        attempt = await self._database.write(
+            self._throttle.begin, username=caller.username, address=where, now=now
+        )
+        user = await self._database.read(users.get, caller.user_id)
+        if not passwords.is_plausible(old) or not await self._passwords.matches(
+            old, user.password_hash
+        ):
+            raise SignInRefused("The present password is not that one.")
+        password_hash = await self._passwords.hash(new)
+        ended = await self._database.write(self._set_password, caller, password_hash, attempt)
+        self._forget(ended)
+
+    async def disable_user(self, username: str) -> int:
+        """Let a person in no more and end all their sessions. Raises NotFound."""
+        user_id, ended = await self._database.write(
+            _disable, plain_username(username), self._clock()
+        )
+        self._forget(ended)
+        return user_id
+
+    async def offer_setup(self) -> SetupLink | None:
+        """Return a link to make the first person with; None where there is somebody already."""
+        return await self._database.write(setup.offer, now=self._clock())
+
+    async def check_setup(self, token: Secret) -> None:
+        """Raise SetupOver unless the link is good."""
+        await self._database.read(setup.check, token, now=self._clock())
+
+    async def finish_setup(self, token: Secret, username: str, password: Secret) -> int:
+        """Make the first person; return the row's number.
+
+        Raises SetupOver, InvalidInput, PasswordRefused.
+        """
+        await self.check_setup(token)
+        name = new_username(username)
+        passwords.check_new(password, name)
+        password_hash = await self._passwords.hash(password)
+        return await self._database.write(
+            setup.finish, token, username=name, password_hash=password_hash, now=self._clock()
+        )
+
+    def _begin(
+        self,
+        connection: sa.Connection,
+        user: UserRow,
+        attempt: Attempt,
+        scopes: frozenset[Scope],
+        where: Where,
+        token: Secret,
+    ) -> int:
+        now = self._clock()
+        self._throttle.succeed(connection, attempt, now=now)
+        return sessions.begin(
+            connection,
+            user_id=user.id,
+            scope=write_scopes(scopes),
+            where=where,
+            token=token,
+            now=now,
+        )
+
+    def _rotate(
+        self,
+        connection: sa.Connection,
+        token: Secret,
+        successor: Secret,
+        scopes: frozenset[Scope] | None,
+    ) -> Grant | Reused | None:
+        done = sessions.rotate(connection, token, successor, now=self._clock())
+        if done is None or isinstance(done, Reused):
+            return done
+        granted = read_scopes(done.scope) if done.scope else frozenset()
+        if scopes is not None and not scopes <= granted:
+            raise UnknownScope("The session does not have all of these scopes.")
+        return Grant(done.user_id, done.id, granted if scopes is None else scopes)
+
+    def _set_password(
+        self, connection: sa.Connection, caller: Caller, password_hash: str, attempt: Attempt
+    ) -> list[int]:
+        now = self._clock()
+        self._throttle.succeed(connection, attempt, now=now)
+        users.set_password(connection, caller.user_id, password_hash)
+        return stored_sessions.end_all(
+            connection, caller.user_id, why=Ended.PASSWORD, now=now, keep=caller.session_id
+        )
+
+    async def _issue(self, grant: Grant, refresh: Secret) -> Issued:
+        signer = await self.keyring.signer()
+        access = Secret(self._format.issue(grant, signer, now=self._clock()))
+        return Issued(access, refresh, int(LIFETIME.total_seconds()), grant.scopes)
+
+    async def _holder(self, session_id: int) -> Holder | None:
+        now = self._clock()
+        seen = self._seen.get(session_id)
+        if seen is not None and timedelta(0) <= now - seen[0] < _SEEN_FOR:
+            return seen[1]
+        holder = await self._database.read(stored_sessions.holder, session_id, now=now)
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[session_id] = (now, holder)
+        return holder
+
+    def _forget(self, session_ids: list[int]) -> None:
+        for session_id in session_ids:
+            self._seen.pop(session_id, None)
+
+
+def _end(
+    connection: sa.Connection, session_id: int, user_id: int, why: Ended, now: datetime
+) -> None:
+    stored_sessions.get(connection, session_id, user_id=user_id)
+    stored_sessions.end(connection, session_id, why=why, now=now)
+
+
+def _disable(connection: sa.Connection, username: str, now: datetime) -> tuple[int, list[int]]:
+    user = users.find(connection, username)
+    if user is None:
+        raise NotFound("There is nobody of that name.")
+    users.disable(connection, user.id, now=now)
+    return user.id, stored_sessions.end_all(connection, user.id, why=Ended.DISABLED, now=now)

@@ -1,0 +1,56 @@
+"""What a token may be good for (security.md T5). Nothing is allowed that no scope allows."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from penstock.domain.errors import InvalidInput
+
+# One or more tokens of RFC 6749 §3.3, each set off by exactly one space: no newline parts two.
+_SYNTAX: Final = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
+
+
+class Scope(StrEnum):
+    """One thing that a token may be good for."""
+
+    READ = "read"
+    WRITE = "write"
+    CONNECT = "connect"
+    SYNC = "sync"
+    QUOTES = "quotes"
+
+
+DESCRIPTIONS: Final[dict[Scope, str]] = {
+    Scope.READ: "See everything that is yours, and export it.",
+    Scope.WRITE: "Change what is yours: notes, categories, names, what is hidden or deleted.",
+    Scope.CONNECT: "Link institutions, renew their consent, disconnect them.",
+    Scope.SYNC: "Start a sync.",
+    Scope.QUOTES: "Ask for prices.",
+}
+
+ALL: Final = frozenset(Scope)
+
+
+class UnknownScope(InvalidInput):
+    """The scope cannot be read, or there is no such scope."""
+
+
+def read_scopes(text: str) -> frozenset[Scope]:
+    """Read the `scope` parameter of RFC 6749 §3.3; empty means every scope.
+
+    Raises UnknownScope for anything but known names with one space between them.
+    """
+    if not text:
+        return ALL
+    if not _SYNTAX.fullmatch(text):
+        raise UnknownScope("A scope is written as names with one space between them.")
+    try:
+        return frozenset(Scope(name) for name in text.split(" "))
+    except ValueError:
+        raise UnknownScope(f"The scopes here are: {write_scopes(Scope)}.") from None
+
+
+def write_scopes(scopes: Iterable[Scope]) -> str:
+    """Return scopes as one text, always in the same order."""
+    return " ".join(sorted(scopes))
