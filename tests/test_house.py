@@ -4,6 +4,8 @@ import os
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from tests import loopback
 from tests.databases import Database, PostgresDatabases, SqliteDatabases
+from tests.leftovers import make_folder
 from tests.postgres import Cluster
 
 Execute = Callable[[str, str], list[tuple[object, ...]]]
@@ -155,3 +158,16 @@ def test_the_callers_environment_is_not_seen() -> None:
     """No `PENSTOCK_…` variable of the caller reaches a test, and the home is a temporary one."""
     ours = {name for name in os.environ if name.startswith("PENSTOCK_")}  # noqa: TID251 - the subject
     assert ours == {"PENSTOCK_HOME"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process lives is asked as POSIX does")
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """A folder goes when the process that made it is gone, and stays as long as it lives."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f"thing-{ended.pid}-x"
+    left.mkdir()
+    ours = make_folder("thing-", tmp_path)
+    assert make_folder("thing-", tmp_path) != ours
+    assert ours.is_dir()
+    assert not left.exists()
