@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import bulk, connections, feeds, leases
+from penstock.db import bulk, connections, feeds, leases, staging
 from penstock.db.accounts import accounts
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
@@ -81,13 +81,11 @@ class Ledger:
         return counts
 
     def _merge(self, connection: sa.Connection, stage: Stage, feed: bulk.Feed) -> bulk.Counts:
-        staged = bulk.load(connection, stage.batches(), self.accounts)
+        staged = staging.load(connection, stage.batches(), self.accounts)
         change = feeds.next_change(connection, self.owner_id)
-        into = bulk.Into(
-            self.owner_id, self.accounts, self.run, change, self.now, self.now.date()
-        )
-        counts = bulk.Merge(connection, into, feed).run(staged)
-        bulk.clear(connection)
+        into = bulk.Into(self.owner_id, self.accounts, self.run, change, self.now, self.now.date())
+        counts = bulk.merge(connection, into, feed, staged)
+        staging.clear(connection)
         return counts
 
     def later(self, **span: float) -> None:

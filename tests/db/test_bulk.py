@@ -20,7 +20,7 @@ def test_same_page_twice(database: Database) -> None:
 
 
 def test_added_for_a_known_id_updates(database: Database) -> None:
-    """sync.md 7: an `added` for a known id updates it in place, and only what differs is counted."""
+    """sync.md 7: an `added` for a known id updates it in place; only what differs is counted."""
     with ledger(database.url) as book:
         book.merge([row("1"), row("2")])
         assert book.merge([row("1", "-11.00"), row("2")]) == Counts(changed=1, unchanged=1)
@@ -178,7 +178,7 @@ def test_equal_posted_rows_are_never_merged(database: Database) -> None:
 
 
 def test_feed_without_removals_pairs_and_expires(database: Database) -> None:
-    """sync.md 10: without removals a silent pending pairs, and expires after 14 days if nothing did."""
+    """sync.md 10: without removals a silent pending pairs, or else expires after 14 days."""
     with ledger(database.url) as book:
         book.merge([row("p", pending=True), row("old", "-7.00", pending=True)], feed=SILENT)
         assert book.merge([row("q")], feed=SILENT) == Counts(paired=1)
@@ -250,3 +250,11 @@ def test_a_spooled_update_is_the_same(database: Database) -> None:
         book.stage_memory = 500
         assert book.merge_pages(pages) == Counts(inserted=1000)
         assert book.merge_pages(pages) == Counts(unchanged=1000)
+
+
+def test_nul_characters_are_kept_out(database: Database) -> None:
+    """sync.md 8: a NUL in a bank's text, which PostgreSQL cannot keep, is replaced."""
+    with ledger(database.url) as book:
+        assert book.merge([row("1", description="a\0b")]) == Counts(inserted=1)
+        assert book.rows()[0].description == "a\ufffdb"
+        assert book.merge([row("1", description="a\0b")]) == Counts(unchanged=1)

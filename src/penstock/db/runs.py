@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from penstock.db import connections
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.domain.outcome import Ending
 from penstock.domain.errors import NotFound
 
 runs = sa.Table(
@@ -109,49 +110,20 @@ def record(connection: sa.Connection, run_id: int, tally: Tally) -> None:
     connection.execute(runs.update().where(runs.c.id == run_id).values(values))
 
 
-def finish(
-    connection: sa.Connection,
-    run_id: int,
-    *,
-    outcome: str,
-    message: str | None,
-    remedy_kind: str | None,
-    remedy_text: str | None,
-    retry_at: datetime | None,
-    now: datetime,
-) -> None:
+def finish(connection: sa.Connection, run_id: int, ending: Ending, *, now: datetime) -> None:
     """Close a run with its outcome."""
     connection.execute(
         runs.update()
         .where(runs.c.id == run_id)
         .values(
-            outcome=outcome,
-            message=message,
-            remedy_kind=remedy_kind,
-            remedy_text=remedy_text,
-            retry_at=retry_at,
+            outcome=ending.outcome,
+            message=ending.message,
+            remedy_kind=ending.remedy.kind if ending.remedy else None,
+            remedy_text=ending.remedy.text if ending.remedy else None,
+            retry_at=ending.until,
             finished_at=now,
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run as it is stored."""
-
-    id: int
-    owner_id: int
-    connection_id: int
-    trigger: str
-    request_id: str | None
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: str
-    message: str | None
-    remedy_kind: str | None
-    remedy_text: str | None
-    retry_at: datetime | None
-    tally: Tally
 
 
 def _row(row: sa.Row[Any]) -> RunRow:

@@ -65,7 +65,7 @@ def transient(message: str) -> Ending:
 
 def throttled(message: str, until: datetime) -> Ending:
     """The bank wants to be left alone until then."""
-    text = f"The bank limits how often it is asked. It is asked again after {until:%Y-%m-%d %H:%M} UTC."
+    text = f"The bank limits how often it is asked: again after {until:%Y-%m-%d %H:%M} UTC."
     return Ending(Outcome.THROTTLED, message, wait(text, until), until)
 
 

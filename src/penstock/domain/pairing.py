@@ -12,7 +12,7 @@ PENDING_DAYS: Final = 14
 
 
 class Candidate(NamedTuple):
-    """A pending or a posted row that may belong to another. `row_id` is 0 where it is not stored."""
+    """A pending or posted row that may belong to another. `row_id` is 0 where it is not stored."""
 
     row_id: int
     account_id: int

@@ -1,4 +1,4 @@
-"""Whether an account adds up: the bank's balances against the posted rows between them (sync.md 30).
+"""Whether an account adds up: balances against the posted rows between them (sync.md 30).
 
 Between two observed balances the difference must equal the sum of the posted rows between them, in
 the account's currency, by days of the bank's zone. An opening balance that the bank states counts
@@ -61,7 +61,7 @@ class TieOut:
 
 def tie_out(observations: Sequence[Observation], sums: Sequence[DaySum], today: date) -> TieOut:
     """Check every observation against the first; return the newest difference that still stands."""
-    if len(observations) < 2:
+    if len(observations) <= 1:
         return TieOut(TieOutStatus.UNPROVEN)
     anchor, *later = observations
     last_good = anchor

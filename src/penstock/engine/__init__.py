@@ -1,1 +1,1 @@
-"""What Penstock does: link, sync, refresh, tie out, forget. The network is async, each write one function."""
+"""What Penstock does: link, sync, refresh, tie out, forget."""

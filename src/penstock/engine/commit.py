@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import balances, bulk, connections, cursors, feeds, leases, runs
+from penstock.db import balances, bulk, connections, cursors, feeds, leases, runs, staging
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.domain.balance import BalanceSeen
@@ -53,14 +53,14 @@ def commit(
     if cursors.find(connection, place.lease.connection_id, place.stream) != move.before:
         raise LeaseLost("The cursor was moved while this update was being read.")
     try:
-        staged = bulk.load(connection, stage.batches(), place.accounts)
+        staged = staging.load(connection, stage.batches(), place.accounts)
         observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
     except KeyError as error:
         raise ContractBroken(f"A row names account {error}, which the bank did not list.") from None
     change = feeds.next_change(connection, place.owner_id)
     into = bulk.Into(place.owner_id, place.accounts, place.run_id, change, now, now.date())
-    counts = bulk.Merge(connection, into, place.feed).run(staged)
-    bulk.clear(connection)
+    counts = bulk.merge(connection, into, place.feed, staged)
+    staging.clear(connection)
     balances.append(connection, [_balance(place, id_, seen, change, now) for id_, seen in observed])
     if move.after is not None and move.after != move.before:
         cursors.save(connection, place.lease.connection_id, place.stream, move.after, now=now)

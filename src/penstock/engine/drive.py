@@ -97,7 +97,7 @@ class Driver:
             asking.close()
 
     async def pull(self, pull: Pull) -> AsyncIterator[Page | Balances]:
-        """Run a stream's generator; yield its pages and balances. Raises Halt, CursorLost, Restart."""
+        """Run a stream's generator; yield pages and balances. Raises Halt, CursorLost, Restart."""
         try:
             step = next(pull)
             while True:

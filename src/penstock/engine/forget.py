@@ -10,7 +10,17 @@ from datetime import datetime
 import sqlalchemy as sa
 import structlog
 
-from penstock.db import accounts, balances, connections, credentials, cursors, erasures, feeds, leases, transactions
+from penstock.db import (
+    accounts,
+    balances,
+    connections,
+    credentials,
+    cursors,
+    erasures,
+    feeds,
+    leases,
+    transactions,
+)
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials, OAuthPlan

@@ -29,6 +29,8 @@ from penstock.oauth.run import run
 from penstock.oauth.token import exchange
 
 TTL: Final = timedelta(minutes=10)
+MOST_TOKEN: Final = 16_384
+MOST_STATE: Final = 512
 _BYTES: Final = 32
 
 
@@ -107,7 +109,9 @@ class Linker:
         if link is None or link.connector != connector or owner_id not in (None, link.owner_id):
             raise InvalidInput(
                 "This answer from the bank belongs to no link that is under way.",
-                remedy=ask_person("Begin again with `penstock connect`; a link is good for 10 minutes."),
+                remedy=ask_person(
+                    "Begin again with `penstock connect`; a link is good for 10 minutes."
+                ),
             )
         try:
             connection_id = await self._exchange(link, parameters)
@@ -122,14 +126,16 @@ class Linker:
     async def paste(
         self, owner_id: int, connector: str, token: Secret, *, connection_id: int | None = None
     ) -> int:
-        """Link with a token that the person made at the provider; return the connection's number."""
+        """Link with a token that the person made at the provider; return the connection."""
         plans = self._connector(connector).link_plans
         plan = next((n for n, one in enumerate(plans) if isinstance(one, TokenPlan)), None)
         if plan is None:
             raise InvalidInput(f"{connector} takes no pasted token: link it through the browser.")
         text = token.reveal().strip()
-        if not text or len(text) > 16_384 or not text.isascii() or not text.isprintable():
-            raise InvalidInput("That is not a token: paste it whole, without spaces or line breaks.")
+        if not text or len(text) > MOST_TOKEN or not text.isascii() or not text.isprintable():
+            raise InvalidInput(
+                "That is not a token: paste it whole, without spaces or line breaks."
+            )
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
         opened = Credentials(access=Secret(text))
@@ -138,7 +144,7 @@ class Linker:
         )
 
     async def _use(self, state: str) -> LinkRow | None:
-        if not state or len(state) > 512:
+        if not state or len(state) > MOST_STATE:
             return None
         return await self.database.write(links.use, self.hash_state(state), now=self.clock())
 
@@ -154,7 +160,12 @@ class Linker:
         opened = as_credentials(answer, self.clock())
         # A token was handed out: it is stored even if the one who waits for us goes away now.
         stored = self.database.write(
-            self._open_connection, link.owner_id, link.connector, opened, link.plan, link.connection_id
+            self._open_connection,
+            link.owner_id,
+            link.connector,
+            opened,
+            link.plan,
+            link.connection_id,
         )
         return await asyncio.shield(asyncio.ensure_future(stored))
 
@@ -197,7 +208,10 @@ class Linker:
             self.seals.seal(opened, connection_id, owner_id, plan=plan, version=version),
         )
         connections.renew(
-            connection, connection_id, consent_expires_at=self._consent_ends(connector, plan, now), now=now
+            connection,
+            connection_id,
+            consent_expires_at=self._consent_ends(connector, plan, now),
+            now=now,
         )
         return connection_id
 
@@ -233,5 +247,3 @@ def _check_renewal(
         raise InvalidInput(f"That connection was made with {row.connector}, not {connector}.")
     if row.disconnected_at is not None:
         raise Conflict("That connection was disconnected: link the institution anew.")
-
-

@@ -20,35 +20,16 @@ WARN_BEFORE: Final = timedelta(days=7)
 """How long before its end a consent counts as expiring."""
 
 
-def open_run(
-    connection: sa.Connection,
-    connection_id: int,
-    *,
-    holder: str,
-    trigger: str,
-    request_id: str | None,
-    now: datetime,
-    until: datetime,
-) -> tuple[ConnectionRow, Lease, int] | None:
-    """Take the lease and open a run, or return None where another worker has the lease.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A run that wants to begin: who holds it until when, why, and on whose request."""
 
-    Raises NotFound, and Conflict where the connection was disconnected.
-    """
-    row = connections.get(connection, connection_id)
-    if row.disconnected_at is not None:
-        raise Conflict("This connection was disconnected: link the institution again.")
-    lease = leases.take(connection, connection_id, holder=holder, now=now, until=until)
-    if lease is None:
-        return None
-    run_id = runs.start(
-        connection,
-        owner_id=row.owner_id,
-        connection_id=connection_id,
-        trigger=trigger,
-        request_id=request_id,
-        now=now,
-    )
-    return row, lease, run_id
+    connection_id: int
+    holder: str
+    trigger: str
+    request_id: str | None
+    now: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +43,32 @@ class Closing:
     began: datetime
 
 
+def open_run(
+    connection: sa.Connection, opening: Opening
+) -> tuple[ConnectionRow, Lease, int] | None:
+    """Take the lease and open a run, or return None where another worker has the lease.
+
+    Raises NotFound, and Conflict where the connection was disconnected.
+    """
+    row = connections.get(connection, opening.connection_id)
+    if row.disconnected_at is not None:
+        raise Conflict("This connection was disconnected: link the institution again.")
+    lease = leases.take(
+        connection, row.id, holder=opening.holder, now=opening.now, until=opening.until
+    )
+    if lease is None:
+        return None
+    run_id = runs.start(
+        connection,
+        owner_id=row.owner_id,
+        connection_id=row.id,
+        trigger=opening.trigger,
+        request_id=opening.request_id,
+        now=opening.now,
+    )
+    return row, lease, run_id
+
+
 def close(
     connection: sa.Connection, closing: Closing, *, every: timedelta, chance: float, now: datetime
 ) -> bool:
@@ -72,16 +79,7 @@ def close(
     """
     ending = closing.ending
     runs.record(connection, closing.run_id, closing.tally)
-    runs.finish(
-        connection,
-        closing.run_id,
-        outcome=ending.outcome,
-        message=ending.message,
-        remedy_kind=ending.remedy.kind if ending.remedy else None,
-        remedy_text=ending.remedy.text if ending.remedy else None,
-        retry_at=ending.until,
-        now=now,
-    )
+    runs.finish(connection, closing.run_id, ending, now=now)
     if not leases.extend(connection, closing.lease, until=now):
         return False
     row = connections.get(connection, closing.lease.connection_id)

@@ -1,4 +1,4 @@
-"""Access tokens that are always good, renewed by one process at a time (sync.md 25, security.md O5).
+"""Access tokens that are always good, renewed by one process at a time (sync.md 25, O5).
 
 Who renews is decided in the database: a claim on the version of the credentials that is known to
 be bad. Everybody else waits and reads again. The rotated token is stored before it is used once.
@@ -12,7 +12,6 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from penstock.db import connections, credentials
-from penstock.db.credentials import SealedCredentials
 from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain import outcome
@@ -53,7 +52,7 @@ class ConnectionTokens:
     _name: str = field(default_factory=lambda: uuid4().hex)
 
     async def current(self) -> Credentials:
-        """Return credentials that are good for the next minute. Raises Halt where there are none."""
+        """Return credentials that are good for the next minute. Raises Halt for want of any."""
         opened = self._opened or await self._read()
         if opened.expires_at is None or opened.expires_at - self.clock() > AHEAD:
             return opened

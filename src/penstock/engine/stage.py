@@ -13,7 +13,7 @@ from typing import IO, Self
 
 import msgspec
 
-from penstock.db.bulk import Batch
+from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.update import Page
 
@@ -46,7 +46,8 @@ class Stage:
         self._file.seek(0)
         while head := self._file.read(5):
             packed = self._file.read(int.from_bytes(head[1:], "big"))
-            yield Batch(removal=head[:1] == b"r", rows=_decoder.decode(packed))
+            rows = _decoder.decode(packed)
+            yield Batch(removal=head[:1] == b"r", rows=_clean(rows) if b"\0" in packed else rows)
         self._file.seek(0, 2)
 
     def clear(self) -> None:
@@ -79,3 +80,8 @@ class Stage:
 
 
 _decoder = msgspec.msgpack.Decoder(list[list[str | None]])
+
+
+def _clean(rows: list[list[str | None]]) -> list[list[str | None]]:
+    """Replace NUL characters, which PostgreSQL keeps in no text."""
+    return [[text and text.replace("\0", "\ufffd") for text in row] for row in rows]

@@ -7,7 +7,7 @@ inside a transaction.
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import structlog
 
-from penstock.db import bulk, cursors, leases, runs
+from penstock.db import bulk, cursors, leases
 from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
 from penstock.db.leases import Lease
@@ -31,8 +31,8 @@ from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Page, Stream
 from penstock.engine.commit import Move, Place, commit
 from penstock.engine.drive import CursorLost, Driver, Limits, Restart, Sleep
-from penstock.engine.record import Closing, close, open_run
 from penstock.engine.recognise import Fingerprint, recognise
+from penstock.engine.record import Closing, Opening, close, open_run
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.stage import Stage
@@ -58,9 +58,10 @@ class Syncer:
     metrics: Metrics
     clock: Clock
     sleep: Sleep = asyncio.sleep
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     every: timedelta = timedelta(hours=6)
     lease_time: timedelta = timedelta(seconds=30)
+    random: Callable[[], float] = random.random
 
     async def start(
         self,
@@ -75,15 +76,10 @@ class Syncer:
         Raises NotFound, and Conflict where the connection was disconnected.
         """
         now = self.clock()
-        opened = await self.database.write(
-            open_run,
-            connection_id,
-            holder=uuid4().hex,
-            trigger=trigger,
-            request_id=request_id,
-            now=now,
-            until=now + self.lease_time,
+        opening = Opening(
+            connection_id, uuid4().hex, trigger, request_id, now, now + self.lease_time
         )
+        opened = await self.database.write(open_run, opening)
         if opened is None:
             return None
         row, lease, run_id = opened
@@ -104,32 +100,33 @@ class Run:
     tally: Tally = field(default_factory=Tally)
 
     async def finish(self) -> tuple[Ending, bool]:
-        """Sync to the end. Return how it ended, and whether it was asked for once more meanwhile."""
-        work = asyncio.create_task(self._read_all())
+        """Sync to the end. Return how it ended, and whether it was asked for once more."""
+        work = asyncio.create_task(self._ending())
         heart = asyncio.create_task(self._beat(work))
-        interrupted = False
         try:
-            ending = await work
-        except Halt as halt:
-            ending = halt.ending
-        except LeaseLost as lost:
-            ending = outcome.transient(lost.message)
-        except asyncio.CancelledError:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:  # the program stops: abandon the run, but close it cleanly
             work.cancel()
             await asyncio.wait([work])
-            interrupted = asyncio.current_task().cancelling() > 0  # type: ignore[union-attr]
-            ending = outcome.transient("The sync was interrupted.")
-        except VaultError as error:
-            ending = Ending(Outcome.CONTRACT, error.message, error.remedy)
-        except Exception as error:
-            await log.aexception("sync.failed", connector=self.connection.connector)
-            ending = outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
+            await self._close(_ended(work))
+            raise
         finally:
             heart.cancel()
-        again = await self._close(ending)
-        if interrupted:
-            raise asyncio.CancelledError
-        return ending, again
+        return _ended(work), await self._close(_ended(work))
+
+    async def _ending(self) -> Ending:
+        """Read everything; turn whatever stops that into an ending."""
+        try:
+            return await self._read_all()
+        except Halt as halt:
+            return halt.ending
+        except LeaseLost as lost:
+            return outcome.transient(lost.message)
+        except VaultError as error:
+            return Ending(Outcome.CONTRACT, error.message, error.remedy)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not look like a success
+            await log.aexception("sync.failed", connector=self.connection.connector)
+            return outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
 
     async def _beat(self, work: asyncio.Task[Ending]) -> None:
         """Keep the lease alive; where it is lost, stop the work that may no longer commit."""
@@ -170,7 +167,9 @@ class Run:
         """Do not even ask a bank that said when, or whose consent is known to have ended."""
         row, now = self.connection, self.syncer.clock()
         if row.not_before is not None and now < row.not_before:
-            raise Halt(outcome.throttled("The bank asked to be left alone for a while.", row.not_before))
+            raise Halt(
+                outcome.throttled("The bank asked to be left alone for a while.", row.not_before)
+            )
         if row.consent_expires_at is not None and row.consent_expires_at <= now:
             ended = f"The consent ended on {row.consent_expires_at:%Y-%m-%d}."
             raise Halt(outcome.consent_needed(ended, ConsentState.EXPIRED))
@@ -197,6 +196,7 @@ class Run:
             metrics=syncer.metrics,
             clock=syncer.clock,
             sleep=syncer.sleep,
+            random=syncer.random,
             limits=syncer.limits,
         )
 
@@ -309,7 +309,7 @@ class Run:
         syncer.metrics.run_ended(connector, ending.outcome, (now - self.began).total_seconds())
         closing = Closing(self.lease, self.run_id, ending, self.tally, self.began)
         again = await syncer.database.write(
-            close, closing, every=syncer.every, chance=random.random(), now=now
+            close, closing, every=syncer.every, chance=syncer.random(), now=now
         )
         await log.ainfo(
             "sync.ended",
@@ -322,3 +322,7 @@ class Run:
             **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},
         )
         return again
+
+
+def _ended(work: asyncio.Task[Ending]) -> Ending:
+    return outcome.transient("The sync was interrupted.") if work.cancelled() else work.result()

@@ -1,4 +1,4 @@
-"""After a sync: does each account add up against the bank's own balance? (sync.md 30)"""
+"""After a sync: whether each account adds up against the bank's own balance (sync.md 30)."""
 
 import json
 from datetime import date, datetime
@@ -55,7 +55,7 @@ def _row(
     return {
         "currency": currency,
         "status": str(found.status),
-        "amount": found.amount if found.amount else Decimal(0),
+        "amount": found.amount or Decimal(0),
         "first_on": found.first_on,
         "candidates": json.dumps([public_id("txn", row) for row in rows]),
         "checked_at": now,

@@ -1,0 +1,143 @@
+"""Pending rows become posted ones in place: what the person wrote on them stays (sync.md 10).
+
+Runs on the staged rows before they are merged. A stored pending row is given the id of the posted
+row that it became, so that the merge then finds it; its old id is kept as an alias, for which
+later events change nothing (7). Only what is certain is paired; two posted rows never are (11).
+"""
+
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from penstock.db.statements import Statements
+from penstock.domain.pairing import Candidate, pair
+
+
+class Pair(NamedTuple):
+    """The stored pending row and the staged posted one that it became."""
+
+    row_id: int
+    account_id: int
+    external_id: str
+
+
+def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> int:
+    """Pair stored pending rows with staged posted ones; return how many took over their pending.
+
+    `unlinked`: also where the provider does not name the pending row.
+    """
+    statements.do(_DROP_SUPERSEDED)
+    pairs = _linked(statements)
+    if unlinked:
+        taken = {one.row_id for one in pairs}
+        posted = {(one.account_id, one.external_id) for one in pairs}
+        pairs += [
+            one
+            for one in _certain(statements, sends_removals=sends_removals)
+            if one.row_id not in taken and (one.account_id, one.external_id) not in posted
+        ]
+    for one in pairs:
+        for sql in _TAKE_OVER:
+            statements.do(sql, one._asdict())
+    return len(pairs)
+
+
+def drop_settled_within(statements: Statements) -> None:
+    """Forget staged pendings whose posted row is staged too: they never stood for anybody."""
+    statements.do(_DROP_SETTLED_WITHIN)
+
+
+def remember_links(statements: Statements) -> None:
+    """Keep the ids of pendings that posted rows name, so that late events for them do nothing."""
+    statements.do(_REMEMBER_LINKS)
+
+
+def _linked(statements: Statements) -> list[Pair]:
+    """Find stored pending rows that a staged posted row names as its own beginning."""
+    first: dict[int, Pair] = {}
+    for row in statements.all(_LINKED):
+        first.setdefault(row[0], Pair(*row))
+    return list(first.values())
+
+
+def _certain(statements: Statements, *, sends_removals: bool) -> list[Pair]:
+    """Find pairs that are certain by account, amount and day alone.
+
+    The pending row must be gone: taken back by the bank, or no longer spoken of where the bank
+    says no such thing. One that the bank still shows is another row.
+    """
+    gone = _TAKEN_BACK if sends_removals else _NOT_SPOKEN_OF
+    pendings = statements.all(_PENDINGS + gone)
+    if not pendings:
+        return []
+    posted = statements.all(_POSTED)
+    found = pair([_candidate(row) for row in pendings], [_candidate(row) for row in posted])
+    return [Pair(before.row_id, after.account_id, after.external_id) for before, after in found]
+
+
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    row_id, account_id, external_id, amount, currency, day = row
+    dated_on = date.fromisoformat(day) if isinstance(day, str) else day
+    return Candidate(row_id, account_id, external_id, str(amount), currency, dated_on)
+
+
+_DROP_SUPERSEDED: Final = """
+    DELETE FROM stage WHERE (account_id, external_id) IN
+        (SELECT account_id, external_id FROM aliases WHERE account_id IN {accounts})
+"""
+_LINKED: Final = """
+    SELECT t.id, s.account_id, s.external_id FROM stage s JOIN transactions t
+        ON t.account_id = s.account_id AND t.external_id = s.pending_external_id
+    WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NOT NULL
+        AND t.status = 'pending' AND NOT EXISTS (SELECT 1 FROM transactions k
+            WHERE k.account_id = s.account_id AND k.external_id = s.external_id)
+    ORDER BY t.id, s.external_id
+"""
+_PENDINGS: Final = """
+    SELECT t.id, t.account_id, t.external_id, t.amount, t.currency, t.dated_on FROM transactions t
+    WHERE t.account_id IN {accounts} AND t.status = 'pending' AND t.dated_on >= :since AND
+"""
+_TAKEN_BACK: Final = """
+    (t.removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM stage r WHERE r.op = 1
+        AND r.account_id = t.account_id AND r.external_id = t.external_id))
+"""
+_NOT_SPOKEN_OF: Final = """
+    NOT EXISTS (SELECT 1 FROM stage r WHERE r.op = 0
+        AND r.account_id = t.account_id AND r.external_id = t.external_id)
+"""
+_POSTED: Final = """
+    SELECT 0, s.account_id, s.external_id, s.amount, s.currency, {dated} FROM stage s
+    WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NULL
+        AND NOT EXISTS (SELECT 1 FROM transactions k
+            WHERE k.account_id = s.account_id AND k.external_id = s.external_id)
+        AND (s.account_id, s.amount) IN (SELECT account_id, amount FROM transactions
+            WHERE account_id IN {accounts} AND status = 'pending')
+"""
+_TAKE_OVER: Final = (
+    """
+    INSERT INTO aliases (account_id, external_id, transaction_id)
+        SELECT account_id, external_id, id FROM transactions WHERE id = :row_id
+        ON CONFLICT DO NOTHING
+    """,
+    """
+    DELETE FROM stage WHERE account_id = :account_id AND external_id =
+        (SELECT external_id FROM transactions WHERE id = :row_id)
+    """,
+    "UPDATE transactions SET external_id = :external_id WHERE id = :row_id",
+)
+# A stored pending that was taken back is removed even so: only what is not stored is forgotten.
+_DROP_SETTLED_WITHIN: Final = """
+    DELETE FROM stage WHERE (status = 'pending' OR op = 1)
+        AND (account_id, external_id) IN (SELECT account_id, pending_external_id FROM stage
+            WHERE op = 0 AND status = 'posted' AND pending_external_id IS NOT NULL)
+        AND NOT (op = 1 AND EXISTS (SELECT 1 FROM transactions k
+            WHERE k.account_id = stage.account_id AND k.external_id = stage.external_id))
+"""
+_REMEMBER_LINKS: Final = """
+    INSERT INTO aliases (account_id, external_id, transaction_id)
+        SELECT s.account_id, s.pending_external_id, min(t.id) FROM stage s JOIN transactions t
+            ON t.account_id = s.account_id AND t.external_id = s.external_id
+        WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM transactions k
+                WHERE k.account_id = s.account_id AND k.external_id = s.pending_external_id)
+        GROUP BY s.account_id, s.pending_external_id ON CONFLICT DO NOTHING
+"""

@@ -1,0 +1,94 @@
+"""The temporary table in which a whole update stands before it is merged.
+
+SQLite gets its rows by executemany, PostgreSQL by COPY. The last event of each id wins (sync.md 9).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+# What a provider says of a transaction, in the order of domain.transaction.TransactionSeen,
+# without its account.
+SEEN: Final = (
+    "external_id", "status", "amount", "currency", "booked_on", "value_on", "authorized_on",
+    "description", "counterparty", "category", "reference", "original_amount",
+    "original_currency", "pending_external_id",
+)  # fmt: skip
+_STAGED: Final = ("account_id", *SEEN)
+
+
+class Batch(NamedTuple):
+    """Rows as they are staged: texts in the order (account, *SEEN), or (account, external_id)."""
+
+    removal: bool
+    rows: list[list[str | None]]
+
+
+def load(connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]) -> int:
+    """Load staged rows into the temporary table, the last event of each id winning; count them.
+
+    Raises KeyError for a row of an account that is not in `accounts`.
+    """
+    if connection.dialect.name == "postgresql":
+        return _load_postgresql(connection, batches, accounts)
+    return _load_sqlite(connection, batches, accounts)
+
+
+def _load_sqlite(
+    connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]
+) -> int:
+    columns = ", ".join(f"{name} TEXT" for name in SEEN)
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE IF NOT EXISTS stage (account_id INTEGER, {columns}, op INTEGER NOT NULL"
+        ", PRIMARY KEY (account_id, external_id)) WITHOUT ROWID"
+    )
+    connection.exec_driver_sql("DELETE FROM stage")
+    cursor: Any = connection.connection.cursor()
+    marks = ", ".join("?" * len(_STAGED))
+    upsert = f"INSERT OR REPLACE INTO stage ({', '.join(_STAGED)}, op) VALUES ({marks}, 0)"  # noqa: S608 - our own column names
+    remove = "INSERT OR REPLACE INTO stage (account_id, external_id, op) VALUES (?, ?, 1)"
+    for batch in batches:
+        cursor.executemany(remove if batch.removal else upsert, _located(batch, accounts))
+    cursor.execute("SELECT count(*) FROM stage")
+    return int(cursor.fetchone()[0])
+
+
+def _located(batch: Batch, accounts: Mapping[str, int]) -> list[list[Any]]:
+    rows: list[list[Any]] = batch.rows  # type: ignore[assignment]
+    for row in rows:
+        row[0] = accounts[row[0]]
+    return rows
+
+
+def _load_postgresql(
+    connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]
+) -> int:
+    types = {"amount": "numeric", "original_amount": "numeric"}
+    types |= dict.fromkeys(("booked_on", "value_on", "authorized_on"), "date")
+    columns = ", ".join(f"{name} {types.get(name, 'text')}" for name in SEEN)
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE stage (seq bigint, account_id bigint, {columns}, op smallint NOT NULL)"
+        " ON COMMIT DROP"
+    )
+    seq = 0
+    empty = [None] * (len(SEEN) - 1)
+    cursor: Any = connection.connection.cursor()
+    with cursor.copy(f"COPY stage (seq, {', '.join(_STAGED)}, op) FROM STDIN") as copy:
+        for batch in batches:
+            for row in _located(batch, accounts):
+                seq += 1
+                copy.write_row((seq, *row, *(empty if batch.removal else ()), int(batch.removal)))
+    folded = connection.exec_driver_sql(
+        "DELETE FROM stage USING (SELECT account_id, external_id, max(seq) AS last FROM stage"
+        " GROUP BY account_id, external_id HAVING count(*) > 1) AS d WHERE stage.account_id ="
+        " d.account_id AND stage.external_id = d.external_id AND stage.seq < d.last"
+    ).rowcount
+    connection.exec_driver_sql("ANALYZE stage")
+    return seq - folded
+
+
+def clear(connection: sa.Connection) -> None:
+    """Empty the temporary table (PostgreSQL drops it by itself at the commit)."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("DELETE FROM stage")

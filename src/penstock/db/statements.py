@@ -1,0 +1,40 @@
+"""SQL that reads the same on SQLite and PostgreSQL, with what every statement of a merge needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Statements:
+    """Runs statements on one connection.
+
+    `names` are put into the text ({accounts}): they are our own numbers and keywords, never a
+    value that came from outside. `values` are bound (:since), each statement taking what it names.
+    """
+
+    def __init__(
+        self, connection: sa.Connection, *, names: Mapping[str, str], values: Mapping[str, Any]
+    ) -> None:
+        self._connection = connection
+        self._names = names
+        self._values = values
+
+    def do(self, sql: str, values: Mapping[str, Any] | None = None) -> int:
+        """Run a statement; return how many rows it wrote."""
+        return self._execute(sql, values).rowcount
+
+    def all(self, sql: str) -> list[Any]:
+        """Return every row of a query."""
+        return list(self._execute(sql, None).fetchall())
+
+    def one(self, sql: str) -> Any:  # noqa: ANN401 - a column's value may be anything
+        """Return the first value of a query, or None."""
+        return self._execute(sql, None).scalar()
+
+    def _execute(self, sql: str, values: Mapping[str, Any] | None) -> sa.CursorResult[Any]:
+        statement = sa.text(sql.format_map(self._names))
+        given = {**self._values, **(values or {})}
+        return self._connection.execute(
+            statement, {name: given[name] for name in statement.compile().params}
+        )
