@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from penstock.db import connections
 from penstock.db.metadata import Id, Instant, metadata
-from penstock.domain.outcome import Ending
 from penstock.domain.errors import NotFound
+from penstock.domain.outcome import Ending
 
 runs = sa.Table(
     "runs",
@@ -124,6 +124,25 @@ def finish(connection: sa.Connection, run_id: int, ending: Ending, *, now: datet
             finished_at=now,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it is stored."""
+
+    id: int
+    owner_id: int
+    connection_id: int
+    trigger: str
+    request_id: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str
+    message: str | None
+    remedy_kind: str | None
+    remedy_text: str | None
+    retry_at: datetime | None
+    tally: Tally
 
 
 def _row(row: sa.Row[Any]) -> RunRow:
