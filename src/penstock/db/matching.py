@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
-from penstock.db.metadata import Exact
+from penstock.db.metadata import Exact, Instant
 
 _GLOB_SPECIAL = frozenset("*?[")
 _CLOSE = Decimal("1e-9")
@@ -74,12 +76,40 @@ def _text(amount: sa.ColumnElement[Decimal]) -> sa.ColumnElement[str]:
     return sa.type_coerce(amount, sa.Text())
 
 
+class _PlainInstant(sa.sql.functions.FunctionElement[str]):
+    """An instant as the driver gives it; SQLite's text without a fraction that is zero."""
+
+    type = sa.Text()
+    inherit_cache = True
+    name = "plain_instant"
+
+
+@compiles(_PlainInstant)
+def _plain_instant(
+    element: _PlainInstant,
+    compiler: SQLCompiler,
+    **options: Any,  # noqa: ANN401 - SQLAlchemy's own, handed on
+) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_PlainInstant, "sqlite")
+def _plain_instant_sqlite(
+    element: _PlainInstant,
+    compiler: SQLCompiler,
+    **options: Any,  # noqa: ANN401 - SQLAlchemy's own, handed on
+) -> str:
+    return f"replace({compiler.process(element.clauses, **options)}, '.000000Z', 'Z')"
+
+
 def plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
     """Return a column as the driver gives it, ready to be written down: no time is spent on types.
 
-    An amount is its exact text; a day or an instant is a text on SQLite and a `date` or `datetime`
-    in UTC on PostgreSQL.
+    An amount is its exact text; a day or an instant is a text on SQLite, and on PostgreSQL a
+    `date`, or a `datetime` in UTC, that msgspec writes as the same text.
     """
     if isinstance(column.type, Exact):
         return sa.cast(column, sa.Text()).label(column.key)
+    if isinstance(column.type, Instant):
+        return _PlainInstant(column).label(column.key)
     return sa.type_coerce(column, sa.Text()).label(column.key)

@@ -182,6 +182,18 @@ def page_by_number(
     return connection.execute(query).all()
 
 
+def find_edits(
+    connection: sa.Connection, transaction_id: int, *, owner_id: int
+) -> Mapping[str, object] | None:
+    """Return what the person says of one of the owner's transactions, by column."""
+    c = transactions.c
+    query = sa.select(c.person_category, c.note, c.hidden, c.deleted_at).where(
+        c.id == transaction_id, c.owner_id == owner_id
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
 def edit(
     connection: sa.Connection, transaction_id: int, *, owner_id: int, values: Mapping[str, object]
 ) -> None:
