@@ -1,0 +1,160 @@
+"""The access token for one address: the one that was given, or the stored session's, refreshed."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx2
+
+from penstock.cli.failure import SIGN_IN, SIGN_IN_REMEDY, Failed
+from penstock.cli.lock import locked
+from penstock.cli.problem import failed_by_answer, unreachable_as_failed
+from penstock.cli.session import IN_PROCESS, Session, Sessions
+from penstock.domain.clock import Clock
+
+_MARGIN: Final = timedelta(seconds=20)
+_REFUSED: Final = frozenset({400, 401})
+
+
+class Access:
+    """Whose token goes along with each request. A token is sent to `address` alone."""
+
+    def __init__(
+        self,
+        address: str,
+        sessions: Sessions,
+        *,
+        http: httpx2.AsyncClient,
+        clock: Clock,
+        given: str | None = None,
+    ) -> None:
+        self.address = address
+        self._sessions = sessions
+        self._http = http
+        self._clock = clock
+        self._given = given
+
+    def with_token(self, given: str | None) -> "Access":
+        """Return the same with another given token; None: with the stored session alone."""
+        return Access(self.address, self._sessions, http=self._http, clock=self._clock, given=given)
+
+    async def token(self) -> str:
+        """Return a token that is good for a while yet. Raises Failed (4) where nobody signed in."""
+        if self._given:
+            return self._given
+        session = self._stored()
+        if session.expires_at is None or session.expires_at - _MARGIN > self._clock():
+            return session.access
+        return await self.renewed(session.access)
+
+    async def renewed(self, refused: str) -> str:
+        """Return a new token in place of one that was `refused`. Raises Failed (4).
+
+        Of several processes one refreshes, and the others find its token in the file.
+        """
+        if self._given:
+            raise Failed(
+                "the token that was given is not, or no longer, good",
+                remedy="Set PENSTOCK_TOKEN to a new one, or unset it and run `penstock login`.",
+                code=SIGN_IN,
+            )
+        async with self._alone():
+            session = self._stored()
+            if session.access != refused:
+                return session.access
+            if session.refresh is None:
+                raise self._over()
+            renewed = await self._refresh(session, session.refresh)
+            self._sessions.save(self.address, renewed)
+            return renewed.access
+
+    async def sign_in(self, username: str, password: str) -> Session:
+        """Trade a name and a password for a session, and store it. Raises Failed."""
+        form = {"grant_type": "password", "username": username, "password": password}
+        session = await self._ask_for_tokens(form, username)
+        await self.store(session)
+        return session
+
+    async def store(self, session: Session) -> None:
+        """Store a session in place of the last one."""
+        async with self._alone():
+            self._sessions.save(self.address, session)
+
+    async def forget(self) -> None:
+        """Delete the stored session."""
+        async with self._alone():
+            self._sessions.delete(self.address)
+
+    def has_token(self) -> bool:
+        """Tell whether there is a token at all, good or not."""
+        return bool(self._given) or self._sessions.find(self.address) is not None
+
+    def find_session(self) -> Session | None:
+        """Return the stored session, if there is one."""
+        return self._sessions.find(self.address)
+
+    def _stored(self) -> Session:
+        session = self._sessions.find(self.address)
+        if session is None:
+            where = "here" if self.address == IN_PROCESS else f"at {self.address}"
+            raise Failed(f"nobody is signed in {where}", remedy=SIGN_IN_REMEDY, code=SIGN_IN)
+        return session
+
+    async def _refresh(self, session: Session, refresh: str) -> Session:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh}
+        try:
+            renewed = await self._ask_for_tokens(form, session.username)
+        except Failed as failure:
+            if failure.exit_code == SIGN_IN:
+                self._sessions.delete(self.address)
+                raise self._over() from failure
+            raise
+        return renewed if renewed.refresh else replace(renewed, refresh=refresh)
+
+    async def _ask_for_tokens(self, form: dict[str, str], username: str) -> Session:
+        asked_at = self._clock()
+        with unreachable_as_failed(self.address):
+            response = await self._http.post("/token", data=form)
+        if response.status_code in _REFUSED:
+            raise _refused(response)
+        if not response.is_success:
+            raise failed_by_answer(response)
+        return _session(response.json(), username, asked_at)
+
+    def _over(self) -> Failed:
+        return Failed(
+            "the session is over", remedy="Run `penstock login` to sign in again.", code=SIGN_IN
+        )
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        self._sessions.prepare()
+        with contextlib.ExitStack() as stack:
+            await asyncio.to_thread(stack.enter_context, locked(self._sessions.lock))
+            yield
+
+
+def _refused(response: httpx2.Response) -> Failed:
+    """Put a refusal of the token endpoint into words; RFC 6749 §5.2 has a form of its own."""
+    try:
+        problem = response.json()
+    except ValueError:
+        return failed_by_answer(response)
+    words = problem if isinstance(problem, dict) else {}
+    message = words.get("detail") or words.get("error_description") or words.get("error")
+    if not isinstance(message, str):
+        return failed_by_answer(response)
+    return Failed(message, remedy="See that the name and the password are right.", code=SIGN_IN)
+
+
+def _session(answer: dict[str, Any], username: str, asked_at: datetime) -> Session:
+    lifetime = answer.get("expires_in")
+    return Session(
+        username=username,
+        access=str(answer["access_token"]),
+        refresh=answer.get("refresh_token"),
+        expires_at=asked_at + timedelta(seconds=lifetime) if lifetime else None,
+    )

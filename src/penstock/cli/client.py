@@ -1,0 +1,125 @@
+"""Asking the API, as whoever is signed in: the same requests with a server and without one."""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+import httpx2
+
+from penstock.cli.access import Access
+from penstock.cli.problem import failed_by_answer, unreachable_as_failed
+
+Parameters = Mapping[str, Any]
+
+_TIMEOUT: Final = httpx2.Timeout(120, connect=10)
+_PAGE: Final = 500
+
+
+def http_client(base_url: str, transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
+    """Return a client that follows no redirect, so that nothing is sent anywhere else."""
+    host = httpx2.URL(base_url).host
+    return httpx2.AsyncClient(
+        base_url=base_url,
+        transport=transport,
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+        # A proxy has no business between us and a server on this machine.
+        trust_env=host not in {"127.0.0.1", "::1", "localhost"},
+    )
+
+
+class Client:
+    """Asks the API. Every refusal raises Failed, with the words and the remedy of the answer."""
+
+    def __init__(self, http: httpx2.AsyncClient, access: Access) -> None:
+        self.http = http
+        self.access = access
+
+    async def get(self, path: str, parameters: Parameters | None = None) -> dict[str, Any]:
+        """Return what GET answers."""
+        answer: dict[str, Any] = (await self.ask("GET", path, parameters=parameters)).json()
+        return answer
+
+    async def post(self, path: str, body: object = None) -> httpx2.Response:
+        """POST once, whatever happens on the way: the request carries an Idempotency-Key."""
+        return await self.ask("POST", path, body=body, key=uuid.uuid4().hex)
+
+    async def pages(
+        self, path: str, parameters: Parameters | None = None, *, limit: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield a list's rows, page by page, `limit` at the most."""
+        asked: dict[str, Any] = {**(parameters or {})}
+        left = limit
+        while left is None or left > 0:
+            asked["limit"] = _PAGE if left is None else min(left, _PAGE)
+            page = await self.get(path, asked)
+            for row in page["rows"]:
+                yield row
+            if left is not None:
+                left -= len(page["rows"])
+            if not page.get("next_cursor"):
+                return
+            asked["cursor"] = page["next_cursor"]
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Parameters | None = None,
+        body: object = None,
+        key: str = "",
+    ) -> httpx2.Response:
+        """Send a request with the token, once more with a new one if it was refused."""
+        request = self._request(method, path, parameters, body, key)
+        response = await self._sent(request, await self.access.token())
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            request = self._request(method, path, parameters, body, key)
+            response = await self._sent(request, await self._renewed(response))
+        if not response.is_success:
+            raise failed_by_answer(response)
+        return response
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, path: str, parameters: Parameters
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer of any size, and yield its bytes as they come."""
+        with unreachable_as_failed(self.access.address):
+            request = self._request("GET", path, parameters, None, "")
+            response = await self._open(request, await self.access.token())
+            if response.status_code == httpx2.codes.UNAUTHORIZED:
+                token = await self._renewed(response)
+                request = self._request("GET", path, parameters, None, "")
+                response = await self._open(request, token)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    raise failed_by_answer(response)
+                yield response.aiter_bytes()
+            finally:
+                await response.aclose()
+
+    def _request(
+        self, method: str, path: str, parameters: Parameters | None, body: object, key: str
+    ) -> httpx2.Request:
+        given = {name: one for name, one in (parameters or {}).items() if one is not None}
+        headers = {"Idempotency-Key": key} if key else {}
+        return self.http.build_request(method, path, params=given, json=body, headers=headers)
+
+    async def _sent(self, request: httpx2.Request, token: str) -> httpx2.Response:
+        with unreachable_as_failed(self.access.address):
+            response = await self._open(request, token)
+            await response.aread()
+            return response
+
+    async def _open(self, request: httpx2.Request, token: str) -> httpx2.Response:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return await self.http.send(request, stream=True)
+
+    async def _renewed(self, response: httpx2.Response) -> str:
+        await response.aread()
+        await response.aclose()
+        refused = response.request.headers["Authorization"].removeprefix("Bearer ")
+        return await self.access.renewed(refused)

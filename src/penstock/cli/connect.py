@@ -1,0 +1,190 @@
+"""`penstock connect`: link an institution, or renew the consent of one that is linked."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from penstock.cli.failure import USAGE, Failed
+from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.passwords import ask_secret
+from penstock.cli.terminal import can_ask, print_json, say
+from penstock.cli.words import at, full_id
+from penstock.domain.clock import utc_now
+
+if TYPE_CHECKING:
+    from penstock.cli.client import Client
+    from penstock.cli.loopback import Listener
+
+SANDBOX: Final = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for. `renew` is a connection's public id."""
+
+    connector: str
+    renew: str | None
+    auto_consent: bool
+    scenario: str | None
+    browser: bool
+    token_from_stdin: bool
+
+
+@click.command(cls=Command)
+@click.argument("name", required=False)
+@click.option("--renew", metavar="ID", help="Renew the consent of this connection, in its place.")
+@click.option(
+    "--auto-consent",
+    is_flag=True,
+    help="Consent without a browser; the sandbox bank only.",
+)
+@click.option("--scenario", metavar="SCENARIO", help="How the sandbox bank shall behave.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option(
+    "--token-stdin",
+    is_flag=True,
+    help="Link with a token made at the provider, read from stdin.",
+)
+@as_json
+@pass_flags
+def connect(
+    flags: Flags,
+    name: str | None,
+    renew: str | None,
+    scenario: str | None,
+    *,
+    auto_consent: bool,
+    no_browser: bool,
+    token_stdin: bool,
+    as_json: bool,
+) -> None:
+    """Link the institution NAME (see `penstock connectors`).
+
+    The browser opens at the bank, and the bank sends it back to this machine. Where the browser
+    is on another machine, paste the address that it was sent to.
+    """
+    from penstock.cli.client import Client
+    from penstock.cli.door import ask
+
+    if name is None and renew is None:
+        raise click.UsageError("Say which institution: `penstock connectors` lists them.")
+
+    async def work(client: Client) -> dict[str, Any]:
+        renewed = await _renewed(client, renew)
+        connector = name or str(renewed["connector"] if renewed else "")
+        wish = Wish(
+            connector=connector,
+            renew=renewed["id"] if renewed else None,
+            auto_consent=auto_consent,
+            scenario=scenario,
+            browser=not no_browser,
+            token_from_stdin=token_stdin,
+        )
+        return await link(client, wish)
+
+    connection = ask(flags, work)
+    if as_json:
+        print_json(connection)
+    else:
+        click.echo(connection["id"])
+    say(f"{connection.get('name') or connection['connector']} is linked. Next: `penstock sync`.")
+
+
+async def link(client: "Client", wish: Wish) -> dict[str, Any]:
+    """Link, or renew, in the way that the connector offers; return the connection."""
+    if wish.connector != SANDBOX and (wish.auto_consent or wish.scenario):
+        raise Failed(
+            f"only the sandbox bank lets a program consent, {wish.connector} does not",
+            remedy="Leave --auto-consent and --scenario out.",
+            code=USAGE,
+        )
+    plan = await _plan(client, wish)
+    if plan["kind"] == "token":
+        return await _link_by_token(client, wish, plan)
+    return await _link_by_consent(client, wish, plan)
+
+
+async def _renewed(client: "Client", renew: str | None) -> dict[str, Any] | None:
+    return await client.get(f"/v1/connections/{full_id('con', renew)}") if renew else None
+
+
+async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
+    """Return the way to link that fits the wish: the first, or the one by a pasted token."""
+    known = {one["name"]: one async for one in client.pages("/v1/connectors")}
+    connector = known.get(wish.connector)
+    if connector is None:
+        raise Failed(
+            f"there is no connector {wish.connector!r}",
+            remedy=f"There are: {', '.join(known)}.",
+            code=USAGE,
+        )
+    if connector["missing_settings"]:
+        missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector["missing_settings"])
+        raise Failed(
+            f"{connector['title']} is not set up here yet",
+            remedy=f"Set {missing}; see {connector['docs_url']}.",
+        )
+    plans: list[dict[str, Any]] = connector["plans"]
+    fitting = [one for one in plans if one["kind"] == "token" or not wish.token_from_stdin]
+    if wish.token_from_stdin:
+        fitting = [one for one in plans if one["kind"] == "token"]
+    if not fitting:
+        raise Failed(
+            f"{connector['title']} takes no pasted token",
+            remedy="Leave --token-stdin out: it is linked through the browser.",
+            code=USAGE,
+        )
+    return fitting[0]
+
+
+async def _link_by_token(client: "Client", wish: Wish, plan: dict[str, Any]) -> dict[str, Any]:
+    if not wish.token_from_stdin:
+        say(f"{plan['where']} {plan['url']}")
+    token = ask_secret("Token", from_stdin=wish.token_from_stdin, flag="--token-stdin")
+    answer = await client.post(_path(wish), _body(wish, plan, token=token))
+    connection: dict[str, Any] = answer.json()
+    return connection
+
+
+async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -> dict[str, Any]:
+    from penstock.cli.consent import consent_at_sandbox, open_browser, take_pasted
+    from penstock.cli.loopback import listening
+
+    async with listening(f"/callback/{wish.connector}") as listener:
+        body = _body(wish, plan, redirect_uri=listener.redirect_uri)
+        link = (await client.post(_path(wish), body)).json()["link"]
+        url = link["authorization_url"]
+        listener.expect(url)
+        if wish.auto_consent:
+            await consent_at_sandbox(url, listener.redirect_uri, scenario=wish.scenario)
+        else:
+            say(f"Give your consent at the bank:\n\n{url}\n")
+            if wish.browser:
+                open_browser(url)
+            elif can_ask():
+                say("If your browser is on another machine, paste the address it was sent to.")
+                take_pasted(listener)
+        callback = await _callback(listener, link)
+        answer = await client.post(f"/v1/links/{link['id']}/finish", {"callback": callback})
+    connection: dict[str, Any] = answer.json()
+    return connection
+
+
+async def _callback(listener: "Listener", link: dict[str, Any]) -> str:
+    left = at(link["expires_at"]) - utc_now()
+    try:
+        return await listener.callback(seconds=max(1.0, left.total_seconds()))
+    except TimeoutError:
+        raise Failed(
+            "nobody came back from the bank", remedy="Begin again: a link is good for 10 minutes."
+        ) from None
+
+
+def _path(wish: Wish) -> str:
+    return f"/v1/connections/{wish.renew}/renew" if wish.renew else "/v1/connections"
+
+
+def _body(wish: Wish, plan: dict[str, Any], **more: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"plan": plan["number"], **more}
+    return body if wish.renew else {"connector": wish.connector, **body}

@@ -1,0 +1,62 @@
+"""What the API's refusals mean to a person: RFC 9457 problem documents, put into words."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+
+import httpx2
+
+from penstock.cli.failure import FAILED, SIGN_IN, SIGN_IN_REMEDY, USAGE, Failed
+
+_SERVER_ERROR: Final = 500
+
+
+def failed_by_answer(response: httpx2.Response) -> Failed:
+    """Return how a command ends that was answered so. The answer's body has been read."""
+    problem = _problem(response)
+    if problem is None:
+        return Failed(
+            f"the server answered {response.status_code}, but not as Penstock does",
+            remedy="See that PENSTOCK_URL is the address of a Penstock server.",
+        )
+    message = str(problem.get("detail") or problem.get("title") or "it was refused")
+    remedy = _remedy(problem)
+    if response.status_code == httpx2.codes.UNAUTHORIZED:
+        return Failed(message, remedy=remedy or SIGN_IN_REMEDY, code=SIGN_IN)
+    if response.status_code == httpx2.codes.UNPROCESSABLE_CONTENT:
+        return Failed(message, remedy=remedy, code=USAGE)
+    if response.status_code >= _SERVER_ERROR and problem.get("request_id"):
+        message = f"{message} (request {problem['request_id']})"
+    return Failed(message, remedy=remedy, code=FAILED)
+
+
+def _problem(response: httpx2.Response) -> dict[str, Any] | None:
+    if not response.headers.get("content-type", "").startswith("application/problem+json"):
+        return None
+    try:
+        problem = response.json()
+    except ValueError:
+        return None
+    return problem if isinstance(problem, dict) else None
+
+
+def _remedy(problem: dict[str, Any]) -> str:
+    remedy = problem.get("remedy")
+    text = remedy.get("text") if isinstance(remedy, dict) else remedy
+    return text if isinstance(text, str) else ""
+
+
+@contextlib.contextmanager
+def unreachable_as_failed(address: str) -> Iterator[None]:
+    """Put into words that no answer came from `address`."""
+    try:
+        yield
+    except httpx2.TimeoutException:
+        raise Failed(
+            f"{address} did not answer in time", remedy="Wait a little, then try again."
+        ) from None
+    except httpx2.TransportError as error:
+        raise Failed(
+            f"{address} cannot be reached: {str(error) or type(error).__name__}",
+            remedy="See that `penstock serve` runs there and that PENSTOCK_URL is right.",
+        ) from None
