@@ -144,11 +144,14 @@ def newest(
 def _steps(owner_id: int, account_ids: Sequence[int] | None) -> sa.CTE:
     """Every (account, kind, currency) that there is, each found by one look into the index."""
     c, a = balances.c, accounts.accounts.c
-    kinds = sa.values(sa.column("kind", sa.Text), name="kinds").data([(k,) for k in BalanceKind])
+    each = (sa.select(sa.literal(str(kind), sa.Text()).label("kind")) for kind in BalanceKind)
+    kinds = sa.union_all(*each).subquery("kinds")
     first = sa.select(sa.func.min(c.currency)).where(c.account_id == a.id, c.kind == kinds.c.kind)
-    start = sa.select(
-        a.id.label("account_id"), kinds.c.kind, first.scalar_subquery().label("currency")
-    ).where(a.owner_id == owner_id)
+    start = (
+        sa.select(a.id.label("account_id"), kinds.c.kind, first.scalar_subquery().label("currency"))
+        .select_from(accounts.accounts.join(kinds, sa.true()))
+        .where(a.owner_id == owner_id)
+    )
     if account_ids is not None:
         start = start.where(a.id.in_(account_ids))
     steps = start.cte("steps", recursive=True)

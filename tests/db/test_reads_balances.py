@@ -1,0 +1,125 @@
+"""Balances as they are read: the newest of each kind, and an account's history."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.db import balances
+from penstock.db.balances import History
+from penstock.domain.balance import BalanceKind
+from penstock.domain.errors import NotFound
+from tests.databases import Database
+from tests.db.books import NOW, Books, open_books
+
+STATEMENTS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.sampled_from(BalanceKind),
+        st.sampled_from(["EUR", "GBP", "USD"]),
+        st.integers(0, 4),
+        st.integers(-5, 5),
+    ),
+    max_size=15,
+)
+
+
+def state(
+    books: Books, owner: int, accounts: list[int], one: tuple[int, Any, str, int, int]
+) -> int:
+    """Write one statement of a bank."""
+    account, kind, currency, days, amount = one
+    as_of = NOW - timedelta(days=days)
+    return books.balance(
+        owner,
+        accounts[account],
+        kind=str(kind),
+        currency=currency,
+        amount=Decimal(amount),
+        as_of=as_of,
+        as_of_on=as_of.date(),
+    )
+
+
+def test_the_newest_of_each_kind_and_currency(database: Database) -> None:
+    """Of each account, kind and currency, the statement with the latest instant is given, once."""
+    with open_books(database.url) as books:
+
+        @settings(max_examples=40)
+        @given(statements=STATEMENTS)
+        def check(statements: list[tuple[int, Any, str, int, int]]) -> None:
+            owner = books.person()
+            connection = books.connection(owner)
+            accounts = [books.account(owner, connection) for _ in range(2)]
+            newest: dict[tuple[int, str, str], tuple[int, int]] = {}
+            for one in statements:
+                number = state(books, owner, accounts, one)
+                key = (accounts[one[0]], str(one[1]), one[2])
+                newest[key] = max(newest.get(key, (-9, 0)), (-one[3], number))
+            rows = books.database.read_now(balances.newest, owner_id=owner)
+            assert {(row.account_id, row.kind, row.currency): row.id for row in rows} == {
+                key: number for key, (_, number) in newest.items()
+            }
+            some = books.database.read_now(
+                balances.newest, owner_id=owner, account_ids=accounts[:1]
+            )
+            assert [row.id for row in some] == [
+                row.id for row in rows if row.account_id == accounts[0]
+            ]
+
+        check()
+
+
+def test_a_history_goes_back_in_pages(database: Database) -> None:
+    """sync.md 17: every balance that was ever heard is there, the newest statement first."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        heard = [(0, BalanceKind.CURRENT, "EUR", days, days) for days in (3, 1, 2, 1)]
+        heard += [(0, BalanceKind.LIMIT, "EUR", 1, 500)]
+        numbers = [state(books, owner, [account], one) for one in heard]
+        history = History(account)
+        read: list[sa.Row[Any]] = []
+        after: tuple[datetime, int] | None = None
+        while rows := books.database.read_now(
+            balances.page, history, owner_id=owner, after=after, limit=2
+        ):
+            read += rows
+            after = (rows[-1].stated_at, rows[-1].id)
+        expected = sorted(zip(heard, numbers, strict=True), key=lambda one: (one[0][3], -one[1]))
+        assert [row.id for row in read] == [number for _, number in expected]
+        day = (NOW - timedelta(days=2)).date()
+        chosen = History(account, BalanceKind.CURRENT, since=day, until=day)
+        only = books.database.read_now(balances.page, chosen, owner_id=owner, limit=9)
+        assert [row.id for row in only] == [numbers[2]]
+
+
+def test_a_balance_is_read_as_it_was_stated(database: Database) -> None:
+    """The instant is UTC and has no fraction where there is none; the amount keeps its digits."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        books.balance(
+            owner, account, as_of=datetime(2026, 1, 1, tzinfo=UTC), amount=Decimal("1.50")
+        )
+        (row,) = books.database.read_now(balances.newest, owner_id=owner)
+        assert row.amount == "1.50"
+        assert str(row.as_of) in ("2026-01-01T00:00:00Z", "2026-01-01 00:00:00+00:00")
+
+
+def test_a_stranger_sees_no_balance(database: Database) -> None:
+    """X1: neither the newest ones nor the history of another person's account are given."""
+    with open_books(database.url) as books:
+        owner, stranger = books.person(), books.person()
+        account = books.account(owner, books.connection(owner))
+        books.balance(owner, account)
+        assert books.database.read_now(balances.newest, owner_id=stranger) == []
+        assert (
+            books.database.read_now(balances.newest, owner_id=stranger, account_ids=[account]) == []
+        )
+        with pytest.raises(NotFound):
+            books.database.read_now(balances.page, History(account), owner_id=stranger, limit=9)
