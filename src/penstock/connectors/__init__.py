@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from penstock.connectors.sandbox import Sandbox
+from penstock.connectors.starling import PRODUCTION, Starling
 from penstock.domain.consent import Rotation
 from penstock.domain.protocol import Connector
+from penstock.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,9 @@ class ConnectorSettings:
     sandbox_scenario: str | None = None
     sandbox_page_size: int | None = None
     sandbox_rotation: Rotation = Rotation.STRICT
+    starling_url: str = PRODUCTION
+    starling_client_id: str = ""
+    starling_client_secret: Secret | None = None
 
 
 def build(settings: ConnectorSettings) -> Mapping[str, Connector]:
@@ -32,6 +37,11 @@ def build(settings: ConnectorSettings) -> Mapping[str, Connector]:
             scenario=settings.sandbox_scenario,
             page_size=settings.sandbox_page_size,
             rotation=settings.sandbox_rotation,
+        ),
+        Starling(
+            base_url=settings.starling_url.rstrip("/"),
+            client_id=settings.starling_client_id,
+            client_secret=settings.starling_client_secret,
         ),
     )
     return {connector.name: connector for connector in connectors}

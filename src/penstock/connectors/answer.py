@@ -25,8 +25,8 @@ def by_status(response: Response) -> Verdict:
     return Verdict(VerdictKind.CONTRACT, f"The bank answered {status}.")
 
 
-def body_of(response: Response | None) -> bytes:
-    """Return the body sent for a request. Raises TypeError where a driver sent none."""
+def response_of(response: Response | None) -> Response:
+    """Return what was sent for a request. Raises TypeError where a driver sent nothing."""
     if response is None:
         raise TypeError("A yielded request is answered with its response.")
-    return response.body
+    return response

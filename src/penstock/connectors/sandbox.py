@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from penstock.connectors.answer import body_of, by_status
+from penstock.connectors.answer import by_status, response_of
 from penstock.connectors.sandbox_wire import error_code, parse_accounts, parse_balances, parse_page
 from penstock.connectors.signing import with_bearer
 from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
@@ -116,10 +116,11 @@ class Sandbox:
         commits at the last page has them. Raises ContractBroken.
         """
         while True:
-            page = parse_page(body_of((yield Request("GET", self._page_url(cursor)))))
+            answer = yield Request("GET", self._page_url(cursor))
+            page = parse_page(response_of(answer).body)
             if page.next_cursor and not page.more:
                 answer = yield Request("GET", f"{self.base_url}/v1/balances")
-                yield Balances(parse_balances(body_of(answer)))
+                yield Balances(parse_balances(response_of(answer).body))
             yield page
             if not page.more or not page.next_cursor:
                 return

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from penstock.connectors.wire import amount_of, broken, decode, usable_id
+from penstock.connectors.wire import CANNOT_READ, amount_of, broken, decode, usable_id
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
@@ -135,7 +135,7 @@ def error_code(body: bytes) -> str:
     """Return the code of an error answer, the empty text where there is none."""
     try:
         return _REFUSAL.decode(body).error.code
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except CANNOT_READ:
         return ""
 
 

@@ -15,10 +15,11 @@ T = TypeVar("T")
 _AMOUNT = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?")
 _PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
 _LONGEST_NAME = 80
-_CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that are not what they should be."""
 
 
-def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", what: str, id_field: str = "id") -> T:
+def decode(body: bytes, decoder: msgspec.json.Decoder[T], what: str, id_field: str = "id") -> T:
     """Return an answer's body as what it should be.
 
     A NUL character becomes U+FFFD, for databases keep no NUL. Raises ContractBroken, which names
@@ -26,7 +27,7 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]", what: str, id_field:
     """
     try:
         return decoder.decode(body.replace(b"\\u0000", b"\\ufffd"))
-    except _CANNOT_READ as error:
+    except CANNOT_READ as error:
         row = _row_of(body, str(error), id_field)
         raise broken(what, str(error) or type(error).__name__, row) from None
 
@@ -60,6 +61,6 @@ def _row_of(body: bytes, complaint: str, id_field: str) -> object:
         return None
     try:
         row = msgspec.json.decode(body)[place[1]][int(place[2])]
-    except (*_CANNOT_READ, KeyError, IndexError, TypeError):
+    except (*CANNOT_READ, KeyError, IndexError, TypeError):
         return None
     return row.get(id_field) if isinstance(row, dict) else None

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import ConsentState
-from penstock.domain.errors import NotFound
+from penstock.domain.errors import InvalidInput, NotFound
 from penstock.sandbox import steps
 from penstock.sandbox.authority import Authority, Grant
 from penstock.sandbox.authorization import Client
@@ -19,6 +19,7 @@ from penstock.sandbox.plan import ZONE, Plan
 from penstock.sandbox.scenario import SHAPES_THE_WORLD, Scenario
 from penstock.sandbox.world import World
 
+MOST_ROWS = 5_000
 PEOPLE = {"ada": "Ada Weir", "ben": "Ben Sluice", "chloe": "Chloé Müller"}
 STARLING_SECRET = "sandbox-starling-secret"  # noqa: S105  opens nothing but the fake bank
 
@@ -54,6 +55,13 @@ class Options:
     )
     clock: Clock = utc_now
     mint: Callable[[], str] = _mint
+
+    def __post_init__(self) -> None:
+        """Raise InvalidInput for what no bank can be."""
+        if self.transactions < 0 or not 1 <= self.page_size <= MOST_ROWS:
+            raise InvalidInput(f"A page has 1 to {MOST_ROWS} rows, and a bank not less than none.")
+        if self.latency_ms < 0 or self.slow_seconds < 0:
+            raise InvalidInput("Waiting less than no time is not possible.")
 
 
 @dataclass(slots=True)

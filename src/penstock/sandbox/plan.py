@@ -8,6 +8,8 @@ from penstock.domain.account import AccountType
 from penstock.sandbox.scenario import Scenario
 
 ZONE = "Europe/Berlin"
+"""An hour ahead of London all year, so that the Starling face shows the same days."""
+
 LONGEST_HISTORY_DAYS = 3650
 MOST_PENDING = 4
 
@@ -44,9 +46,13 @@ class Plan:
 
     @property
     def beginning(self) -> datetime:
-        """The instant at which the world begins: nine in the morning at the bank, in UTC."""
-        morning = datetime.combine(self.today, time(9), ZoneInfo(self.zone))
-        return morning.astimezone(UTC)
+        """The instant at which the world begins: half past one in the night at the bank, in UTC.
+
+        So early that what follows is past already where `today` is really today; and in summer
+        it is still yesterday in UTC, which finds out who mixes up the zones.
+        """
+        night = datetime.combine(self.today, time(1, 30), ZoneInfo(self.zone))
+        return night.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Named moves of a world, for the demo, for scenarios and for tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
 from random import Random
@@ -18,12 +18,12 @@ def demo(world: World) -> None:
     A reader who was up to date is sent three added and two removed rows. Raises Conflict where
     the world has no pending or no posted row.
     """
-    settling = _first(world, Status.PENDING)
-    taken = _first(world, Status.POSTED)
+    held = _first(world, Status.PENDING)
+    taken = _last(world, Status.POSTED)
     world.advance(1)
     world.post("checking", Decimal("-23.90"), "Greengrocer Lindholm 512")
     world.post("card", Decimal("-7.35"), "Corner Bakery 118")
-    world.settle(settling.external_id)
+    world.settle(held.external_id)
     world.remove(taken.external_id)
 
 
@@ -48,7 +48,7 @@ def taking_back(world: World) -> None:
     gone = [change.row for change in world.log.after(0) if change.gone]
     if len(gone) > 1:
         world.revive(gone[0].external_id)
-    world.remove(_first(world, Status.POSTED).external_id)
+    world.remove(_last(world, Status.POSTED).external_id)
 
 
 def rekeying(world: World) -> None:
@@ -119,8 +119,18 @@ def _newest(world: World) -> list[TransactionSeen]:
 
 
 def _first(world: World, status: Status) -> TransactionSeen:
-    """Return a live row with this status, the same in every run. Raises Conflict."""
-    for row in islice(world.live(), 1_000) if status is Status.POSTED else _newest(world):
+    """Return the oldest live row with this status. Raises Conflict."""
+    rows = islice(world.live(), 1_000) if status is Status.POSTED else _newest(world)
+    return _any(iter(rows), status)
+
+
+def _last(world: World, status: Status) -> TransactionSeen:
+    """Return the newest live row with this status. Raises Conflict."""
+    return _any(reversed(_newest(world)), status)
+
+
+def _any(rows: Iterator[TransactionSeen], status: Status) -> TransactionSeen:
+    for row in rows:
         if row.status is status:
             return row
     raise Conflict(f"The bank has no {status} row left for this step.")

@@ -25,18 +25,28 @@ class Refusal(Exception):
         super().__init__(message)
 
 
+def consent_headers(bank: Bank, grant: Grant) -> dict[str, str]:
+    """Return how the consent stands, as every good answer says it."""
+    return {
+        "Consent-State": bank.authority.state(grant).value,
+        "Consent-Ends": grant.consent_ends.isoformat(),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """How a face answers one kind of request.
 
     `answer` writes the right body, `complain` an error from status, code and message, `unready`
-    is the body that says "come back later", where the protocol has one.
+    is the body that says "come back later" where the protocol has one, `headers` come with every
+    right answer.
     """
 
     place: Place
     answer: Callable[[Grant], bytes]
     complain: Callable[[int, str, str], bytes]
     unready: bytes = b""
+    headers: Callable[[Bank, Grant], Mapping[str, str]] = consent_headers
 
 
 def admitted(bank: Bank, request: web.Request) -> Grant:
@@ -56,14 +66,6 @@ def refuse_dead(bank: Bank, grant: Grant) -> None:
         raise Refusal(401, "login_required", "The person has to sign in at the bank again.")
     if state in DEAD:
         raise Refusal(403, f"consent_{state}", f"The consent is {state}: ask for a new one.")
-
-
-def consent_headers(bank: Bank, grant: Grant) -> dict[str, str]:
-    """Return how the consent stands, as every good answer says it."""
-    return {
-        "Consent-State": bank.authority.state(grant).value,
-        "Consent-Ends": grant.consent_ends.isoformat(),
-    }
 
 
 def refuse(refusal: Refusal, reply: Reply) -> web.Response:

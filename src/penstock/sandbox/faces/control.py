@@ -16,6 +16,7 @@ Everything is POST with a JSON object (an empty body is an empty object), but fo
     POST /control/consent     {"state": "expired" | "revoked" | "login_required" | "active"}
     POST /control/expire-access         every access token is too old now
     POST /control/forget-cursors        every cursor is unknown now
+    POST /control/personal-token  {"person": "ada", "scenario": "calm"}: a token made by hand
     POST /control/faults      {"kind": "throttled", "place": "any", "times": 1, …}
 
 `?person=ada&scenario=calm` picks the world; without it, it is the default one.
@@ -76,6 +77,13 @@ class Consent(msgspec.Struct, forbid_unknown_fields=True):
     grant: int | None = None
 
 
+class Who(msgspec.Struct, forbid_unknown_fields=True):
+    """A person who makes a token, and how the bank treats it."""
+
+    person: str = next(iter(PEOPLE))
+    scenario: Scenario = Scenario.CALM
+
+
 class Queued(msgspec.Struct, forbid_unknown_fields=True):
     """What goes wrong with the next requests."""
 
@@ -109,6 +117,7 @@ class ControlFace:
             "expire-access": self._expire_access,
             "forget-cursors": self._forget_cursors,
             "faults": self._faults,
+            "personal-token": self._personal_token,
         }
         return [
             web.get("/control/truth", self._truth),
@@ -184,6 +193,10 @@ class ControlFace:
     def _forget_cursors(self, desk: Desk, _body: bytes) -> object:
         desk.cursors.forget()
         return {"generation": desk.cursors.generation}
+
+    def _personal_token(self, _desk: Desk, body: bytes) -> object:
+        who = msgspec.json.decode(body, type=Who)
+        return {"token": self._bank.authority.personal_token(who.person, who.scenario)}
 
     def _faults(self, _desk: Desk, body: bytes) -> object:
         queued = msgspec.json.decode(body, type=Queued)

@@ -17,7 +17,7 @@ from aiohttp import web
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.sandbox import steps
 from penstock.sandbox.authority import Grant
-from penstock.sandbox.bank import PEOPLE, Bank, Desk
+from penstock.sandbox.bank import MOST_ROWS, PEOPLE, Bank, Desk
 from penstock.sandbox.cursor import CursorUnknown
 from penstock.sandbox.delta import Position, beginning, moved, read
 from penstock.sandbox.faces.answers import Refusal, Reply, refuse_dead
@@ -26,7 +26,6 @@ from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faults import Place
 from penstock.sandbox.scenario import Scenario
 
-MOST_ROWS = 1_000
 MUTATIONS = 2
 NOT_READY = b'{"added":[],"modified":[],"removed":[],"next_cursor":"","has_more":false}'
 INSTITUTION = {"id": "sandbox", "name": "Sandbox Bank"}

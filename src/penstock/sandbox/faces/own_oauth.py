@@ -29,23 +29,17 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class OAuthFace:
-    """The authorization server; with `pkce`, as OAuth 2.1 wants it, or without, as older ones."""
+    """The authorization server: with `pkce` and `iss` as OAuth 2.1 wants it, or as older ones."""
 
-    def __init__(self, bank: Bank, *, issuer_path: str, pkce: bool) -> None:
+    def __init__(self, bank: Bank, *, pkce: bool) -> None:
         self.bank = bank
-        self.issuer_path = issuer_path
         self.pkce = pkce
-
-    @property
-    def issuer(self) -> str:
-        """The server's name, as the metadata and the callback state it."""
-        return self.bank.url + self.issuer_path
 
     async def metadata(self, _request: web.Request) -> web.Response:
         """Describe the server (RFC 8414)."""
         return _json(
             {
-                "issuer": self.issuer,
+                "issuer": self.bank.url,
                 "authorization_endpoint": f"{self.bank.url}/oauth/authorize",
                 "token_endpoint": f"{self.bank.url}/oauth/token",
                 "revocation_endpoint": f"{self.bank.url}/oauth/revoke",
@@ -178,7 +172,7 @@ class OAuthFace:
         return person
 
     def _redirect(self, asking: Question, answer: dict[str, str]) -> web.Response:
-        parameters = {**answer, "state": asking.state, "iss": self.issuer}
+        parameters = {**answer, "state": asking.state, "iss": self.bank.url if self.pkce else ""}
         return _see_other(back(asking.asked.redirect_uri, parameters))
 
     def _redirect_refusal(self, refused: Redirected) -> web.Response:
@@ -186,7 +180,7 @@ class OAuthFace:
             "error": refused.code,
             "error_description": refused.message,
             "state": refused.state,
-            "iss": self.issuer,
+            "iss": self.bank.url if self.pkce else "",
         }
         return _see_other(back(refused.redirect_uri, parameters))
 

@@ -7,7 +7,6 @@ from penstock.sandbox.faces.answers import (
     Refusal,
     Reply,
     admitted,
-    consent_headers,
     delay,
     json_bytes,
     refuse,
@@ -30,4 +29,4 @@ async def resource(request: web.Request, reply: Reply) -> web.StreamResponse:
     except Refusal as refusal:
         bank.counters[f"refused:{refusal.code}"] += 1
         return refuse(refusal, reply)
-    return json_bytes(body, headers=consent_headers(bank, grant))
+    return json_bytes(body, headers=reply.headers(bank, grant))

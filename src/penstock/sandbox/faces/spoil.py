@@ -1,6 +1,7 @@
 """Answers that go wrong: refused, broken off, cut, slow, or full of nonsense."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -25,30 +26,51 @@ async def spoiled(
 ) -> web.StreamResponse:
     """Answer wrongly, in the way that the fault says. Raises Refusal."""
     bank = request.app[BANK]
-    if fault.kind in _REFUSED:
-        raise Refusal(400, *_REFUSED[fault.kind])
-    if fault.kind is FaultKind.THROTTLED:
-        body = reply.complain(429, "rate_limited", "Too many requests: wait, then ask again.")
-        return throttled(bank, fault, body)
-    if fault.kind is FaultKind.SERVER_ERROR:
-        body = reply.complain(fault.status, "server_error", "Something broke at the bank.")
-        return json_bytes(body, status=fault.status)
-    if fault.kind is FaultKind.RESET:
-        return reset(request)
-    if fault.kind is FaultKind.HTML:
-        return web.Response(body=HTML, content_type="text/html")
+    instead = _INSTEAD.get(fault.kind)
+    if instead is not None:
+        return instead(request, fault, reply)
     if fault.kind is FaultKind.NOT_READY and reply.unready:
         return json_bytes(reply.unready)
-    return await _from_answer(request, fault, reply.answer(grant))
-
-
-async def _from_answer(request: web.Request, fault: Fault, body: bytes) -> web.StreamResponse:
-    """Spoil the answer that would have been right."""
-    if fault.kind is FaultKind.SLOW:
-        await asyncio.sleep(request.app[BANK].options.slow_seconds)
+    body = reply.answer(grant)
     if fault.kind is FaultKind.CUT:
         return await _cut(request, body)
-    return json_bytes(garbled(body, fault.kind) if fault.kind in GARBAGE else body)
+    if fault.kind is FaultKind.SLOW:
+        await asyncio.sleep(bank.options.slow_seconds)
+    if fault.kind in GARBAGE:
+        body = garbled(body, fault.kind)
+    return json_bytes(body, headers=reply.headers(bank, grant))
+
+
+def _throttle(request: web.Request, fault: Fault, reply: Reply) -> web.Response:
+    body = reply.complain(429, "rate_limited", "Too many requests: wait, then ask again.")
+    return throttled(request.app[BANK], fault, body)
+
+
+def _break(_request: web.Request, fault: Fault, reply: Reply) -> web.Response:
+    body = reply.complain(fault.status, "server_error", "Something broke at the bank.")
+    return json_bytes(body, status=fault.status)
+
+
+def _reset(request: web.Request, _fault: Fault, _reply: Reply) -> web.Response:
+    return reset(request)
+
+
+def _page(_request: web.Request, _fault: Fault, _reply: Reply) -> web.Response:
+    return web.Response(body=HTML, content_type="text/html")
+
+
+def _refuse(_request: web.Request, fault: Fault, _reply: Reply) -> web.Response:
+    raise Refusal(400, *_REFUSED[fault.kind])
+
+
+_INSTEAD: dict[FaultKind, Callable[[web.Request, Fault, Reply], web.Response]] = {
+    FaultKind.THROTTLED: _throttle,
+    FaultKind.SERVER_ERROR: _break,
+    FaultKind.RESET: _reset,
+    FaultKind.HTML: _page,
+    FaultKind.MUTATION: _refuse,
+    FaultKind.CURSOR_LOST: _refuse,
+}
 
 
 def throttled(bank: Bank, fault: Fault, body: bytes) -> web.Response:
