@@ -12,7 +12,8 @@ PenstockError                 has a message and, where somebody can act, a remed
 │   ├── KeyWrong              it is there, but does not open this database
 │   └── SealBroken            a sealed value was altered, or moved to another row
 ├── OAuthError                the authorization server said no, or spoke nonsense
-│   └── GrantRefused          `invalid_grant`: the tokens are dead, consent must be renewed
+│   ├── GrantRefused          `invalid_grant`: the tokens are dead, consent must be renewed
+│   └── OAuthUnavailable      429, 5xx and their kind: the tokens are as good as before
 ├── TransportFailure          no whole answer came: refused, reset, timed out, cut short, too large
 │   └── DestinationRefused    the address is one that we do not talk to
 ├── ContractBroken            the provider sent what its own documents do not allow
@@ -94,6 +95,16 @@ class GrantRefused(OAuthError):
             code="invalid_grant",
             remedy=ask_person("Renew the consent: `penstock connect --renew ID`."),
         )
+
+
+class OAuthUnavailable(OAuthError):
+    """The authorization server cannot answer now; `retry_after` is its header, if it sent one."""
+
+    def __init__(
+        self, message: str | None = None, *, code: str = "", retry_after: str | None = None
+    ) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, code=code, remedy=wait("It is tried again by itself."))
 
 
 class TransportFailure(PenstockError):

@@ -1,0 +1,115 @@
+"""Sending a person to consent, and reading what they come back with.
+
+RFC 6749 §4.1 (authorization code), RFC 7636 (PKCE, S256 only), RFC 9207 (`iss`, against a mix-up
+of servers), RFC 9700 (what to refuse).
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from penstock.domain.consent import OAuthPlan
+from penstock.domain.errors import OAuthError
+from penstock.domain.remedy import ask_person, fix_code
+from penstock.domain.secret import Secret
+from penstock.oauth.answer import refusal, said
+
+Entropy = Callable[[int], bytes]
+"""Returns so many random bytes."""
+
+_STATE_BYTES: Final = 32
+_VERIFIER_BYTES: Final = 48
+_LONGEST_CODE: Final = 4096
+
+
+def new_state(entropy: Entropy) -> str:
+    """Return a state of 256 random bits: unguessable, and good for one link (security.md O1)."""
+    return _encode(entropy(_STATE_BYTES))
+
+
+def new_verifier(entropy: Entropy) -> Secret:
+    """Return a PKCE verifier of 384 random bits, 64 characters (RFC 7636 §4.1, O2)."""
+    return Secret(_encode(entropy(_VERIFIER_BYTES)))
+
+
+def challenge(verifier: Secret) -> str:
+    """Return the S256 challenge of a verifier (RFC 7636 §4.2)."""
+    return _encode(sha256(verifier.reveal().encode("ascii")).digest())
+
+
+def begin(plan: OAuthPlan, *, redirect_uri: str, state: str, verifier: Secret | None) -> str:
+    """Return the address to which the person is sent to consent.
+
+    `verifier` is needed where the plan has PKCE. Raises OAuthError where the plan contradicts
+    itself.
+    """
+    ours = {
+        "response_type": "code",
+        "client_id": plan.client_id,
+        "redirect_uri": redirect_uri,
+        "state": state,
+    }
+    if plan.scopes:
+        ours["scope"] = " ".join(plan.scopes)
+    if plan.pkce:
+        if verifier is None:
+            raise _misdeclared("PKCE needs a verifier")
+        ours |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}
+    taken = ours.keys() & plan.parameters.keys()
+    if taken:
+        raise _misdeclared(f"its parameters may not set {', '.join(sorted(taken))}")
+    address = urlsplit(plan.authorize_url)
+    if address.fragment:
+        raise _misdeclared("its authorization address has a fragment")
+    query = urlencode({**plan.parameters, **ours})
+    return address._replace(query="&".join(filter(None, [address.query, query]))).geturl()
+
+
+def read_callback(plan: OAuthPlan, parameters: Sequence[tuple[str, str]]) -> Secret:
+    """Return the code out of the query with which the person came back.
+
+    Whose state it carries is for the caller to know; here it must only be there. Raises
+    OAuthError, before anything is asked of the token endpoint (O4), where the answer says no, is
+    from another issuer (O3), or has a parameter twice (RFC 6749 §3.1).
+    """
+    names = [name for name, _ in parameters]
+    if len(names) != len(set(names)):
+        raise _malformed("has a parameter twice")
+    answer = dict(parameters)
+    if not answer.get("state"):
+        raise _malformed("carries no state")
+    _check_issuer(plan, answer.get("iss"))
+    if "error" in answer:
+        raise refusal(answer["error"])
+    code = answer.get("code", "")
+    if not code or len(code) > _LONGEST_CODE or not (code.isascii() and code.isprintable()):
+        raise _malformed("carries no code")
+    return Secret(code)
+
+
+def _check_issuer(plan: OAuthPlan, issuer: str | None) -> None:
+    """Compare the issuers as plain strings (RFC 9207 §2.4)."""
+    if issuer is None and plan.iss_required:
+        raise _malformed("does not say who sent it")
+    if issuer is not None and issuer != plan.issuer:
+        raise _malformed(f"is not from {said(plan.issuer)}")
+
+
+def _malformed(what: str) -> OAuthError:
+    return OAuthError(
+        f"The answer that came back from the bank {what}.",
+        remedy=ask_person("Nothing was linked. Begin again, and go to the bank only from here."),
+    )
+
+
+def _misdeclared(what: str) -> OAuthError:
+    return OAuthError(
+        f"The connector's OAuth plan cannot be used: {what}.",
+        remedy=fix_code("Mend the connector's declaration."),
+    )
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")

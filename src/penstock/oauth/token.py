@@ -1,0 +1,174 @@
+"""Tokens: a code is exchanged for them, they are refreshed, and at last revoked.
+
+RFC 6749 §4.1.3, §5 and §6; RFC 6750 (bearer); RFC 7009 (revocation). Each step is a generator
+that yields requests without credentials of the connection and is sent the answers.
+"""
+
+import math
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.errors import OAuthError
+from penstock.domain.protocol import Request, Response
+from penstock.domain.remedy import ask_person
+from penstock.domain.secret import Secret
+from penstock.oauth.answer import check_done, nonsense, read_object, said
+from penstock.oauth.client_auth import client_proof
+
+LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
+
+_TOKEN: Final = re.compile(r"[!-~]{1,16384}")  # it goes into a header (RFC 6750 §2.1)
+_SCOPE: Final = re.compile(r"[!#-\[\]-~ ]{1,4096}")  # RFC 6749 §3.3
+_SECONDS: Final = re.compile(r"[0-9]{1,18}")
+# These ask for a kind of answer, not for access, and servers often leave them out.
+_NOT_ACCESS: Final = frozenset(["openid", "offline_access"])
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """A token answer that was checked.
+
+    `expires_in` is seconds, at most ten years. What is None was not said: the refresh token and
+    the scope are then as they were before (RFC 6749 §6).
+    """
+
+    access: Secret
+    refresh: Secret | None
+    expires_in: int | None
+    scope: str | None
+
+
+Tokens = Generator[Request, Response, TokenAnswer]
+
+
+def exchange(
+    plan: OAuthPlan, *, code: Secret, verifier: Secret | None, redirect_uri: str
+) -> Tokens:
+    """Exchange the code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
+
+    Raises OAuthError: GrantRefused where the code is no good, OAuthUnavailable where the server
+    cannot answer; also where less was allowed than the plan asks for.
+    """
+    form = {
+        "grant_type": "authorization_code",
+        "code": code.reveal(),
+        "redirect_uri": redirect_uri,
+    }
+    if plan.pkce and verifier is not None:
+        form["code_verifier"] = verifier.reveal()
+    answer = _read((yield _request(plan, plan.token_url, form)))
+    _check_scope(plan, answer)
+    return answer
+
+
+def refresh(plan: OAuthPlan, token: Secret) -> Tokens:
+    """Get a new access token, and often a new refresh token, for an old one (RFC 6749 §6).
+
+    Raises GrantRefused where the old one is dead and the person must consent anew. After any
+    other OAuthError it is as good as before; OAuthUnavailable says to try later.
+    """
+    form = {"grant_type": "refresh_token", "refresh_token": token.reveal()}
+    return _read((yield _request(plan, plan.token_url, form)))
+
+
+def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Response, None]:
+    """End our access at the bank: the refresh token first, then the access token (RFC 7009).
+
+    Asks nothing where the plan has no address for it. Both are tried; raises the first OAuthError
+    at the end. A kind of token that the server does not revoke is no error.
+    """
+    if plan.revoke_url is None:
+        return
+    failure: OAuthError | None = None
+    tokens = {"refresh_token": credentials.refresh, "access_token": credentials.access}
+    for hint, token in tokens.items():
+        if not token:
+            continue
+        form = {"token": token.reveal(), "token_type_hint": hint}
+        response = yield _request(plan, plan.revoke_url, form)
+        try:
+            check_done(response)
+        except OAuthError as error:
+            if error.code != "unsupported_token_type":
+                failure = failure or error
+    if failure is not None:
+        raise failure
+
+
+def _request(plan: OAuthPlan, url: str, form: Mapping[str, str]) -> Request:
+    proof, headers = client_proof(plan)
+    return Request(
+        "POST",
+        url,
+        {
+            "content-type": "application/x-www-form-urlencoded",
+            "accept": "application/json",
+            **headers,
+        },
+        urlencode({**form, **proof}).encode("ascii"),
+        authorized=False,
+    )
+
+
+def _read(response: Response) -> TokenAnswer:
+    answer = read_object(response)
+    kind = answer.get("token_type")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise nonsense("gave a token that is not of the type `bearer`")
+    access = _token(answer, "access_token")
+    if access is None:
+        raise nonsense("gave no access token")
+    return TokenAnswer(
+        access, _token(answer, "refresh_token"), _life(answer.get("expires_in")), _scope(answer)
+    )
+
+
+def _token(answer: Mapping[str, object], name: str) -> Secret | None:
+    value = answer.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise nonsense(f"gave a {name} that cannot be one")
+    return Secret(value)
+
+
+def _life(value: object) -> int | None:
+    """Read `expires_in`: whole seconds, tolerated as a text or as 3600.0 too."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise nonsense("gave a token with a lifetime that makes no sense")
+    return min(value, LONGEST_LIFE)
+
+
+def _scope(answer: Mapping[str, object]) -> str | None:
+    value = answer.get("scope")
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _SCOPE.fullmatch(value):
+        raise nonsense("gave a scope that cannot be one")
+    return value
+
+
+def _check_scope(plan: OAuthPlan, answer: TokenAnswer) -> None:
+    """Refuse less than was asked for: a sync that lacks a permission would fail again and again.
+
+    A server that grants what was asked may leave the scope out (RFC 6749 §5.1).
+    """
+    if answer.scope is None:
+        return
+    missing = set(plan.scopes) - set(answer.scope.split()) - _NOT_ACCESS
+    if missing:
+        raise OAuthError(
+            f"The bank was not allowed to give us: {said(' '.join(sorted(missing)))}.",
+            code="insufficient_scope",
+            remedy=ask_person("Nothing was linked. Begin again, and leave nothing out."),
+        )
