@@ -5,7 +5,7 @@ and its routes, and put the module into `NOUNS` below. Then:
 
 - Each route says who may call it: `caller: Annotated[Caller, require("read")]`, `SIGNED_IN`, or
   `dependencies=[open_to_all("why")]` (auth.py). One that says nothing raises TypeError here.
-- `running: Running` gives the open Penstock (services.py). Read and write through
+- `running: Running` gives the open Penstock (running.py). Read and write through
   `await running.database.read(function, …, owner_id=caller.user_id)`: functions are `async def`.
 - A path parameter is a public id, as text: `row_number("acc", account_id)` raises NotFound.
 - Raise the errors of domain/errors.py; errors.py makes problems of them.
@@ -31,11 +31,12 @@ from penstock.api.envelope import Envelope
 from penstock.api.errors import answer_error, answer_http, answer_invalid
 from penstock.api.limits import BodyLimit
 from penstock.api.openapi import describe
+from penstock.api.routes import docs, health, metrics, people, setup, token
 from penstock.api.routing import PenstockRoute
-from penstock.api.services import Opener
+from penstock.api.running import Opener
 from penstock.domain.errors import PenstockError
 
-NOUNS: Final[tuple[ModuleType, ...]] = ()
+NOUNS: Final[tuple[ModuleType, ...]] = (token, people, health, metrics, docs, setup)
 """Every module with routes. A new one is one line here."""
 
 _ABOUT: Final = (
@@ -53,6 +54,7 @@ def create_app(opener: Opener, nouns: Iterable[ModuleType] = NOUNS) -> FastAPI:
     app = FastAPI(
         title="Penstock",
         version="1",
+        openapi_url=None,
         summary="A self-hosted financial data hub.",
         description=_ABOUT,
         docs_url=None,
@@ -68,15 +70,15 @@ def create_app(opener: Opener, nouns: Iterable[ModuleType] = NOUNS) -> FastAPI:
     )
     for noun in nouns:
         _add(app, noun)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 
 
 def _lifespan(opener: Opener) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
-        async with opener() as services:
-            app.state.services = services
+        async with opener() as installation:
+            app.state.installation = installation
             yield
 
     return live

@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.security import OAuth2PasswordBearer
 
-from penstock.api.services import services_of
+from penstock.api.running import installation_of
 from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.identity.caller import Caller
 from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
@@ -110,7 +110,7 @@ async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
     """Let the caller in. Raises TokenMissing, TokenRefused, ScopeMissing."""
     token = _bearer(request)
     try:
-        caller = await services_of(request.scope).identity.authenticate(token)
+        caller = await installation_of(request.scope).identity.authenticate(token)
     except NotSignedIn as error:
         raise TokenRefused(error.message) from error
     if not needed <= caller.scopes:

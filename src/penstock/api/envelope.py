@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.errors import internal_problem
 from penstock.api.peer import client_address, is_encrypted
-from penstock.api.services import Services
+from penstock.api.running import Installation
 from penstock.observe.log import bind_request_id, get_logger, is_request_id
 
 HEADER: Final = "X-Request-ID"
@@ -55,7 +55,7 @@ class Envelope:
             await self._serve(scope, receive, send, request_id)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        running: Services = scope["app"].state.services
+        running: Installation = scope["app"].state.installation
         trusted = running.settings.trusted_proxies
         headers = _headers(scope, running, request_id)
         scope.setdefault("state", {})["address"] = client_address(scope, trusted)
@@ -82,7 +82,7 @@ class Envelope:
             _report(scope, running, status, self._timer() - started)
 
 
-def _headers(scope: Scope, running: Services, request_id: str) -> dict[str, str]:
+def _headers(scope: Scope, running: Installation, request_id: str) -> dict[str, str]:
     headers = {**_HEADERS, HEADER: request_id}
     public = running.settings.public_url
     if (public and public.scheme == "https") or is_encrypted(
@@ -92,7 +92,7 @@ def _headers(scope: Scope, running: Services, request_id: str) -> dict[str, str]
     return headers
 
 
-def _report(scope: Scope, running: Services, status: int, seconds: float) -> None:
+def _report(scope: Scope, running: Installation, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")
     running.metrics.answered(scope["method"], route, status, seconds)
     _log.info(

@@ -6,6 +6,7 @@ where it could not be shown as it stands.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,6 +74,7 @@ class StillRunning(Conflict):
 
 
 INVALID: Final = Kind(422, "invalid-input", "What was given cannot be used.")
+NOWHERE: Final = Kind(404, "not-found", "There is no such thing here.")
 METHOD: Final = Kind(405, "method-not-allowed", "This address does not take that method.")
 INTERNAL: Final = Kind(500, "internal", "We made a mistake.")
 
@@ -81,7 +83,7 @@ KINDS: Final[Mapping[type[PenstockError], Kind]] = {
     MalformedRequest: Kind(400, "malformed-request", "The request cannot be read."),
     NotSignedIn: Kind(401, "not-signed-in", "Sign in first."),
     Forbidden: Kind(403, "forbidden", "The token does not allow this."),
-    NotFound: Kind(404, "not-found", "There is no such thing here."),
+    NotFound: NOWHERE,
     Conflict: Kind(409, "conflict", "This contradicts what is there already."),
     StillRunning: Kind(409, "still-running", "The same request is still being worked on."),
     LeaseLost: Kind(409, "busy", "Somebody else is working on this right now."),
@@ -165,9 +167,12 @@ def _remedy(error: PenstockError) -> Remedy | None:
 
 def _headers(error: PenstockError) -> dict[str, str]:
     headers: dict[str, str] = dict(getattr(error, "headers", {}))
-    if isinstance(error, TooManyAttempts):
-        headers["Retry-After"] = str(max(1, round(error.retry_after + 0.5)))
-    return headers
+    return headers | seconds_to_wait(error) if isinstance(error, TooManyAttempts) else headers
+
+
+def seconds_to_wait(error: TooManyAttempts) -> dict[str, str]:
+    """Return the header that says how long to wait, in whole seconds, rounded up."""
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
 
 
 async def answer_error(_request: Request, error: Exception) -> Response:
@@ -205,7 +210,7 @@ async def answer_http(request: Request, error: Exception) -> Response:
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
         return problem(INTERNAL, "Something went wrong that we did not foresee.")
-    detail = "There is nothing at this address." if kind.status == 404 else kind.title  # noqa: PLR2004
+    detail = "There is nothing at this address." if kind is NOWHERE else kind.title
     return problem(kind, detail, headers=error.headers)
 
 

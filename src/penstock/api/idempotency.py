@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from penstock.api.errors import KeyReused, MalformedRequest, StillRunning
-from penstock.api.services import Services, services_of
+from penstock.api.running import Installation, installation_of
 from penstock.db import idempotency
 from penstock.db.idempotency import Kept, Once
 from penstock.domain.secret import Secret
@@ -43,7 +43,7 @@ async def once(
     request: Request, caller: Caller, answer: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     """Answer a request that carries a key. Raises MalformedRequest, KeyReused, StillRunning."""
-    running = services_of(request.scope)
+    running = installation_of(request.scope)
     asked = await _asked(request, caller)
     now = running.clock()
     kept = await running.database.write(
@@ -83,14 +83,14 @@ def _place(asked: Once) -> Place:
     return Place(f"user:{asked.owner_id}", f"idempotency:{asked.key_hash}", "answer")
 
 
-def _seal(running: Services, asked: Once, response: Response) -> str:
+def _seal(running: Installation, asked: Once, response: Response) -> str:
     kept = _Answer(
         response.status_code, response.headers.get("content-type", ""), bytes(response.body)
     )
     return running.cipher.seal(Secret(msgspec.json.encode(kept).decode()), _place(asked))
 
 
-def _replay(running: Services, asked: Once, kept: Kept) -> Response:
+def _replay(running: Installation, asked: Once, kept: Kept) -> Response:
     if kept.fingerprint != asked.fingerprint:
         raise KeyReused(f"This {HEADER} was used with another request: take a new one.")
     if kept.answer is None:

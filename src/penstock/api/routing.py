@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from penstock.api.auth import admit, needed_scopes, walk
-from penstock.api.errors import WrongMediaType
+from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.strict_json import read_json
 
@@ -51,7 +51,7 @@ class PenstockRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
             caller = None if needed is None else await admit(request, needed)
-            _refuse_unknown(request, known)
+            _check_query(request, known)
             if takes_json:
                 request.content = await _read(request)
             if caller and request.method == "POST" and "idempotency-key" in request.headers:
@@ -61,16 +61,16 @@ class PenstockRoute(APIRoute):
         return guarded
 
 
-def nouns(tag: str) -> APIRouter:
-    """Return the router for the routes of one noun. Their paths begin with `/v1`."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=PenstockRoute)
+def nouns(tag: str, *, prefix: str = "/v1") -> APIRouter:
+    """Return the router for the routes of one noun."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=PenstockRoute)
 
 
 def _check_asynchronous(route: APIRoute) -> None:
     """Refuse what FastAPI would run in its own pool of forty threads, beside our lanes."""
     for one in walk(route.dependant):
         call: Any = one.call
-        if not any(map(_is_asynchronous, (call, getattr(call, "__call__", None)))):  # noqa: B004
+        if not _is_asynchronous(call) and not _is_asynchronous(type(call).__call__):
             raise TypeError(f"{route.path}: {call} must be `async def`; use the database's lanes")
 
 
@@ -87,8 +87,10 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
             yield field.alias
 
 
-def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+def _check_query(request: Request, known: frozenset[str]) -> None:
     unknown = [name for name in request.query_params if name not in known]
+    if any("\0" in value for value in request.query_params.values()):
+        raise MalformedRequest("A parameter holds U+0000, which is no text.")
     if unknown:
         faults = [
             {"loc": ("query", name), "msg": "There is no such parameter here.", "type": "unknown"}

@@ -1,7 +1,8 @@
 """JSON bodies, read more strictly than the standard library does (RFC 8259, I-JSON of RFC 7493).
 
 Refused: NaN and infinities, numbers too large for a float, the same name twice, halves of a
-surrogate pair, nesting deeper than 32 levels (security.md X4).
+surrogate pair and U+0000 (which PostgreSQL cannot keep), nesting deeper than 32 levels
+(security.md X4).
 """
 
 import json
@@ -67,5 +68,7 @@ def _check_texts(value: object, depth: int = 0) -> None:
 
 
 def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("a text holds U+0000")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("a text holds half of a surrogate pair")

@@ -10,7 +10,6 @@ from penstock.db import sessions as stored_sessions
 from penstock.db import users
 from penstock.db.lane import Database
 from penstock.db.sessions import Holder, SessionRow
-from penstock.db.users import UserRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.secret import Secret
@@ -23,7 +22,7 @@ from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
 from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Attempt, Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
-from penstock.identity.usernames import new_username, plain_username
+from penstock.identity.usernames import known_username, new_username
 from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
 
@@ -84,8 +83,8 @@ class Identity:
         Raises SignInRefused, the same for a wrong name, a wrong password and a disabled person
         (L3), and TooManyAttempts.
         """
-        name = plain_username(username)
-        if not passwords.is_plausible(password) or not passwords.is_plausible(Secret(name)):
+        name = known_username(username)
+        if not passwords.is_plausible(password):
             raise SignInRefused
         attempt = await self._database.write(
             self._throttle.begin, username=name, address=where.address, now=self._clock()
@@ -95,10 +94,20 @@ class Identity:
         if user is None or not right or user.disabled_at is not None:
             _log.info("sign_in_refused")
             raise SignInRefused
+        return await self.begin_session(user.id, where, scopes, attempt)
+
+    async def begin_session(
+        self,
+        user_id: int,
+        where: Where,
+        scopes: frozenset[Scope] = ALL,
+        attempt: Attempt | None = None,
+    ) -> Issued:
+        """Begin a session of somebody who proved who they are (`attempt` is what that cost)."""
         token = sessions.new_refresh_token()
-        session_id = await self._database.write(self._begin, user, attempt, scopes, where, token)
-        _log.info("signed_in", user=user.id, session=session_id)
-        return await self._issue(Grant(user.id, session_id, scopes), token)
+        session_id = await self._database.write(self._begin, user_id, attempt, scopes, where, token)
+        _log.info("signed_in", user=user_id, session=session_id)
+        return await self._issue(Grant(user_id, session_id, scopes), token)
 
     async def refresh(self, token: Secret, scopes: frozenset[Scope] | None = None) -> Issued:
         """Exchange a refresh token for new tokens; `scopes` may ask for fewer than the session has.
@@ -174,7 +183,7 @@ class Identity:
     async def disable_user(self, username: str) -> int:
         """Let a person in no more and end all their sessions. Raises NotFound."""
         user_id, ended = await self._database.write(
-            _disable, plain_username(username), self._clock()
+            _disable, known_username(username), self._clock()
         )
         self._forget(ended)
         return user_id
@@ -203,17 +212,18 @@ class Identity:
     def _begin(
         self,
         connection: sa.Connection,
-        user: UserRow,
-        attempt: Attempt,
+        user_id: int,
+        attempt: Attempt | None,
         scopes: frozenset[Scope],
         where: Where,
         token: Secret,
     ) -> int:
         now = self._clock()
-        self._throttle.succeed(connection, attempt, now=now)
+        if attempt is not None:
+            self._throttle.succeed(connection, attempt, now=now)
         return sessions.begin(
             connection,
-            user_id=user.id,
+            user_id=user_id,
             scope=write_scopes(scopes),
             where=where,
             token=token,

@@ -7,7 +7,6 @@ the last ten seconds, and whose successor nobody has used yet, is refused withou
 Whoever came second gets no token by it: of all, one is live.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from penstock.db.refresh_tokens import TokenRow
 from penstock.db.sessions import SessionRow
 from penstock.domain.errors import NotSignedIn
 from penstock.domain.secret import Secret
+from penstock.vault.hashing import hash_token
 
 IDLE: Final = timedelta(days=30)
 ABSOLUTE: Final = timedelta(days=180)
@@ -64,12 +64,6 @@ class Reused:
 def new_refresh_token() -> Secret:
     """Return a new refresh token."""
     return Secret(_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES))
-
-
-def hash_token(token: Secret) -> str:
-    """Return what is stored of a token that has 256 random bits of its own."""
-    content = token.reveal().encode("utf-8", "surrogatepass")
-    return hashlib.sha256(content).hexdigest()
 
 
 def begin(

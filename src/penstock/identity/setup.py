@@ -4,7 +4,6 @@ The link is good for an hour, only its hash is stored, and it ends with the firs
 other one does. Two that are used at the same moment make one person.
 """
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from penstock.db import feeds, setup_links, users
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.secret import Secret
+from penstock.vault.hashing import hash_token
 
 LIFETIME: Final = timedelta(hours=1)
 
@@ -36,13 +36,15 @@ def offer(connection: sa.Connection, *, now: datetime) -> SetupLink | None:
     if users.any_exist(connection):
         return None
     link = SetupLink(Secret(secrets.token_urlsafe(32)), now + LIFETIME)
-    setup_links.create(connection, _hash(link.token), now=now, expires_at=link.expires_at)
+    setup_links.create(connection, hash_token(link.token), now=now, expires_at=link.expires_at)
     return link
 
 
 def check(connection: sa.Connection, token: Secret, *, now: datetime) -> None:
     """Raise SetupOver unless the link is good and there is nobody yet."""
-    if users.any_exist(connection) or not setup_links.is_good(connection, _hash(token), now=now):
+    if users.any_exist(connection) or not setup_links.is_good(
+        connection, hash_token(token), now=now
+    ):
         raise SetupOver(
             "This set-up link is not good any more. Start `penstock serve` again for a new one, "
             "or add people with `penstock user add`."
@@ -66,8 +68,3 @@ def add_user(connection: sa.Connection, *, username: str, password_hash: str, no
     user_id = users.create(connection, username=username, password_hash=password_hash, now=now)
     feeds.open_feed(connection, user_id)
     return user_id
-
-
-def _hash(token: Secret) -> str:
-    content = token.reveal().encode("utf-8", "surrogatepass")
-    return hashlib.sha256(content).hexdigest()

@@ -50,7 +50,7 @@ class Rules(Protocol):
         """Whether `POST /token` takes a name and a password."""
 
 
-class Services(Protocol):
+class Installation(Protocol):
     """Everything that a route may use. `wiring.Penstock` is one of these."""
 
     @property
@@ -94,19 +94,19 @@ class Services(Protocol):
         """How it is synced."""
 
 
-Opener = Callable[[], AbstractAsyncContextManager[Services]]
+Opener = Callable[[], AbstractAsyncContextManager[Installation]]
 """Opens the Penstock that an app serves, for as long as the app lives."""
 
 
-def services_of(scope: Any) -> Services:  # noqa: ANN401 - an ASGI scope is a bare mapping
+def installation_of(scope: Any) -> Installation:  # noqa: ANN401 - an ASGI scope is a bare mapping
     """Return the Penstock behind an ASGI scope."""
-    running: Services = scope["app"].state.services
+    running: Installation = scope["app"].state.installation
     return running
 
 
-async def _running(request: Request) -> Services:
-    return services_of(request.scope)
+async def _running(request: Request) -> Installation:
+    return installation_of(request.scope)
 
 
-Running = Annotated[Services, Depends(_running)]
+Running = Annotated[Installation, Depends(_running)]
 """Write `running: Running` among a route's parameters to be given the running Penstock."""
