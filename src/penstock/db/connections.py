@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db.leases import leases
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
 from penstock.domain.remedy import Remedy
@@ -106,7 +107,7 @@ def get(
 def page(
     connection: sa.Connection, *, owner_id: int, after: int = 0, limit: int = 100
 ) -> list[ConnectionRow]:
-    """Return the owner's connections in the order they were made, those with a number past `after`."""
+    """Return the owner's connections past number `after`, in the order they were made."""
     query = (
         connections.select()
         .where(connections.c.owner_id == owner_id, connections.c.id > after)
@@ -214,7 +215,7 @@ def close_run(
     now: datetime,
     asked_before: datetime,
 ) -> None:
-    """Store how a run ended. A request made after `asked_before` stays: it was not served by this run."""
+    """Store how a run ended. A request made after `asked_before` was not served, and stays."""
     c = connections.c
     served = sa.case((c.sync_requested_at > asked_before, c.sync_requested_at), else_=sa.null())
     connection.execute(
@@ -250,6 +251,26 @@ def mark_disconnected(connection: sa.Connection, connection_id: int, *, now: dat
     )
 
 
+def rename(connection: sa.Connection, connection_id: int, label: str | None) -> None:
+    """Store the person's name for a connection; None takes it away."""
+    connection.execute(
+        connections.update().where(connections.c.id == connection_id).values(label=label)
+    )
+
+
 def delete(connection: sa.Connection, connection_id: int) -> None:
     """Delete a connection and, by the foreign keys, everything under it."""
     connection.execute(connections.delete().where(connections.c.id == connection_id))
+
+
+def ages(connection: sa.Connection, *, now: Clock) -> dict[str, float]:
+    """Return, by connector, the age in seconds of its least fresh connection."""
+    c = connections.c
+    oldest = sa.func.min(sa.func.coalesce(c.last_success_at, c.created_at)).label("oldest")
+    query = (
+        sa.select(c.connector, sa.type_coerce(oldest, Instant))
+        .where(c.disconnected_at.is_(None))
+        .group_by(c.connector)
+    )
+    moment = now()
+    return {name: (moment - since).total_seconds() for name, since in connection.execute(query)}

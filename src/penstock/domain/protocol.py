@@ -44,6 +44,9 @@ class Response:
 Sender = Callable[[Request], Awaitable[Response]]
 """Sends one request. Raises TransportFailure where no whole answer came."""
 
+SenderFor = Callable[[str], Sender]
+"""Gives the sender for a connector, under whose name its requests are counted."""
+
 
 Pull = Generator[Request | Page | Balances, Response | None, None]
 """A stream being read: yields requests, pages and balances; is sent a response for each request."""

@@ -1,7 +1,6 @@
 """A price, with everything that says what it is worth: whose, in what, from where, as of when.
 
-QuoteError                    why a symbol has no quote; `symbol`, `source`; `elsewhere` says whether
-│                             another source may know better
+QuoteError                    why a symbol has no quote; `elsewhere`: may another source know better
 ├── SymbolNotFound            the source does not know the symbol
 ├── NoSource                  no source in use quotes it, and none that we know would
 ├── SourceDisabled            no source in use quotes it, but one that is switched off does

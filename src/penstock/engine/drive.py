@@ -6,7 +6,7 @@ that is longer than the run may take ends the run with the instant to come back 
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
@@ -80,7 +80,8 @@ class Driver:
     clock: Clock
     sleep: Sleep
     random: Callable[[], float] = random.random
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
+    consent_ends_soon: bool = False
 
     async def run(self, asking: Generator[Request, Response, R]) -> R:
         """Run a generator of requests to its end and return its value. Raises Halt."""
@@ -122,6 +123,7 @@ class Driver:
             signed = self.connector.sign(request, credentials) if request.authorized else request
             response, verdict = await self._once(signed)
             if verdict.kind is VerdictKind.OK and response is not None:
+                self.consent_ends_soon |= verdict.consent is ConsentState.EXPIRING
                 return response
             if verdict.kind is VerdictKind.UNAUTHORIZED and not refreshed:
                 refreshed = True

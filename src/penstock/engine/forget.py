@@ -25,7 +25,7 @@ from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.errors import OAuthError, TransportFailure, VaultError
-from penstock.domain.protocol import Connector, Sender
+from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.seal import Seals
 from penstock.oauth.run import run
 from penstock.oauth.token import revoke
@@ -47,7 +47,7 @@ class Forgetter:
     database: Database
     connectors: Mapping[str, Connector]
     seals: Seals
-    send: Sender
+    send_for: SenderFor
     clock: Clock
 
     async def disconnect(self, connection_id: int, *, owner_id: int, delete: bool) -> Disconnected:
@@ -82,7 +82,7 @@ class Forgetter:
         if not isinstance(chosen, OAuthPlan) or chosen.revoke_url is None:
             return False
         try:
-            await run(revoke(chosen, opened), self.send)
+            await run(revoke(chosen, opened), self.send_for(name))
         except (OAuthError, TransportFailure) as error:
             await log.awarning("disconnect.not_revoked", connector=name, reason=error.message)
             return False

@@ -19,19 +19,18 @@ from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials, LinkPlan, OAuthPlan, TokenPlan
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
-from penstock.domain.protocol import Connector, Sender
+from penstock.domain.protocol import Connector, SenderFor
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import as_credentials
 from penstock.engine.seal import Seals
-from penstock.oauth.authorize import begin, read_callback
+from penstock.oauth.authorize import begin, new_state, new_verifier, read_callback
 from penstock.oauth.run import run
 from penstock.oauth.token import exchange
 
 TTL: Final = timedelta(minutes=10)
 MOST_TOKEN: Final = 16_384
 MOST_STATE: Final = 512
-_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,9 @@ class Linker:
     connectors: Mapping[str, Connector]
     seals: Seals
     hash_state: Callable[[str], str]
-    send: Sender
+    send_for: SenderFor
     clock: Clock
-    token: Callable[[int], str] = secrets.token_urlsafe
+    entropy: Callable[[int], bytes] = secrets.token_bytes
 
     async def begin(
         self,
@@ -78,7 +77,7 @@ class Linker:
             )
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
-        state, verifier = self.token(_BYTES), Secret(self.token(48))
+        state, verifier = new_state(self.entropy), new_verifier(self.entropy)
         now = self.clock()
         values: dict[str, object] = {
             "state_hash": self.hash_state(state),
@@ -155,7 +154,8 @@ class Linker:
         code = read_callback(plan, parameters)
         verifier = self.seals.open_verifier(link.verifier, link.id, link.owner_id)
         answer = await run(
-            exchange(plan, code=code, verifier=verifier, redirect_uri=link.redirect_uri), self.send
+            exchange(plan, code=code, verifier=verifier, redirect_uri=link.redirect_uri),
+            self.send_for(link.connector),
         )
         opened = as_credentials(answer, self.clock())
         # A token was handed out: it is stored even if the one who waits for us goes away now.

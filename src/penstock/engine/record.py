@@ -114,8 +114,10 @@ def _consent(
     if ending.outcome is not Outcome.DONE:
         return row.consent, ending.remedy
     ends = row.consent_expires_at
-    if ends is not None and ends - now <= WARN_BEFORE:
-        return ConsentState.EXPIRING, ask_person(
-            f"The consent ends on {ends:%Y-%m-%d}. Renew it before: `penstock connect --renew`."
-        )
-    return ConsentState.ACTIVE, None
+    near = ends is not None and ends - now <= WARN_BEFORE
+    if not near and ending.consent is not ConsentState.EXPIRING:
+        return ConsentState.ACTIVE, None
+    when = f"on {ends:%Y-%m-%d}" if near else "soon"
+    return ConsentState.EXPIRING, ask_person(
+        f"The consent ends {when}. Renew it before: `penstock connect NAME --renew ID`."
+    )

@@ -23,6 +23,7 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Sleep
 from penstock.engine.seal import Seals
+from penstock.oauth.run import run
 from penstock.oauth.token import TokenAnswer, refresh
 from penstock.observe.metrics import Metrics
 
@@ -84,7 +85,7 @@ class ConnectionTokens:
     async def _refresh(self, plan: OAuthPlan, token: Secret) -> Credentials:
         version = self._version
         try:
-            answer = await self._exchange(plan, token)
+            answer: TokenAnswer = await run(refresh(plan, token), self.send)
         except GrantRefused as error:
             self.metrics.token_refreshed(self.connector.name, "refused")
             await self._release()
@@ -104,18 +105,6 @@ class ConnectionTokens:
         )
         await self.database.write(credentials.save_refreshed, sealed, version=version)
         return await self._read()
-
-    async def _exchange(self, plan: OAuthPlan, token: Secret) -> TokenAnswer:
-        asking = refresh(plan, token)
-        try:
-            request = next(asking)
-            while True:
-                request = asking.send(await self.send(request))
-        except StopIteration as end:
-            answer: TokenAnswer = end.value
-            return answer
-        finally:
-            asking.close()
 
     async def _read(self) -> Credentials:
         sealed = await self.database.read(credentials.find, self.connection_id)

@@ -8,7 +8,7 @@ inside a transaction.
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -26,7 +26,7 @@ from penstock.domain.consent import ConsentState
 from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Connector, PendingRule, Sender
+from penstock.domain.protocol import Connector, PendingRule, SenderFor
 from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Page, Stream
 from penstock.engine.commit import Move, Place, commit
@@ -54,7 +54,7 @@ class Syncer:
     connectors: Mapping[str, Connector]
     seals: Seals
     fingerprint: Fingerprint
-    send: Sender
+    send_for: SenderFor
     metrics: Metrics
     clock: Clock
     sleep: Sleep = asyncio.sleep
@@ -161,7 +161,10 @@ class Run:
             if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
                 break
         await syncer.database.write(tie_out_connection, connection.id, now=syncer.clock())
-        return outcome.worst(endings)
+        ending = outcome.worst(endings)
+        if driver.consent_ends_soon and ending.outcome is Outcome.DONE:
+            return replace(ending, consent=ConsentState.EXPIRING)
+        return ending
 
     def _check_it_may_run(self) -> None:
         """Do not even ask a bank that said when, or whose consent is known to have ended."""
@@ -182,7 +185,7 @@ class Run:
             connector=connector,
             database=syncer.database,
             seals=syncer.seals,
-            send=syncer.send,
+            send=syncer.send_for(connector.name),
             metrics=syncer.metrics,
             tally=self.tally,
             clock=syncer.clock,
@@ -190,7 +193,7 @@ class Run:
         )
         return Driver(
             connector=connector,
-            send=syncer.send,
+            send=syncer.send_for(connector.name),
             tokens=tokens,
             tally=self.tally,
             metrics=syncer.metrics,

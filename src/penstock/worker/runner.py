@@ -79,7 +79,7 @@ class Runner:
         while True:
             try:
                 await self.tick()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one bad tick must not end the schedule
                 await log.aexception("worker.tick_failed")
             await self.sleep(TICK)
 

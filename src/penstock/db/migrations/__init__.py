@@ -13,6 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from penstock.db.connect import open_database
+from penstock.domain.errors import Conflict
+from penstock.domain.remedy import fix_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,30 @@ def upgrade(url: str) -> None:
                 command.upgrade(config, "head")
     finally:
         database.close()
+
+
+def prepare(url: str) -> None:
+    """Make a usable schema where that is safe to do unasked.
+
+    An empty database gets its tables. An older SQLite file is copied beside itself, then
+    upgraded. An older PostgreSQL schema may be in use by other machines: raises Conflict.
+    """
+    database = open_database(url)
+    try:
+        found = database.read_now(revisions)
+    finally:
+        database.close()
+    if found.newest:
+        return
+    if found.stored is not None:
+        if database.kind == "postgresql":
+            raise Conflict(
+                f"The database has schema {found.stored}, this program wants {found.wanted}.",
+                remedy=fix_code("Stop the other programs on it, then run `penstock db upgrade`."),
+            )
+        path = Path(database.engine.url.database or "")
+        back_up(path, path.with_name(f"{path.name}.before-{found.wanted}"))
+    upgrade(url)
 
 
 def back_up(path: Path, to: Path) -> None:

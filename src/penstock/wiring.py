@@ -1,0 +1,174 @@
+"""Settings in, a running Penstock out. The one place that knows everybody."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+from penstock import connectors as registry
+from penstock.connectors import ConnectorSettings
+from penstock.db import connections
+from penstock.db.connect import open_database
+from penstock.db.lane import Database
+from penstock.db.migrations import prepare
+from penstock.domain.clock import Clock, utc_now
+from penstock.domain.protocol import Connector
+from penstock.domain.secret import Secret
+from penstock.engine.drive import Limits, Sleep
+from penstock.engine.forget import Forgetter
+from penstock.engine.link import Linker
+from penstock.engine.seal import Seals
+from penstock.engine.sync import Syncer
+from penstock.engine.unlock import KeyPlace, unlock
+from penstock.identity.identity import Identity
+from penstock.observe.metrics import Metrics
+from penstock.outbound.client import Outbound
+from penstock.settings import Profile, Settings
+from penstock.vault.cipher import Cipher
+from penstock.vault.hashing import KeyedHash
+from penstock.vault.key import Key
+from penstock.worker.runner import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """What time it is, and how to let it pass."""
+
+    clock: Clock
+    sleep: Sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Penstock:
+    """A running installation."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    metrics: Metrics
+    cipher: Cipher
+    connectors: Mapping[str, Connector]
+    identity: Identity
+    linker: Linker
+    syncer: Syncer
+    forgetter: Forgetter
+    runner: Runner
+
+
+def open_store(settings: Settings) -> tuple[Database, Key]:
+    """Open the database, bring an empty or SQLite one to the newest schema, and find the key.
+
+    Raises InvalidInput, Conflict (an older schema on PostgreSQL), KeyMissing, KeyWrong.
+    """
+    if not settings.database_url:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare(settings.database)
+    database = open_database(settings.database)
+    try:
+        sqlite = database.kind == "sqlite"
+        place = KeyPlace(
+            given=_secret(settings.key),
+            file=settings.home / "key",
+            may_make=sqlite and settings.profile is not Profile.PRODUCTION,
+        )
+        return database, unlock(database, place)
+    except BaseException:
+        database.close()
+        raise
+
+
+@contextlib.asynccontextmanager
+async def open_penstock(
+    settings: Settings, *, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
+) -> AsyncIterator[Penstock]:
+    """Open an installation; close it, letting running syncs end, when the context is left."""
+    database, key = open_store(settings)
+    metrics = Metrics()
+    time = Time(clock, sleep)
+    async with database, Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound:
+        penstock = _assemble(settings, time, database, key, metrics, outbound)
+        metrics.watch_freshness(partial(database.read_now, connections.ages, now=clock))
+        try:
+            yield penstock
+        finally:
+            await penstock.runner.stop()
+            penstock.identity.close()
+
+
+def _assemble(
+    settings: Settings,
+    time: Time,
+    database: Database,
+    key: Key,
+    metrics: Metrics,
+    outbound: Outbound,
+) -> Penstock:
+    cipher = Cipher(key)
+    seals = Seals(cipher)
+    connectors = registry.build(_connector_settings(settings))
+
+    def send_for(name: str) -> partial[object]:
+        return partial(outbound.send, connector=name)
+
+    syncer = Syncer(
+        database=database,
+        connectors=connectors,
+        seals=seals,
+        fingerprint=KeyedHash(key, "account identity"),
+        send_for=send_for,
+        metrics=metrics,
+        clock=time.clock,
+        sleep=time.sleep,
+        limits=Limits(wait_at_most=settings.wait_at_most_seconds),
+        every=timedelta(minutes=settings.sync_every_minutes),
+    )
+    return Penstock(
+        settings=settings,
+        clock=time.clock,
+        database=database,
+        metrics=metrics,
+        cipher=cipher,
+        connectors=connectors,
+        identity=Identity(database, cipher, time.clock, pepper=key.derive("passwords")),
+        linker=Linker(
+            database=database,
+            connectors=connectors,
+            seals=seals,
+            hash_state=KeyedHash(key, "link state"),
+            send_for=send_for,
+            clock=time.clock,
+        ),
+        syncer=syncer,
+        forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
+        runner=Runner(syncer, database, time.clock, at_once=settings.sync_at_once),
+    )
+
+
+def _connector_settings(settings: Settings) -> ConnectorSettings:
+    sandbox = settings.sandbox_url if settings.profile is not Profile.PRODUCTION else None
+    return ConnectorSettings(
+        sandbox_url=str(sandbox or ""),
+        sandbox_client_id=settings.sandbox_client_id,
+        starling_url=str(settings.starling_url),
+        starling_client_id=settings.starling_client_id,
+        starling_client_secret=_secret(settings.starling_client_secret),
+    )
+
+
+def _own_destinations(settings: Settings) -> list[str]:
+    """Name the hosts that the operator set: they alone may be on this machine or a private net."""
+    allowed = list(settings.loopback_providers)
+    sandbox = settings.sandbox_url if settings.profile is not Profile.PRODUCTION else None
+    for url in (sandbox, settings.starling_url):
+        parts = urlsplit(str(url or ""))
+        if parts.scheme == "http":
+            allowed.append(parts.netloc)
+    return allowed
+
+
+def _secret(value: object) -> Secret | None:
+    reveal = getattr(value, "get_secret_value", None)
+    return Secret(reveal()) if reveal else None

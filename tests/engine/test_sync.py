@@ -1,0 +1,326 @@
+"""A sync keeps its promises against a real bank over HTTP, on both databases (sync.md)."""
+
+import asyncio
+
+import pytest
+
+from penstock.db import cursors, leases, runs
+from penstock.db.balances import balances
+from penstock.db.connections import connections
+from penstock.db.credentials import credentials
+from penstock.db.transactions import transactions
+from penstock.domain.consent import ConsentState
+from penstock.domain.outcome import Outcome
+from penstock.sandbox.bank import Options
+from penstock.sandbox.faults import Fault, FaultKind, Place, RetryAfter
+from penstock.sandbox.scenario import Scenario
+from tests.databases import Database
+from tests.engine.house import House, house, play
+
+
+def counts(run: runs.RunRow) -> tuple[int, int, int, int, int]:
+    """Return inserted, changed, unchanged, removed, paired."""
+    tally = run.tally
+    return tally.inserted, tally.changed, tally.unchanged, tally.removed, tally.paired
+
+
+def test_the_main_job(database: Database) -> None:
+    """15 rows over 3 pages; all again, nothing written; then the difference, tied out each time."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            ending, first = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert (first.tally.pages, counts(first)) == (3, (15, 0, 0, 0, 0))
+            assert await home.rows() == home.truth()
+            assert await home.tie_out() == {"ok"}
+
+            _, second = await home.sync(connection, from_start=True)
+            assert (second.tally.pages, counts(second)) == (3, (0, 0, 15, 0, 0))
+
+            home.step()
+            _, third = await home.sync(connection)
+            assert counts(third) == (2, 0, 0, 1, 1)
+            assert await home.rows() == home.truth()
+            assert await home.tie_out() == {"ok"}
+
+            _, fourth = await home.sync(connection)
+            assert counts(fourth) == (0, 0, 0, 0, 0)
+
+    play(story())
+
+
+@pytest.mark.parametrize("how", list(RetryAfter))
+def test_throttling_is_obeyed_and_counted(database: Database, how: RetryAfter) -> None:
+    """sync.md 22: Retry-After in seconds, as a date or absent: waited for, counted, and overcome."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            home.bank.queue(Fault(FaultKind.THROTTLED, retry_after=how), times=2)
+            ending, run = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert (run.tally.throttled, run.tally.retries) == (2, 2)
+            assert await home.rows() == home.truth()
+
+    play(story())
+
+
+def test_a_long_wait_is_stored_and_kept(database: Database) -> None:
+    """sync.md 21, 22: a wait beyond patience ends the run as throttled; nobody asks before."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            home.bank.queue(Fault(FaultKind.THROTTLED, seconds=3600))
+            ending, _ = await home.sync(connection)
+            assert ending.outcome is Outcome.THROTTLED
+            assert ending.until is not None
+            asked = sum(home.bank.counters.values())
+            again, run = await home.sync(connection)
+            assert (again.outcome, again.until) == (Outcome.THROTTLED, ending.until)
+            assert run.tally.requests == 0
+            assert sum(home.bank.counters.values()) == asked
+            (row,) = await home.all(connections.select())
+            assert row.not_before == ending.until
+            assert row.last_success_at is None
+
+    play(story())
+
+
+FAULTY = [
+    Scenario.RATE_LIMITED,
+    Scenario.FLAKY,
+    Scenario.MUTATION,
+    Scenario.GARBAGE,
+    Scenario.TWINS,
+    Scenario.FUTURE_DATED,
+    Scenario.MANY_CURRENCIES,
+    Scenario.ROTATION_WITH_GRACE,
+    Scenario.PENDING,
+    Scenario.REMOVED,
+]
+
+
+@pytest.mark.parametrize("scenario", FAULTY)
+def test_every_scenario_ends_at_the_truth(database: Database, scenario: Scenario) -> None:
+    """sync.md 3, 8, 10, 12, 15, 22: whatever the bank does, what is stored in the end is its truth."""
+
+    async def story() -> None:
+        async with house(
+            database.url, Options(transactions=60, page_size=7, slow_seconds=0)
+        ) as home:
+            connection = await home.link(scenario)
+            for _ in range(12):
+                ending, _ = await home.sync(connection)
+                await _forget_waits(home)
+            assert ending.outcome is Outcome.DONE
+            if scenario in (Scenario.PENDING, Scenario.REMOVED):  # the bank moves after each update
+                return
+            assert await home.rows() == home.truth(scenario)
+            assert await home.tie_out() <= {"ok", "settling"}
+
+    play(story())
+
+
+async def _forget_waits(home: House) -> None:
+    """Pretend that the time to wait has passed."""
+    statement = connections.update().values(not_before=None, next_sync_at=home.penstock.clock())
+    await home.penstock.database.write(lambda connection: connection.execute(statement))
+
+
+def test_rows_of_an_unfinished_update_are_never_visible(database: Database) -> None:
+    """sync.md 2, 3: an update that breaks off on its last page stores no row and moves no cursor."""
+
+    async def story() -> None:
+        async with house(database.url, wait_at_most_seconds=0) as home:
+            connection = await home.link()
+            run = await home.penstock.syncer.start(connection, trigger="test")
+            assert run is not None
+            finishing = asyncio.create_task(run.finish())
+            while run.tally.pages < 2:
+                await asyncio.sleep(0)
+            home.bank.queue(Fault(FaultKind.SERVER_ERROR), times=50)
+            ending, _ = await finishing
+            assert ending.outcome is Outcome.TRANSIENT
+            assert await home.rows() == {}
+            assert await home.all(cursors.cursors.select()) == []
+
+    play(story())
+
+
+def test_a_second_trigger_runs_it_once_more(database: Database) -> None:
+    """sync.md 20: one lease a connection; a trigger while it runs makes it run once more."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            syncer = home.penstock.syncer
+            run = await syncer.start(connection, trigger="test")
+            assert run is not None
+            assert await syncer.start(connection, trigger="test") is None
+            _, again = await run.finish()
+            assert again
+            after = await syncer.start(connection, trigger="test")
+            assert after is not None
+            assert (await after.finish())[1] is False
+
+    play(story())
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing(database: Database) -> None:
+    """sync.md 20: who slept past the lease finds a larger fence, and its commit changes nothing."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            slow = await home.penstock.syncer.start(connection, trigger="slow")
+            assert slow is not None
+            await home.penstock.database.write(leases.seize, connection)
+            quick = await home.penstock.syncer.start(connection, trigger="quick")
+            assert quick is not None
+            ending, _ = await slow.finish()
+            assert ending.outcome is Outcome.TRANSIENT
+            assert await home.rows() == {}
+            ending, _ = await quick.finish()
+            assert ending.outcome is Outcome.DONE
+            assert await home.rows() == home.truth()
+
+    play(story())
+
+
+def test_a_run_that_a_crash_left_behind_is_picked_up(database: Database) -> None:
+    """sync.md 20, 31: a run whose worker died is marked interrupted; its connection runs again."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            dead = await home.penstock.syncer.start(connection, trigger="dead")
+            assert dead is not None
+            await home.penstock.database.write(leases.seize, connection)
+            ending, _ = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert (await home.run(dead.run_id)).outcome == runs.INTERRUPTED
+
+    play(story())
+
+
+def test_an_ended_access_token_is_renewed(database: Database) -> None:
+    """sync.md 25: after a 401 the token is renewed once, stored before it is used, and all goes on."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            (before,) = await home.all(credentials.select())
+            home.expire_access()
+            ending, run = await home.sync(connection)
+            assert (ending.outcome, run.tally.refreshes) == (Outcome.DONE, 1)
+            (after,) = await home.all(credentials.select())
+            assert after.version == before.version + 1
+            assert after.access != before.access
+            assert await home.rows() == home.truth()
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state"),
+    [
+        (Scenario.CONSENT_EXPIRED, ConsentState.EXPIRED),
+        (Scenario.CONSENT_REVOKED, ConsentState.REVOKED),
+    ],
+)
+def test_an_ended_consent_is_said_and_renewed_in_place(
+    database: Database, scenario: Scenario, state: ConsentState
+) -> None:
+    """sync.md 21, 26: it is never retried on its own, says what to do, and renewal doubles nothing."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link(scenario)
+            await home.sync(connection)
+            ending, _ = await home.sync(connection)
+            assert (ending.outcome, ending.consent) == (Outcome.CONSENT, state)
+            (row,) = await home.all(connections.select())
+            assert (row.consent, row.remedy_kind) == (state, "ask_person")
+            assert row.next_sync_at is None
+            note = transactions.update().values(note="mine")
+            await home.penstock.database.write(lambda one: one.execute(note))
+            assert await home.link(renew=connection) == connection
+            ending, run = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert run.tally.inserted == 0
+            assert await home.rows() == home.truth()
+            assert {row.note for row in await home.all(transactions.select())} == {"mine"}
+
+    play(story())
+
+
+def test_a_consent_that_ends_soon_warns(database: Database) -> None:
+    """sync.md 26: expiring is said ahead, while everything still works."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link(Scenario.CONSENT_EXPIRING)
+            ending, _ = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            (row,) = await home.all(connections.select())
+            assert (row.consent, row.remedy_kind) == (ConsentState.EXPIRING, "ask_person")
+
+    play(story())
+
+
+def test_a_forgotten_cursor_starts_over_with_identities_kept(database: Database) -> None:
+    """sync.md 27: cursor not associated: everything is read again, and nothing is doubled."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            await home.sync(connection)
+            numbers = {row.id for row in await home.all(transactions.select())}
+            home.bank.desk("ada", Scenario.CALM).cursors.forget()
+            ending, run = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert counts(run) == (0, 0, 15, 0, 0)
+            assert {row.id for row in await home.all(transactions.select())} == numbers
+
+    play(story())
+
+
+def test_garbage_is_never_half_stored(database: Database) -> None:
+    """sync.md 8: an answer that makes no sense aborts the update by name; nothing is skipped over."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            for _ in range(3):
+                await home.sync(connection)
+            home.step()
+            home.bank.queue(Fault(FaultKind.WRONG_TYPE), place=Place.TRANSACTIONS)
+            ending, _ = await home.sync(connection)
+            assert ending.outcome is Outcome.CONTRACT
+            assert ending.message
+            ending, run = await home.sync(connection)
+            assert ending.outcome is Outcome.DONE
+            assert run.tally.inserted == 2
+            assert await home.rows() == home.truth()
+
+    play(story())
+
+
+def test_balances_are_appended(database: Database) -> None:
+    """sync.md 17: balances are appended with their instant; what was heard before is not repeated."""
+
+    async def story() -> None:
+        async with house(database.url) as home:
+            connection = await home.link()
+            await home.sync(connection)
+            first = len(await home.all(balances.select()))
+            home.step()
+            await home.sync(connection)
+            rows = await home.all(balances.select())
+            assert len(rows) > first
+            assert len({(r.account_id, r.kind, r.currency, r.as_of) for r in rows}) == len(rows)
+
+    play(story())
