@@ -146,21 +146,59 @@ def test_what_a_page_does_not_reach_comes_later(database: Database) -> None:
         assert not rest.more
 
 
+def test_a_commit_between_two_looks_is_not_split(database: Database) -> None:
+    """sync.md 19: a page that sees one row of a commit never passes by another row of it.
+
+    The commit falls between the page's look at accounts and its look at transactions.
+    """
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        number = books.transaction(owner, account)
+        first = read(books, owner, START, 10)
+        engine = books.database.engine
+        committed = threading.Event()
+
+        def commit(_c: object, _cursor: object, sql: str, *_rest: object) -> None:
+            if "FROM transactions" in sql and not committed.is_set():
+                committed.set()
+                books.database.write_now(touch_both, owner, account, number)
+
+        sa.event.listen(engine, "before_cursor_execute", commit)
+        page = read(books, owner, first.changes[-1].position, 10)
+        assert committed.is_set()
+        after = page.changes[-1].position if page.changes else first.changes[-1].position
+        rest = read(books, owner, after, 10)
+        seen = [(one.kind, one.row.id) for one in (*page.changes, *rest.changes)]
+        assert ("account", account) in seen
+        assert ("transaction", number) in seen
+
+
+def touch_both(connection: sa.Connection, owner: int, account: int, number: int) -> None:
+    """Change an account and a transaction under one number."""
+    change = feeds.next_change(connection, owner)
+    for table, row in ((accounts, account), (transactions, number)):
+        connection.execute(table.update().where(table.c.id == row).values(change_number=change))
+
+
 @pytest.mark.postgres
 def test_concurrent_writers_break_no_order(postgres_database: Database) -> None:
     """sync.md 19: while threads commit at once, a reader that only goes forward sees every change.
 
-    Each writer counts in the rows that it alone changes; the reader keeps the last state it was
-    given of each row, and must end with exactly what is stored.
+    The reader keeps the last state that it was given of each row, and must end with exactly what
+    is stored.
     """
     with open_books(postgres_database.url) as books:
         owner = books.person()
-        account = books.account(owner, books.connection(owner))
-        shares = [books.transactions(owner, account, [{}] * 5) for _ in range(3)]
+        connection = books.connection(owner)
+        shares = []
+        for _ in range(3):
+            account = books.account(owner, connection)
+            shares.append((account, books.transactions(owner, account, [{}] * 5)))
         done = threading.Event()
-        seen: dict[int, str] = {}
+        seen: dict[tuple[str, int], str] = {}
 
-        def write(share: list[int]) -> None:
+        def write(account: int, share: list[int]) -> None:
             for count in range(40):
                 books.database.write_now(count_up, owner, account, share, count)
 
@@ -168,40 +206,45 @@ def test_concurrent_writers_break_no_order(postgres_database: Database) -> None:
             after, last_look = START, False
             while not last_look:
                 last_look = done.is_set()
-                page = read(books, owner, after, 4)
-                while page.changes:
-                    remember(seen, page)
-                    after = page.changes[-1].position
-                    page = read(books, owner, after, 4)
+                after = catch_up(books, owner, after, seen)
 
         reader = threading.Thread(target=keep_reading)
-        writers = [threading.Thread(target=write, args=(share,)) for share in shares]
+        writers = [threading.Thread(target=write, args=share) for share in shares]
         for thread in (reader, *writers):
             thread.start()
         for thread in writers:
             thread.join()
         done.set()
         reader.join()
-        rows = books.database.read_now(
-            lambda connection: connection.execute(
-                sa.select(transactions.c.id, transactions.c.description)
-            ).all()
-        )
-        assert len(rows) == 15 + 3 * 40
-        assert seen == {row.id: row.description for row in rows}
+        assert len(seen) == 3 + 15 + 3 * 40
+        assert seen == books.database.read_now(all_there_is)
 
 
-def remember(seen: dict[int, str], page: changes.ChangePage) -> None:
-    """Keep what the reader was told last of each transaction."""
-    for one in page.changes:
-        if one.kind == "transaction":
-            seen[one.row.id] = one.row.description
+def all_there_is(connection: sa.Connection) -> dict[tuple[str, int], str]:
+    """Return what is stored, as a reader should have it in the end."""
+    names = connection.execute(sa.select(accounts.c.id, accounts.c.name))
+    texts = connection.execute(sa.select(transactions.c.id, transactions.c.description))
+    return {("account", row.id): row.name for row in names} | {
+        ("transaction", row.id): row.description for row in texts
+    }
+
+
+def catch_up(
+    books: Books, owner: int, after: Position, seen: dict[tuple[str, int], str]
+) -> Position:
+    """Read to the end of the feed, and keep what is told last of each row; return the end."""
+    while (page := read(books, owner, after, 4)).changes:
+        for one in page.changes:
+            text = one.row.name if one.kind == "account" else one.row.description
+            seen[one.kind, one.row.id] = text
+        after = page.changes[-1].position
+    return after
 
 
 def count_up(
     connection: sa.Connection, owner: int, account: int, share: list[int], count: int
 ) -> None:
-    """Change some rows and add one, under one number."""
+    """Change an account and some of its rows and add one, under one number."""
     number = feeds.next_change(connection, owner)
     values: dict[str, Any] = {"description": f"count {count}", "change_number": number}
     connection.execute(
@@ -222,4 +265,9 @@ def count_up(
             updated_at=NOW,
             **values,
         )
+    )
+    connection.execute(
+        accounts.update()
+        .where(accounts.c.id == account)
+        .values(name=f"count {count}", change_number=number)
     )
