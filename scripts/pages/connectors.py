@@ -1,0 +1,48 @@
+"""The page of connectors."""
+
+from penstock.connectors import ConnectorSettings, build
+from penstock.domain.consent import LinkPlan, OAuthPlan
+from penstock.domain.protocol import Connector, PendingRule
+from scripts.pages.table import table
+
+TOP = """# Connectors
+
+What can be linked, and what each bank's feed is like. `penstock connect NAME` begins.
+
+"""
+
+PENDING = {
+    PendingRule.SAME_ID: "a pending row keeps its id when it is posted",
+    PendingRule.LINKED: "a posted row names the pending one that it was",
+    PendingRule.UNLINKED: "the bank does not say: account, amount and day must be certain",
+}
+
+
+def page() -> str:
+    """Return the page."""
+    return TOP + "".join(section(connector) for connector in build(ConnectorSettings()).values())
+
+
+def section(connector: Connector) -> str:
+    """Return what there is to know about one connector."""
+    missing = ", ".join(f"`{one}`" for one in connector.missing_settings)
+    rows = [
+        ("documentation", connector.docs_url),
+        ("how to link", "; or ".join(way(plan) for plan in connector.link_plans)),
+        (
+            "settings it needs",
+            missing or "none",
+        ),
+        ("pending rows", PENDING[connector.pending_rule]),
+        ("removed rows", "the feed says so" if connector.sends_removals else "the feed never says"),
+    ]
+    about = table(["", ""], rows)
+    return f"## {connector.name}\n\n{connector.title}.\n\n{about}"
+
+
+def way(plan: LinkPlan) -> str:
+    """Return how a person gives consent, in a few words."""
+    if isinstance(plan, OAuthPlan):
+        lasts = f", for {plan.consent_days} days" if plan.consent_days else ""
+        return f"OAuth 2 in the browser{' with PKCE' if plan.pkce else ''}{lasts}"
+    return f"a token of your own: {plan.where}"
