@@ -145,6 +145,13 @@ def test_a_logger_of_structlog_itself_takes_the_same_way() -> None:
     assert [(line["logger"], line["password"]) for line in lines(stream)] == [("stray", "***")]
 
 
+def test_extra_facts_of_a_library_are_facts_of_the_line() -> None:
+    """K3: what comes along as `extra` is kept, and masked like everything else."""
+    stream = written()
+    logging.getLogger("somebody").info("fact", extra={"size": 5, "token": "canary"})
+    assert [(line["size"], line["token"]) for line in lines(stream)] == [(5, "***")]
+
+
 def test_access_logs_have_no_query_strings() -> None:
     """K3: an access line shows the path and drops the query, whatever is in it."""
     stream = written()

@@ -2,7 +2,8 @@
 
 Our own lines (structlog) and those of the libraries (stdlib `logging`) take one and the same way
 out, through the redaction of `observe/redact.py`. Get a logger with `get_logger("penstock.x")` and
-name events, not prose: `log.info("sync_ended", inserted=15)`.
+name events, not prose: `log.info("sync_ended", inserted=15)`. Siblings, who may not import this,
+use `logging`: its `extra` become facts of the line too.
 """
 
 import json as jsonlib
@@ -123,7 +124,10 @@ def _formatter(*, json: bool, clock: Clock) -> logging.Formatter:
         return {"at": clock().isoformat(timespec="milliseconds"), **event}
 
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.contextvars.merge_contextvars],
+        foreign_pre_chain=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.ExtraAdder(),
+        ],
         processors=[
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,

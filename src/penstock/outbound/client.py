@@ -7,20 +7,18 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from penstock.domain.errors import DestinationRefused, InvalidInput
 from penstock.domain.protocol import Request, Response
-from penstock.observe.log import get_logger
-from penstock.observe.metrics import Metrics
 from penstock.outbound.body import ENCODINGS, read_body
 from penstock.outbound.destination import Destinations, open_named, open_public
 from penstock.outbound.failure import FOREIGN, translate
 
-_log = get_logger("penstock.outbound")
+_log = logging.getLogger("penstock.outbound")
 
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")  # a token (RFC 9110 §5.6.2)
 _VALUE: Final = re.compile(r"[\t -~]{0,65536}")
@@ -30,6 +28,13 @@ _FRAMING: Final = frozenset(
     ["host", "content-length", "transfer-encoding", "connection", "upgrade", "expect", "te"]
 )
 _NO_TIMERS: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
+
+
+class Counts(Protocol):
+    """What counts requests (`observe.metrics.Metrics`, which is a sibling)."""
+
+    def asked(self, connector: str, status: str, seconds: float) -> None:
+        """Count a request by connector and status class: 2xx … 5xx, failed, refused."""
 
 
 class Outbound:
@@ -46,14 +51,14 @@ class Outbound:
         self,
         *,
         allow: Iterable[str] = (),
-        metrics: Metrics | None = None,
+        metrics: Counts | None = None,
         deadline: float = 30.0,
         max_bytes: int = 32 * 1024 * 1024,
         connections: int = 100,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._destinations = Destinations(allow)
-        self._metrics = metrics or Metrics()
+        self._metrics = metrics
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._connections = connections
@@ -93,17 +98,18 @@ class Outbound:
             return response
         finally:
             seconds = self._loop.time() - started
-            self._metrics.asked(connector, outcome, seconds)
+            if self._metrics is not None:
+                self._metrics.asked(connector, outcome, seconds)
             if _log.isEnabledFor(logging.DEBUG):
-                _log.debug(
-                    "asked",
-                    connector=connector,
-                    method=request.method,
-                    url=request.url.partition("?")[0],
-                    outcome=outcome,
-                    bytes=size,
-                    seconds=round(seconds, 6),
-                )
+                facts = {
+                    "connector": connector,
+                    "method": request.method,
+                    "url": request.url.partition("?")[0],
+                    "outcome": outcome,
+                    "bytes": size,
+                    "seconds": round(seconds, 6),
+                }
+                _log.debug("asked", extra=facts)
 
     async def _ask(self, request: Request) -> Response:
         url, named = self._destinations.check(request.url)

@@ -7,6 +7,7 @@ same way. Only what the operator named is let off: by host, or by host and port.
 """
 
 import ipaddress
+import logging
 import re
 import socket
 from collections.abc import Iterable
@@ -18,10 +19,9 @@ from yarl import URL
 
 from penstock.domain.errors import DestinationRefused, InvalidInput
 from penstock.domain.remedy import fix_code
-from penstock.observe.log import get_logger
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_log = get_logger("penstock.outbound")
+_log = logging.getLogger("penstock.outbound")
 
 _PRINTABLE: Final = re.compile(r"[!-\[\]-~]{1,8192}")  # ASCII without spaces and backslash
 _NAME: Final = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", re.IGNORECASE)
@@ -164,7 +164,7 @@ class Destinations:
 def _open(addr_info: aiohttp.AddrInfoType, *, allowed: bool) -> socket.socket:
     family, kind, protocol, _, address = addr_info
     if not allowed or family not in {socket.AF_INET, socket.AF_INET6}:
-        _log.warning("destination_refused", address=str(address[0]), port=address[1])
+        _log.warning("destination_refused", extra={"address": str(address[0]), "port": address[1]})
         raise Refused
     return socket.socket(family, kind, protocol)
 
