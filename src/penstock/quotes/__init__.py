@@ -1,0 +1,1 @@
+"""What things are worth: sources as declarations, and one engine that asks them."""
