@@ -22,13 +22,14 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from penstock.api.envelope import Envelope
-from penstock.api.errors import answer_error, answer_http, answer_invalid
+from penstock.api.errors import answer_database, answer_error, answer_http, answer_invalid
 from penstock.api.limits import BodyLimit
 from penstock.api.openapi import describe
 from penstock.api.routes import docs, health, metrics, people, setup, token
@@ -64,6 +65,8 @@ def create_app(opener: Opener, nouns: Iterable[ModuleType] = NOUNS) -> FastAPI:
         middleware=[Middleware(Envelope), Middleware(BodyLimit)],
         exception_handlers={
             PenstockError: answer_error,
+            sa.exc.OperationalError: answer_database,
+            sa.exc.InterfaceError: answer_database,
             RequestValidationError: answer_invalid,
             HTTPException: answer_http,
         },

@@ -33,10 +33,12 @@ from penstock.domain.errors import (
     VaultError,
 )
 from penstock.domain.remedy import Remedy, ask_person, fix_code, wait
-from penstock.observe.log import current_request_id
+from penstock.observe.log import current_request_id, get_logger
 
 MEDIA_TYPE: Final = "application/problem+json"
 _MOST_FAULTS: Final = 20
+
+_log = get_logger("penstock.api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class BodyTooLarge(InvalidInput):
 
 class WrongMediaType(InvalidInput):
     """The body is not of a media type that we read here."""
+
+
+class DatabaseAway(PenstockError):
+    """The database does not answer now."""
 
 
 class KeyReused(InvalidInput):
@@ -96,6 +102,7 @@ KINDS: Final[Mapping[type[PenstockError], Kind]] = {
     OAuthError: Kind(502, "bank-refused", "The bank said no, or spoke nonsense."),
     ContractBroken: Kind(502, "bank-nonsense", "The bank sent what its documents do not allow."),
     TransportFailure: Kind(502, "bank-unreachable", "The bank gave no whole answer."),
+    DatabaseAway: Kind(503, "database-away", "The database does not answer now."),
     VaultError: Kind(503, "vault-closed", "Secrets cannot be sealed or opened now."),
     PenstockError: INTERNAL,
 }
@@ -160,7 +167,7 @@ def internal_problem() -> Response:
 def _remedy(error: PenstockError) -> Remedy | None:
     if isinstance(error, NotSignedIn):
         return ask_person("Sign in: `penstock login`, or POST /token.")
-    if isinstance(error, TransportFailure | LeaseLost | StillRunning):
+    if isinstance(error, TransportFailure | LeaseLost | StillRunning | DatabaseAway):
         return wait("Try again in a moment.")
     return None
 
@@ -180,6 +187,12 @@ async def answer_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, PenstockError):
         raise error
     return problem_of(error)
+
+
+async def answer_database(_request: Request, error: Exception) -> Response:
+    """Answer while the database is away or overloaded. What it said stays in the log."""
+    _log.error("database_away", why=type(error).__name__)
+    return problem_of(DatabaseAway())
 
 
 async def answer_invalid(_request: Request, error: Exception) -> Response:

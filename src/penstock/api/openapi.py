@@ -47,6 +47,14 @@ _PROBLEM: Final[dict[str, Any]] = {
     },
 }
 
+_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request is done once; the answer is kept for a day.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
 _TITLES: Final = {METHOD.status: METHOD.title} | {
     kind.status: kind.title for kind in reversed(list(KINDS.values()))
 }
@@ -70,8 +78,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path, item in document["paths"].items():
             for method in _METHODS & item.keys():
                 _add_problems(path, method, item[method])
+            if "post" in item:
+                _add_key(item["post"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_key(operation: dict[str, Any]) -> None:
+    if operation.get("security"):
+        operation.setdefault("parameters", []).append(_KEY)
 
 
 def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -7,9 +7,9 @@ pen in it would silently answer too much) · the body is read whole and strictly
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, Final
 
-from fastapi import APIRouter, params
+from fastapi import APIRouter, Depends, params
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -43,7 +43,7 @@ class PenstockRoute(APIRoute):
         answer = super().get_route_handler()
         needed = needed_scopes(self.dependant)
         _check_asynchronous(self)
-        known = frozenset(_query_names(self.dependant))
+        known = _known_names(self.dependant)
         takes_json = self.body_field is not None and not isinstance(
             self.body_field.field_info, params.Form
         )
@@ -78,6 +78,20 @@ def _is_asynchronous(call: object) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
 
 
+async def _any_query() -> None:
+    """There is nothing to check."""
+
+
+ANY_QUERY: Final = Depends(_any_query)
+"""The mark of a route whose query others write: a bank that sends a person back, say."""
+
+
+def _known_names(dependant: Dependant) -> frozenset[str] | None:
+    if any(one.call is _any_query for one in walk(dependant)):
+        return None
+    return frozenset(_query_names(dependant))
+
+
 def _query_names(dependant: Dependant) -> Iterator[str]:
     for field in (field for one in walk(dependant) for field in one.query_params):
         model = field.field_info.annotation
@@ -87,8 +101,9 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
             yield field.alias
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
-    unknown = [name for name in request.query_params if name not in known]
+def _check_query(request: Request, known: frozenset[str] | None) -> None:
+    names = () if known is None else request.query_params
+    unknown = [name for name in names if name not in (known or ())]
     if any("\0" in value for value in request.query_params.values()):
         raise MalformedRequest("A parameter holds U+0000, which is no text.")
     if unknown:

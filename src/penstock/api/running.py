@@ -49,6 +49,14 @@ class Rules(Protocol):
     def password_grant(self) -> bool:
         """Whether `POST /token` takes a name and a password."""
 
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """The operator's own addresses to which a bank may send a person back."""
+
+    @property
+    def sync_every_minutes(self) -> int:
+        """How old a connection may grow before it is synced by itself."""
+
 
 class Installation(Protocol):
     """Everything that a route may use. `wiring.Penstock` is one of these."""

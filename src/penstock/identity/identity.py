@@ -13,10 +13,10 @@ from penstock.db.sessions import Holder, SessionRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.secret import Secret
-from penstock.identity import passwords, sessions, setup
+from penstock.identity import sessions, setup
 from penstock.identity.caller import Caller
 from penstock.identity.keyring import Keyring
-from penstock.identity.passwords import Passwords
+from penstock.identity.passwords import Passwords, check_new, is_plausible
 from penstock.identity.scopes import ALL, Scope, UnknownScope, read_scopes, write_scopes
 from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
 from penstock.identity.setup import SetupLink
@@ -50,7 +50,7 @@ class Identity:
     """Signs people in and out, and says who is asking.
 
     `pepper` is at least 32 bytes that are not in the database. `issuer` names this installation in
-    its tokens. `cost` is bcrypt's.
+    its tokens.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Identity:
         *,
         pepper: bytes,
         issuer: str = "penstock",
-        cost: int = passwords.COST,
+        passwords: Passwords | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self.keyring = Keyring(database, cipher, clock)
-        self._passwords = Passwords(pepper, cost=cost)
+        self._passwords = passwords or Passwords(pepper)
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
         self._seen: dict[int, tuple[datetime, Holder | None]] = {}
@@ -84,7 +84,7 @@ class Identity:
         (L3), and TooManyAttempts.
         """
         name = known_username(username)
-        if not passwords.is_plausible(password):
+        if not is_plausible(password):
             raise SignInRefused
         attempt = await self._database.write(
             self._throttle.begin, username=name, address=where.address, now=self._clock()
@@ -154,7 +154,7 @@ class Identity:
     async def add_user(self, username: str, password: Secret) -> int:
         """Make a person; return the row's number. Raises InvalidInput, Conflict."""
         name = new_username(username)
-        passwords.check_new(password, name)
+        check_new(password, name)
         password_hash = await self._passwords.hash(password)
         return await self._database.write(
             setup.add_user, username=name, password_hash=password_hash, now=self._clock()
@@ -165,16 +165,14 @@ class Identity:
 
         Raises SignInRefused where the old one is wrong, PasswordRefused, TooManyAttempts.
         """
-        passwords.check_new(new, caller.username)
+        check_new(new, caller.username)
         now = self._clock()
         where = f"session:{caller.session_id}"  # guessing through a stolen token waits like others
         attempt = await self._database.write(
             self._throttle.begin, username=caller.username, address=where, now=now
         )
         user = await self._database.read(users.get, caller.user_id)
-        if not passwords.is_plausible(old) or not await self._passwords.matches(
-            old, user.password_hash
-        ):
+        if not is_plausible(old) or not await self._passwords.matches(old, user.password_hash):
             raise SignInRefused("The present password is not that one.")
         password_hash = await self._passwords.hash(new)
         ended = await self._database.write(self._set_password, caller, password_hash, attempt)
@@ -203,7 +201,7 @@ class Identity:
         """
         await self.check_setup(token)
         name = new_username(username)
-        passwords.check_new(password, name)
+        check_new(password, name)
         password_hash = await self._passwords.hash(password)
         return await self._database.write(
             setup.finish, token, username=name, password_hash=password_hash, now=self._clock()
