@@ -98,6 +98,11 @@ async def open_penstock(
             penstock.identity.close()
 
 
+def connectors_of(settings: Settings) -> Mapping[str, Connector]:
+    """Return every connector as these settings make it, ready or not."""
+    return registry.build(_connector_settings(settings))
+
+
 def _assemble(
     settings: Settings,
     time: Time,
@@ -108,7 +113,7 @@ def _assemble(
 ) -> Penstock:
     cipher = Cipher(key)
     seals = Seals(cipher)
-    connectors = registry.build(_connector_settings(settings))
+    connectors = connectors_of(settings)
 
     def send_for(name: str) -> partial[object]:
         return partial(outbound.send, connector=name)
