@@ -3,16 +3,26 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
-from penstock.connectors.wire import CANNOT_READ, amount_of, broken, decode, usable_id
+from penstock.connectors.wire import (
+    CANNOT_READ,
+    PLACEHOLDERS,
+    amount_of,
+    broken,
+    decode,
+    usable_id,
+)
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
 from penstock.domain.institution import Institution
 from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Discovery, Page
+
+WHAT: Final = "transactions"
 
 
 class _Account(msgspec.Struct):
@@ -54,7 +64,7 @@ class _Balances(msgspec.Struct):
     balances: list[_Balance]
 
 
-class _Row(msgspec.Struct):
+class _Row(msgspec.Struct, gc=False):
     id: str
     account_id: str
     status: Status
@@ -72,7 +82,7 @@ class _Row(msgspec.Struct):
     pending_id: str | None = None
 
 
-class _Gone(msgspec.Struct):
+class _Gone(msgspec.Struct, gc=False):
     id: str
     account_id: str
 
@@ -122,7 +132,7 @@ def parse_balances(body: bytes) -> tuple[BalanceSeen, ...]:
 
 def parse_page(body: bytes) -> Page:
     """Return one page of the delta, nothing of it lost. Raises ContractBroken."""
-    answer = decode(body, _PAGE, "transactions")
+    answer = decode(body, _PAGE, WHAT)
     return Page(
         upserts=_rows(answer.added) + _rows(answer.modified),
         removed=[_removal(each) for each in answer.removed],
@@ -140,37 +150,40 @@ def error_code(body: bytes) -> str:
 
 
 def _rows(rows: Sequence[_Row]) -> list[TransactionSeen]:
-    """Map rows; positional and in one loop, for it runs a million times."""
+    """Map rows, in one plain loop: it runs a million times.
+
+    `tuple.__new__` makes the same named tuple as calling its class, in half the time.
+    """
     mapped: list[TransactionSeen] = []
     for row in rows:
-        if not usable_id(row.id):
-            raise broken("transactions", "`id` is blank or a placeholder", row.id)
+        name = row.id
+        if not name or name in PLACEHOLDERS or name.isspace():
+            raise broken(WHAT, "`id` is blank or a placeholder", name)
         if row.booked_on is None and row.status is Status.POSTED:
-            raise broken("transactions", "`booked_on` is missing on a posted row", row.id)
+            raise broken(WHAT, "`booked_on` is missing on a posted row", name)
         try:
             amount = amount_of(row.amount, row.currency)
-            original = _original(row) if row.original_amount is not None else None
+            original = None if row.original_amount is None else _original(row)
         except InvalidInput as error:
-            raise broken("transactions", f"`amount`: {error}", row.id) from None
-        mapped.append(
-            TransactionSeen(
-                row.account_id,
-                row.id,
-                row.status,
-                amount,
-                row.currency,
-                row.booked_on,
-                row.value_on,
-                row.authorized_on,
-                row.description,
-                row.counterparty,
-                row.category,
-                row.reference,
-                original,
-                row.original_currency,
-                row.pending_id,
-            )
+            raise broken(WHAT, f"`amount`: {error}", name) from None
+        fields = (
+            row.account_id,
+            name,
+            row.status,
+            amount,
+            row.currency,
+            row.booked_on,
+            row.value_on,
+            row.authorized_on,
+            row.description,
+            row.counterparty,
+            row.category,
+            row.reference,
+            original,
+            row.original_currency,
+            row.pending_id,
         )
+        mapped.append(tuple.__new__(TransactionSeen, fields))
     return mapped
 
 
@@ -182,7 +195,7 @@ def _original(row: _Row) -> Decimal:
 
 def _removal(gone: _Gone) -> Removal:
     if not usable_id(gone.id):
-        raise broken("transactions", "a removal names no row", gone.id)
+        raise broken(WHAT, "a removal names no row", gone.id)
     return Removal(gone.account_id, gone.id)
 
 

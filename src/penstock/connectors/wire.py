@@ -3,16 +3,20 @@
 import re
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from penstock.domain.currency import minor_digits
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.money import canonical
 
 T = TypeVar("T")
 
-_AMOUNT = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?")
+PLACEHOLDERS: Final = frozenset({"0"})
+"""What banks send where they have no id (sync.md 13)."""
+
+_AMOUNT = re.compile(r"-?[0-9]{1,20}(?:\.([0-9]{1,18}))?")
 _PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
 _LONGEST_NAME = 80
 CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -42,16 +46,21 @@ def broken(what: str, why: str, row: object = None) -> ContractBroken:
 def amount_of(text: str, currency: str) -> Decimal:
     """Return a decimal text as canonical money. Raises InvalidInput for anything else.
 
-    Remembered, for people pay the same prices again and again.
+    Remembered, for people pay the same prices again and again; and what is written the canonical
+    way already needs no rounding to find that out.
     """
-    if not _AMOUNT.fullmatch(text):
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
         raise InvalidInput(f"{text[:_LONGEST_NAME]!r} is no amount.")
-    return canonical(Decimal(text), currency)
+    amount = Decimal(text)
+    if amount and len(found[1] or "") == minor_digits(currency):
+        return amount
+    return canonical(amount, currency)
 
 
 def usable_id(text: str) -> bool:
-    """Tell whether a row can be known by this id; blank and `"0"` are none (sync.md 13)."""
-    return bool(text) and text != "0" and not text.isspace()
+    """Tell whether a row can be known by this id; a blank one is none, nor a placeholder."""
+    return bool(text) and text not in PLACEHOLDERS and not text.isspace()
 
 
 def _row_of(body: bytes, complaint: str, id_field: str) -> object:
