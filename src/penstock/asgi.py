@@ -9,10 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 
 from penstock.api.app import create_app
-from penstock.api.background import kept_fresh
 from penstock.observe.log import configure
 from penstock.settings import read_settings
 from penstock.wiring import Penstock, open_penstock
+from penstock.worker.schedule import kept_fresh
 
 
 @contextlib.asynccontextmanager
@@ -22,7 +22,7 @@ async def _opened() -> AsyncIterator[Penstock]:
     async with contextlib.AsyncExitStack() as stack:
         penstock = await stack.enter_async_context(open_penstock(settings))
         if settings.worker:
-            await stack.enter_async_context(kept_fresh(penstock.runner.keep_fresh))
+            await stack.enter_async_context(kept_fresh(penstock.runner))
         await _invite(penstock)
         yield penstock
 

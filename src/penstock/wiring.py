@@ -15,11 +15,12 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import prepare
 from penstock.domain.clock import Clock, utc_now
-from penstock.domain.protocol import Connector
+from penstock.domain.protocol import Connector, Sender
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
 from penstock.engine.link import Linker
+from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import KeyPlace, unlock
@@ -30,7 +31,6 @@ from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
 from penstock.vault.hashing import KeyedHash
 from penstock.vault.key import Key
-from penstock.worker.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _assemble(
     seals = Seals(cipher)
     connectors = connectors_of(settings)
 
-    def send_for(name: str) -> partial[object]:
+    def send_for(name: str) -> Sender:
         return partial(outbound.send, connector=name)
 
     syncer = Syncer(

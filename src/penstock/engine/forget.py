@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-import structlog
 
 from penstock.db import (
     accounts,
@@ -29,8 +28,9 @@ from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.seal import Seals
 from penstock.oauth.run import run
 from penstock.oauth.token import revoke
+from penstock.observe.log import get_logger
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Forgetter:
         try:
             await run(revoke(chosen, opened), self.send_for(name))
         except (OAuthError, TransportFailure) as error:
-            await log.awarning("disconnect.not_revoked", connector=name, reason=error.message)
+            log.warning("disconnect.not_revoked", connector=name, reason=error.message)
             return False
         return True
 

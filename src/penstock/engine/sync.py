@@ -13,8 +13,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-import structlog
-
 from penstock.db import bulk, cursors, leases
 from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
@@ -37,13 +35,14 @@ from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.stage import Stage
 from penstock.engine.tieout import tie_out_connection
+from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics
 
 MOST_PAGES: Final = 100_000
 MOST_RESTARTS: Final = 5
 _ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired")
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class Run:
         except VaultError as error:
             return Ending(Outcome.CONTRACT, error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - a bug of ours must not look like a success
-            await log.aexception("sync.failed", connector=self.connection.connector)
+            log.exception("sync.failed", connector=self.connection.connector)
             return outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
 
     async def _beat(self, work: asyncio.Task[Ending]) -> None:
@@ -314,7 +313,7 @@ class Run:
         again = await syncer.database.write(
             close, closing, every=syncer.every, chance=syncer.random(), now=now
         )
-        await log.ainfo(
+        log.info(
             "sync.ended",
             connector=connector,
             connection=public_id("con", self.connection.id),

@@ -1,16 +1,13 @@
 """Runs syncs inside this process: those that somebody asks for now, and those that are due.
 
-What is due is a fact in the database, written in the transaction that made it so. The tick only
-looks, and hands it on: after a crash nothing is forgotten (architecture.md, "Work").
+What is due is a fact in the database, written in the transaction that made it so. A tick only
+looks, and starts it: after a crash nothing is forgotten.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
-
-import structlog
 
 from penstock.db import connections, runs
 from penstock.db.lane import Database
@@ -18,12 +15,12 @@ from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, PenstockError
 from penstock.engine.sync import Run, Syncer
+from penstock.observe.log import get_logger
 
-TICK: Final = 1.0
 GRACE: Final = 20.0
 """How many seconds a shutdown waits for syncs to end by themselves, before it abandons them."""
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -34,7 +31,6 @@ class Runner:
     database: Database
     clock: Clock
     at_once: int = 4
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _live: dict[int, Tally] = field(default_factory=dict)
 
@@ -74,15 +70,6 @@ class Runner:
         if task is not None:
             await asyncio.wait([task])
 
-    async def keep_fresh(self) -> None:
-        """Hand on whatever is due, for ever."""
-        while True:
-            try:
-                await self.tick()
-            except Exception:  # noqa: BLE001 - one bad tick must not end the schedule
-                await log.aexception("worker.tick_failed")
-            await self.sleep(TICK)
-
     async def tick(self) -> int:
         """Start what is due, as far as there is room; return how many were started."""
         room = self.at_once - len(self._tasks)
@@ -94,7 +81,7 @@ class Runner:
             try:
                 run = await self.syncer.start(connection_id, trigger="schedule")
             except PenstockError as error:
-                await log.awarning("worker.not_started", reason=error.message)
+                log.warning("worker.not_started", reason=error.message)
                 continue
             if run is not None:
                 self._begin(run)

@@ -1,0 +1,123 @@
+"""Penstock's part of benchmarks/sync.py: the bank is recorded once, then replayed from memory."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+import sqlalchemy as sa
+
+from penstock.db.feeds import open_feed
+from penstock.db.runs import Tally
+from penstock.db.users import users
+from penstock.domain.clock import utc_now
+from penstock.domain.errors import TransportFailure
+from penstock.domain.outcome import Outcome
+from penstock.domain.protocol import Request, Response
+from penstock.engine.sync import Syncer
+from penstock.sandbox.bank import Options
+from penstock.sandbox.server import running
+from penstock.settings import Settings
+from penstock.wiring import Penstock, open_penstock
+
+KEY = "7f1c9d02b86ae345c1d8f70b9e2a46530fd4be8719c6a27d5e80f3b14692dc7a"
+CALLBACK = "http://127.0.0.1:1/callback/sandbox"
+PAGE_SIZE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A bank's answers to a first sync, by the path that was asked."""
+
+    answers: Mapping[str, Response]
+    rows: int
+
+    @property
+    def pages(self) -> list[bytes]:
+        """The pages of transactions, in order."""
+        return [one.body for path, one in self.answers.items() if "transactions" in path]
+
+    async def send(self, request: Request) -> Response:
+        """Answer as the bank did."""
+        answer = self.answers.get(_path(request.url))
+        if answer is None:
+            raise TransportFailure(f"{request.url} was never recorded")
+        return answer
+
+
+async def record(rows: int) -> Recorded:
+    """Sync a bank of `rows` transactions once, over HTTP, and keep what it answered."""
+    answers: dict[str, Response] = {}
+    with TemporaryDirectory() as folder:
+        async with linked(f"sqlite:///{folder}/record.db", rows) as (penstock, connection):
+            send = penstock.syncer.send_for("sandbox")
+
+            async def keep(request: Request) -> Response:
+                answers[_path(request.url)] = response = await send(request)
+                return response
+
+            await _sync(replace(penstock.syncer, send_for=lambda _: keep), connection)
+    return Recorded(answers, rows)
+
+
+async def seconds(recorded: Recorded, url: str) -> tuple[float, float]:
+    """Return how long a first sync of the recorded bank takes, and the same once more."""
+    async with linked(url, 15) as (penstock, connection):
+        syncer = replace(penstock.syncer, send_for=lambda _: recorded.send)
+        began = time.perf_counter()
+        inserted = (await _sync(syncer, connection)).inserted
+        first = time.perf_counter() - began
+        began = time.perf_counter()
+        unchanged = (await _sync(syncer, connection, from_start=True)).unchanged
+        if (inserted, unchanged) != (recorded.rows, recorded.rows):
+            raise AssertionError(f"{inserted} inserted and {unchanged} unchanged")
+        return first, time.perf_counter() - began
+
+
+@asynccontextmanager
+async def linked(url: str, rows: int) -> AsyncIterator[tuple[Penstock, int]]:
+    """Open an installation over `url`, linked to a bank of `rows` transactions."""
+    with TemporaryDirectory() as home:
+        options = Options(transactions=rows, page_size=PAGE_SIZE)
+        async with running(options) as bank:
+            settings = Settings(home=Path(home), database_url=url, key=KEY, sandbox_url=bank.url)
+            async with open_penstock(settings) as penstock:
+                owner = await penstock.database.write(_add_person)
+                begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)
+                back = await _consent(begun.url)
+                yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
+
+
+async def _sync(syncer: Syncer, connection: int, *, from_start: bool = False) -> Tally:
+    run = await syncer.start(connection, trigger="benchmark", from_start=from_start)
+    if run is None:
+        raise AssertionError("somebody else syncs this connection")
+    ending, _ = await run.finish()
+    if ending.outcome is not Outcome.DONE:
+        raise AssertionError(ending)
+    return run.tally
+
+
+async def _consent(url: str) -> list[tuple[str, str]]:
+    form = dict(parse_qsl(urlsplit(url).query)) | {"decision": "allow"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url.partition("?")[0], data=form, allow_redirects=False) as answer,
+    ):
+        return parse_qsl(urlsplit(answer.headers["Location"]).query)
+
+
+def _add_person(connection: sa.Connection) -> int:
+    values = {"username": "bench", "password_hash": "", "created_at": utc_now()}
+    owner = connection.execute(users.insert().values(values).returning(users.c.id)).scalar_one()
+    open_feed(connection, owner)
+    return int(owner)
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
