@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     )
     profile: Profile = Field(
         Profile.DEVELOPMENT,
-        description="In production no secret is made by itself, and plain HTTP beyond loopback is refused.",
+        description="In production no secret is made by itself, and plain HTTP is refused.",
     )
     database_url: str = Field(
         "",
@@ -45,11 +45,11 @@ class Settings(BaseSettings):
     )
     key: SecretStr | None = Field(
         None,
-        description="The key that seals secrets: 32 bytes in base64 or hex. Empty: the file `key` in the home folder.",
+        description="The key that seals secrets: 32 bytes in base64 or hex; empty: `$PENSTOCK_HOME/key`.",
     )
     url: AnyHttpUrl | None = Field(
         None,
-        description="Where the command line finds a running server; empty: it runs the app in its own process.",
+        description="Where the command line finds a server; empty: it runs the app in its own process.",
     )
     token: SecretStr | None = Field(
         None, description="An access token for the command line, instead of a stored session."
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Words = Field(
         (),
-        description="Addresses of proxies whose X-Forwarded headers are believed, comma-separated.",
+        description="Addresses of proxies whose X-Forwarded headers count, comma-separated.",
     )
     redirect_uris: Words = Field(
         (),
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     )
     sandbox_url: AnyHttpUrl | None = Field(
         AnyHttpUrl("http://127.0.0.1:8322"),
-        description="Where `penstock sandbox` listens. In production there is no sandbox connector.",
+        description="Where `penstock sandbox` listens; in production it is never asked.",
     )
     sandbox_client_id: str = Field("penstock", description="Our client id at the sandbox bank.")
     starling_url: AnyHttpUrl = Field(
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_words(cls, values: Any) -> Any:
+    def _split_words(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic hands over anything
         for name in ("trusted_proxies", "redirect_uris", "loopback_providers", "quote_sources"):
             if isinstance(values, dict) and isinstance(values.get(name), str):
                 values[name] = tuple(
@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.home / 'penstock.db').as_posix()}"
 
 
-def read_settings(**flags: Any) -> Settings:
+def read_settings(**flags: object) -> Settings:
     """Read the settings: `flags` (None: not given), the environment, `$PENSTOCK_HOME/.env`.
 
     Raises InvalidInput with every fault named, never the value of a secret.

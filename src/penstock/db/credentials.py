@@ -69,7 +69,7 @@ def claim_refresh(
     now: datetime,
     until: datetime,
 ) -> bool:
-    """Become the one who refreshes version `version`. False where another is at it, or was already."""
+    """Become the one who refreshes this version. False where another is, or was already."""
     c = credentials.c
     claimed = connection.execute(
         credentials.update()

@@ -46,7 +46,7 @@ def open_lease(connection: sa.Connection, connection_id: int) -> None:
 def take(
     connection: sa.Connection, connection_id: int, *, holder: str, now: datetime, until: datetime
 ) -> Lease | None:
-    """Take the lease if it is free or has run out; else mark the connection dirty and return None."""
+    """Take the lease if it is free or has run out; else mark it dirty and return None."""
     c = leases.c
     taken = connection.execute(
         leases.update()

@@ -1,4 +1,4 @@
-"""Links under way: a person was sent to the bank, and has not come back yet (security.md O1, O2)."""
+"""Links under way: a person was sent to the bank and has not come back yet (O1, O2)."""
 
 from dataclasses import dataclass
 from datetime import datetime
