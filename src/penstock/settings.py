@@ -45,11 +45,11 @@ class Settings(BaseSettings):
     )
     key: SecretStr | None = Field(
         None,
-        description="The key that seals secrets: 32 bytes in base64 or hex; empty: `$PENSTOCK_HOME/key`.",
+        description="What seals secrets: 32 bytes in base64 or hex; empty: `$PENSTOCK_HOME/key`.",
     )
     url: AnyHttpUrl | None = Field(
         None,
-        description="Where the command line finds a server; empty: it runs the app in its own process.",
+        description="Where the command line finds a server; empty: it runs the app itself.",
     )
     token: SecretStr | None = Field(
         None, description="An access token for the command line, instead of a stored session."
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     )
     redirect_uris: Words = Field(
         (),
-        description="Addresses of your own to which a bank may send a person back, comma-separated.",
+        description="Your own addresses to which a bank may send a person back, comma-separated.",
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool = Field(True, description="JSON lines on stderr; false: lines for people.")
@@ -138,7 +138,7 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{(self.home / 'penstock.db').as_posix()}"
 
 
-def read_settings(**flags: object) -> Settings:
+def read_settings(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic says what each must be
     """Read the settings: `flags` (None: not given), the environment, `$PENSTOCK_HOME/.env`.
 
     Raises InvalidInput with every fault named, never the value of a secret.
@@ -146,7 +146,7 @@ def read_settings(**flags: object) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         home = Settings(**{"home": given["home"]} if "home" in given else {}).home
-        return Settings(_env_file=home / ".env", **given)  # type: ignore[call-arg]
+        return Settings(_env_file=home / ".env", **given)
     except ValidationError as error:
         faults = "; ".join(
             f"PENSTOCK_{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {fault['msg']}"
