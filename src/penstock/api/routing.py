@@ -102,8 +102,7 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
 
 
 def _check_query(request: Request, known: frozenset[str] | None) -> None:
-    names = () if known is None else request.query_params
-    unknown = [name for name in names if name not in (known or ())]
+    unknown = [name for name in request.query_params if known is not None and name not in known]
     if any("\0" in value for value in request.query_params.values()):
         raise MalformedRequest("A parameter holds U+0000, which is no text.")
     if unknown:

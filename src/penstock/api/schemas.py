@@ -1,13 +1,23 @@
 """What bodies are made of: strict on the way in, exact on the way out."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from penstock.domain.remedy import RemedyKind
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_EXACT: Final = re.compile(r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$")
 
 
 class Incoming(BaseModel):
@@ -34,6 +44,20 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _yes(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    if value in ("true", "false"):
+        return value == "true"
+    if isinstance(value, bool):
+        return value
+    raise ValueError("write true or false")
+
+
+def _exact(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    if isinstance(value, str) and _EXACT.fullmatch(value):
+        return Decimal(value)
+    raise ValueError("write a decimal number, such as -12.50")
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 """A day, `2026-11-30`; no other way of writing one is taken."""
 
@@ -46,3 +70,46 @@ Amount = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["-12.50"]}),
 ]
 """An exact decimal, which travels as a string."""
+
+
+def _id(prefix: str) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+    return Field(description="A public id.", examples=[f"{prefix}_0000000000011"])
+
+
+ConnectionId = Annotated[str, _id("con")]
+AccountId = Annotated[str, _id("acc")]
+BalanceId = Annotated[str, _id("bal")]
+TransactionId = Annotated[str, _id("txn")]
+SyncId = Annotated[str, _id("run")]
+LinkId = Annotated[str, _id("lnk")]
+
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A text of one line that a person gives."""
+
+Lines = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]*$")]
+"""A text that a person gives, with line breaks if they like."""
+
+Yes = Annotated[bool, BeforeValidator(_yes)]
+"""A switch in a query string: `true` or `false`, no other way of writing one is taken."""
+
+ExactNumber = Annotated[
+    Decimal,
+    BeforeValidator(_exact),
+    WithJsonSchema({"type": "string", "pattern": _EXACT.pattern, "examples": ["-12.50"]}),
+]
+"""An exact decimal in a query string: at most 20 digits before the point, 18 after it."""
+
+
+class Remedy(Outgoing):
+    """Who has to act about a failure, and how."""
+
+    kind: Annotated[RemedyKind, Field(examples=["ask_person"])]
+    text: Annotated[str, Field(examples=["Renew the consent: `penstock connect --renew ID`."])]
+    until: Annotated[datetime | None, Field(description="Until when to wait, where that is known.")]
+
+
+def remedy(kind: str | None, text: str | None, until: datetime | None) -> Remedy | None:
+    """Return a stored remedy as it is shown."""
+    if kind is None:
+        return None
+    return Remedy(kind=RemedyKind(kind), text=text or "", until=until)

@@ -1,5 +1,6 @@
 """One person's access to one institution: its consent, how fresh it is, and when it is due."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -274,3 +275,12 @@ def ages(connection: sa.Connection, *, now: Clock) -> dict[str, float]:
     )
     moment = now()
     return {name: (moment - since).total_seconds() for name, since in connection.execute(query)}
+
+
+def some(
+    connection: sa.Connection, numbers: Sequence[int], *, owner_id: int
+) -> dict[int, ConnectionRow]:
+    """Return those of these connections that are the owner's, by number."""
+    c = connections.c
+    query = connections.select().where(c.id.in_(numbers), c.owner_id == owner_id)
+    return {row.id: _row(row) for row in connection.execute(query)}

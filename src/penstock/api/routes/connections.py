@@ -1,0 +1,282 @@
+"""Banks that can be linked, and those that are: how fresh each one is, and what it asks for."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from penstock.api.auth import require
+from penstock.api.paging import Page, cursor_after
+from penstock.api.routing import nouns
+from penstock.api.running import Installation, Running
+from penstock.api.schemas import (
+    ConnectionId,
+    Incoming,
+    Line,
+    Outgoing,
+    Remedy,
+    SyncId,
+    Yes,
+    remedy,
+)
+from penstock.db import accounts, connections
+from penstock.db.connections import ConnectionRow
+from penstock.domain.consent import ConsentState, LinkPlan, OAuthPlan
+from penstock.domain.freshness import FreshnessState, Standing, freshness
+from penstock.domain.ids import public_id, row_number
+from penstock.domain.outcome import Outcome
+from penstock.domain.protocol import Connector as Code
+from penstock.domain.remedy import RemedyKind
+from penstock.engine import edit
+from penstock.identity.caller import Caller
+
+router = nouns("connections")
+
+
+class Plan(Outgoing):
+    """One way to link. `consent`: through the browser. `token`: one is made there and pasted."""
+
+    number: Annotated[int, Field(examples=[0])]
+    kind: Annotated[Literal["consent", "token"], Field(examples=["consent"])]
+    where: Annotated[str | None, Field(description="How to make the token that is pasted.")]
+    url: Annotated[str | None, Field(description="Where to make it.")]
+
+
+class Connector(Outgoing):
+    """A provider that Penstock can speak with."""
+
+    name: Annotated[str, Field(examples=["sandbox"])]
+    title: Annotated[str, Field(examples=["Sandbox bank"])]
+    docs_url: Annotated[str, Field(examples=["https://developer.example.org"])]
+    ready: Annotated[bool, Field(description="Whether it is set up here.", examples=[True])]
+    missing_settings: Annotated[list[str], Field(examples=[[]])]
+    plans: Annotated[list[Plan], Field(description="The ways to link, the best first.")]
+
+
+class Connectors(Outgoing):
+    """The connectors, in one page."""
+
+    rows: list[Connector]
+    next_cursor: str | None
+
+
+class Institution(Outgoing):
+    """The bank, broker or card issuer, as its provider names it."""
+
+    id: Annotated[str, Field(examples=["sandbox"])]
+    name: Annotated[str, Field(examples=["Sandbox bank"])]
+
+
+class Consent(Outgoing):
+    """What the person allowed, and until when."""
+
+    state: Annotated[ConsentState, Field(examples=["active"])]
+    expires_at: datetime | None
+
+
+class Freshness(Outgoing):
+    """How old what is shown is, and what that means. Anything but `fresh` has a reason."""
+
+    state: Annotated[FreshnessState, Field(examples=["fresh"])]
+    last_success_at: datetime | None
+    age_seconds: Annotated[int | None, Field(examples=[120])]
+
+
+class Connection(Outgoing):
+    """One person's access to one institution."""
+
+    id: ConnectionId
+    name: Annotated[str, Field(description="The label, else the institution's name.")]
+    label: Annotated[str | None, Field(description="What the person calls it.")]
+    connector: Annotated[str, Field(examples=["sandbox"])]
+    institution: Annotated[Institution | None, Field(description="Known after the first sync.")]
+    consent: Consent
+    freshness: Freshness
+    last_outcome: Annotated[
+        Outcome | None, Field(description="How the last sync ended.", examples=["done"])
+    ]
+    last_sync_id: SyncId | None
+    failures: Annotated[int, Field(description="In a row, since the last success.", examples=[0])]
+    remedy: Remedy | None
+    next_sync_at: datetime | None
+    accounts: Annotated[int, Field(description="How many there are.", examples=[2])]
+    created_at: datetime
+    disconnected_at: datetime | None
+
+
+class Connections(Outgoing):
+    """A page of connections."""
+
+    rows: list[Connection]
+    next_cursor: str | None
+
+
+class ConnectionEdit(Incoming):
+    """What to change of a connection; null takes the label away."""
+
+    label: Annotated[Line | None, Field(examples=["Joint bank"])]
+
+
+class Disconnected(Outgoing):
+    """How a connection ended."""
+
+    id: ConnectionId
+    revoked: Annotated[
+        bool, Field(description="Whether the bank confirmed that our access has ended.")
+    ]
+    data_deleted: Annotated[bool, Field(description="Whether its rows are deleted here too.")]
+
+
+@router.get("/connectors")
+async def list_connectors(
+    caller: Annotated[Caller, require("read")],  # noqa: ARG001 - anybody who is signed in
+    running: Running,
+    page: Page,  # noqa: ARG001 - they fit on one page; a reader of lists may still ask for pages
+) -> Connectors:
+    """List what can be linked, how, and what is still to be set up for it."""
+    return Connectors(rows=list(map(_connector, running.connectors.values())), next_cursor=None)
+
+
+@router.get("/connections")
+async def list_connections(
+    caller: Annotated[Caller, require("read")], running: Running, page: Page
+) -> Connections:
+    """List connections in the order they were made, with their freshness and what they ask for."""
+    after = page.position("connections", int) or 0
+    rows, counts = await running.database.read(
+        _read_page, owner_id=caller.user_id, after=after, limit=page.limit + 1
+    )
+    shown = rows[: page.limit]
+    return Connections(
+        rows=[shape(row, counts, running) for row in shown],
+        next_cursor=cursor_after("connections", shown[-1].id) if len(rows) > page.limit else None,
+    )
+
+
+@router.get("/connections/{connection_id}")
+async def get_connection(
+    connection_id: str, caller: Annotated[Caller, require("read")], running: Running
+) -> Connection:
+    """Show one connection."""
+    return await one(running, row_number("con", connection_id), caller.user_id)
+
+
+@router.patch("/connections/{connection_id}")
+async def edit_connection(
+    connection_id: str,
+    body: ConnectionEdit,
+    caller: Annotated[Caller, require("write")],
+    running: Running,
+) -> Connection:
+    """Give a connection a name of your own, or take it away."""
+    number = row_number("con", connection_id)
+    await running.database.write(
+        edit.rename_connection, number, body.label, owner_id=caller.user_id
+    )
+    return await one(running, number, caller.user_id)
+
+
+@router.delete("/connections/{connection_id}")
+async def disconnect(
+    connection_id: str,
+    caller: Annotated[Caller, require("connect")],
+    running: Running,
+    delete_data: Yes = False,
+) -> Disconnected:
+    """End a connection: our access is revoked at the bank and the credentials are wiped.
+
+    The history stays, unless `delete_data` is true; then it leaves stubs in the change feed.
+    """
+    number = row_number("con", connection_id)
+    ended = await running.forgetter.disconnect(number, owner_id=caller.user_id, delete=delete_data)
+    return Disconnected(
+        id=public_id("con", number), revoked=ended.revoked, data_deleted=delete_data
+    )
+
+
+async def one(running: Installation, number: int, owner_id: int) -> Connection:
+    """Return one of the owner's connections as it is shown. Raises NotFound."""
+    row, counts = await running.database.read(_read_one, number, owner_id=owner_id)
+    return shape(row, counts, running)
+
+
+def shape(row: ConnectionRow, counts: Mapping[int, int], running: Installation) -> Connection:
+    """Return a connection as it is shown."""
+    known = row.institution_name is not None
+    return Connection(
+        id=public_id("con", row.id),
+        name=row.label or row.institution_name or row.connector,
+        label=row.label,
+        connector=row.connector,
+        institution=Institution(id=row.institution_id or "", name=row.institution_name or "")
+        if known
+        else None,
+        consent=Consent(state=row.consent, expires_at=row.consent_expires_at),
+        freshness=freshness_of(row, running),
+        last_outcome=Outcome(row.last_outcome) if row.last_outcome else None,
+        last_sync_id=public_id("run", row.last_run_id) if row.last_run_id else None,
+        failures=row.failures,
+        remedy=_remedy(row),
+        next_sync_at=row.next_sync_at,
+        accounts=counts.get(row.id, 0),
+        created_at=row.created_at,
+        disconnected_at=row.disconnected_at,
+    )
+
+
+def freshness_of(row: ConnectionRow, running: Installation) -> Freshness:
+    """Return how fresh a connection is now."""
+    standing = Standing(
+        consent=row.consent,
+        consent_expires_at=row.consent_expires_at,
+        connected=row.disconnected_at is None,
+        failures=row.failures,
+        last_success_at=row.last_success_at,
+    )
+    every = timedelta(minutes=running.settings.sync_every_minutes)
+    found = freshness(standing, now=running.clock(), every=every)
+    return Freshness(
+        state=found.state,
+        last_success_at=found.last_success_at,
+        age_seconds=None if found.age is None else int(found.age.total_seconds()),
+    )
+
+
+def _remedy(row: ConnectionRow) -> Remedy | None:
+    if row.disconnected_at is not None:
+        text = "It was disconnected. Link the institution again: `penstock connect`."
+        return Remedy(kind=RemedyKind.ASK_PERSON, text=text, until=None)
+    return remedy(row.remedy_kind, row.remedy_text, row.not_before)
+
+
+def _connector(code: Code) -> Connector:
+    return Connector(
+        name=code.name,
+        title=code.title,
+        docs_url=code.docs_url,
+        ready=not code.missing_settings,
+        missing_settings=list(code.missing_settings),
+        plans=[_plan(number, plan) for number, plan in enumerate(code.link_plans)],
+    )
+
+
+def _plan(number: int, plan: LinkPlan) -> Plan:
+    if isinstance(plan, OAuthPlan):
+        return Plan(number=number, kind="consent", where=None, url=None)
+    return Plan(number=number, kind="token", where=plan.where, url=plan.url)
+
+
+def _read_page(
+    connection: sa.Connection, *, owner_id: int, after: int, limit: int
+) -> tuple[Sequence[ConnectionRow], Mapping[int, int]]:
+    rows = connections.page(connection, owner_id=owner_id, after=after, limit=limit)
+    return rows, accounts.count_by_connection(connection, owner_id=owner_id)
+
+
+def _read_one(
+    connection: sa.Connection, number: int, *, owner_id: int
+) -> tuple[ConnectionRow, Mapping[int, int]]:
+    row = connections.get(connection, number, owner_id=owner_id)
+    return row, accounts.count_by_connection(connection, owner_id=owner_id)
