@@ -17,6 +17,7 @@ from pydantic import (
 from penstock.domain.remedy import RemedyKind
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_SHOWN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
 _EXACT: Final = re.compile(r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$")
 
 
@@ -82,6 +83,13 @@ BalanceId = Annotated[str, _id("bal")]
 TransactionId = Annotated[str, _id("txn")]
 SyncId = Annotated[str, _id("run")]
 LinkId = Annotated[str, _id("lnk")]
+
+AmountText = Annotated[
+    str, Field(description="Exact; + is towards you.", pattern=_SHOWN, examples=["-12.50"])
+]
+"""An exact decimal on its way out, written already."""
+
+Currency = Annotated[str, Field(description="ISO 4217.", examples=["EUR"])]
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A text of one line that a person gives."""

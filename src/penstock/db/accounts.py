@@ -150,19 +150,27 @@ def shown(connection: sa.Connection, account_id: int, *, owner_id: int) -> sa.Ro
     return row
 
 
+class Wanted(NamedTuple):
+    """Which accounts to list: of one connection, or all; hidden ones too, or not."""
+
+    connection_id: int | None = None
+    hidden: bool = True
+
+
 def page(
-    connection: sa.Connection,
-    *,
-    owner_id: int,
-    connection_id: int | None = None,
-    after: int = 0,
-    limit: int = 100,
+    connection: sa.Connection, wanted: Wanted, *, owner_id: int, after: int = 0, limit: int
 ) -> Sequence[sa.Row[Any]]:
-    """Return the owner's accounts as they are read, in the order of their numbers, past `after`."""
+    """Return the owner's accounts as they are read, in the order of their numbers, past `after`.
+
+    Raises NotFound where a connection is named that is not the owner's.
+    """
     c = accounts.c
     query = reading().where(c.owner_id == owner_id, c.id > after).order_by(c.id).limit(limit)
-    if connection_id is not None:
-        query = query.where(c.connection_id == connection_id)
+    if wanted.connection_id is not None:
+        connections.get(connection, wanted.connection_id, owner_id=owner_id)
+        query = query.where(c.connection_id == wanted.connection_id)
+    if not wanted.hidden:
+        query = query.where(c.hidden.is_(False))
     return connection.execute(query).all()
 
 

@@ -116,9 +116,16 @@ def page(
 
 
 def newest(
-    connection: sa.Connection, *, owner_id: int, account_ids: Sequence[int] | None = None
+    connection: sa.Connection,
+    *,
+    owner_id: int,
+    account_ids: Sequence[int] | None = None,
+    after: tuple[int, str, str] | None = None,
+    limit: int | None = None,
 ) -> Sequence[sa.Row[Any]]:
     """Return the newest balance of each kind and currency, of these accounts (None: of all).
+
+    They are ordered by account, kind and currency, and begin past `after`.
 
     It steps from one (account, kind, currency) to the next in the index, so that a long history
     costs nothing.
@@ -137,7 +144,10 @@ def newest(
         .limit(1)
         .scalar_subquery()
     )
-    query = reading().join(steps, c.id == top).order_by(c.account_id, c.kind, c.currency)
+    key = (c.account_id, c.kind, c.currency)
+    query = reading().join(steps, c.id == top).order_by(*key).limit(limit)
+    if after is not None:
+        query = query.where(sa.tuple_(*key) > sa.tuple_(*map(sa.literal, after)))
     return connection.execute(query).all()
 
 
