@@ -36,11 +36,11 @@ def lock_all(connection: sa.Connection) -> None:
 
 
 def good(connection: sa.Connection, *, now: datetime) -> list[KeyRow]:
-    """Return the keys that are not retired, the newest first."""
+    """Return the keys that are good, the newest first, and last those that will retire."""
     query = (
         signing_keys.select()
         .where(sa.or_(_c.retired_at.is_(None), _c.retired_at > now))
-        .order_by(_c.created_at.desc(), _c.kid)
+        .order_by(_c.retired_at.is_not(None), _c.created_at.desc(), _c.kid)
     )
     return [KeyRow(*row) for row in connection.execute(query)]
 

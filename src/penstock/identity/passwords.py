@@ -128,5 +128,6 @@ def check_new(password: Secret, username: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise PasswordRefused("The password holds half of a surrogate pair, which nobody can type.")
     plain = text.casefold().strip("0123456789!?.-_ ")
-    if text.casefold() in _BANNED or len(set(text)) == 1 or plain in (*_CONTEXT, username):
+    one_key = len(set(text)) == 1 and len(text) < 2 * LEAST_CHARACTERS
+    if text.casefold() in _BANNED or one_key or plain in (*_CONTEXT, username):
         raise PasswordRefused("That password is among the first that anybody would try.")
