@@ -22,9 +22,10 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 def row_of(model: type[BaseModel], *, kind: str | None = None) -> Row:
-    """Return what makes the rows that `model` describes; with `kind`, each begins with its kind."""
+    """Return what makes the rows that `model` describes; its field `kind`, if any, comes first."""
+    fields = [name for name in model.model_fields if name != "kind"]
     tag: dict[str, Any] = {"tag_field": "kind", "tag": kind} if kind else {}
-    made: Any = msgspec.defstruct(f"{model.__name__}Row", list(model.model_fields), **tag)
+    made: Any = msgspec.defstruct(f"{model.__name__}Row", fields, **tag)
     row: Row = made
     return row
 
