@@ -1,9 +1,9 @@
-"""A whole Penstock and a whole bank, for tests: real HTTP on loopback, a real database, no waiting."""
+"""A whole Penstock and a whole bank, for tests: real HTTP, a real database, no waiting."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,6 +48,7 @@ class House:
     penstock: Penstock
     bank: Bank
     owner_id: int
+    notebook: dict[str, list[str]] = field(default_factory=dict)
 
     async def consent(self, url: str, scenario: str | None = None, decision: str = "allow") -> str:
         """Go to the bank's page and decide there; return the address that the bank sends us to."""

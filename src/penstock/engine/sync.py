@@ -263,6 +263,9 @@ class Run:
         cursor: str | None,
     ) -> Ending:
         """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
+        # Reading all from the beginning tells of no removal. Where there is a cursor it stays, so
+        # that the next sync still hears of those.
+        keeps_cursor = self.from_start and cursor is None and before is not None
         move = Move(before, before)
         seen: set[str] = set() if cursor is None else {cursor}
         more = False
@@ -275,7 +278,7 @@ class Run:
             self._check_progress(step, seen)
             stage.add(step)
             more = step.more
-            if step.next_cursor is not None:
+            if step.next_cursor is not None and not keeps_cursor:
                 move = Move(move.before, step.next_cursor)
             if more and step.checkpoint:
                 await self._commit(place, stage, move)

@@ -146,6 +146,10 @@ class Bank:
         """Let the next requests at a place go wrong; what is queued strikes before scenarios do."""
         self._queue.append(_Queued(fault, place, times))
 
+    def calm(self) -> None:
+        """Forget the faults that are queued and have not struck yet."""
+        self._queue.clear()
+
     def next_fault(self, place: Place, grant: Grant | None) -> Fault | None:
         """Return what goes wrong with the request at hand, and count it."""
         fault = self._take_queued(place)
