@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import feeds
+from penstock.db import feeds, leases
 from penstock.db.accounts import accounts
 from penstock.db.balances import balances
 from penstock.db.connect import open_database
@@ -42,7 +42,9 @@ class Books:
     def connection(self, owner: int, **values: Any) -> int:  # noqa: ANN401 - of any column
         """Make a connection that was synced an hour ago."""
         known = {"connector": "sandbox", "consent": "active", "created_at": NOW}
-        return self._add(connections, known | {"owner_id": owner} | values)
+        number = self._add(connections, known | {"owner_id": owner} | values)
+        self.database.write_now(leases.open_lease, number)
+        return number
 
     def account(self, owner: int, connection: int, **values: Any) -> int:  # noqa: ANN401
         """Make an account in euros."""

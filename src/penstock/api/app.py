@@ -32,12 +32,42 @@ from penstock.api.envelope import Envelope
 from penstock.api.errors import answer_database, answer_error, answer_http, answer_invalid
 from penstock.api.limits import BodyLimit
 from penstock.api.openapi import describe
-from penstock.api.routes import docs, health, metrics, people, setup, token
+from penstock.api.routes import (
+    accounts,
+    balances,
+    changes,
+    connections,
+    docs,
+    export,
+    health,
+    links,
+    metrics,
+    people,
+    setup,
+    syncs,
+    token,
+    transactions,
+)
 from penstock.api.routing import PenstockRoute
 from penstock.api.running import Opener
 from penstock.domain.errors import PenstockError
 
-NOUNS: Final[tuple[ModuleType, ...]] = (token, people, health, metrics, docs, setup)
+NOUNS: Final[tuple[ModuleType, ...]] = (
+    token,
+    people,
+    connections,
+    links,
+    accounts,
+    balances,
+    transactions,
+    syncs,
+    changes,
+    export,
+    health,
+    metrics,
+    docs,
+    setup,
+)
 """Every module with routes. A new one is one line here."""
 
 _ABOUT: Final = (

@@ -93,7 +93,7 @@ class TransactionEdit(Incoming):
 class Filters(BaseModel):
     """Which transactions to list. Rows dated before their account's `start_on` are left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)  # routing.py refuses names that nobody knows
 
     account: Annotated[AccountId | None, Field(description="Of this account, hidden or not.")] = (
         None
