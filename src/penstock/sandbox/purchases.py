@@ -35,6 +35,6 @@ ABROAD = {"JPY": 162, "USD": 108, "GBP": 85}
 """What a hundred euro cents buy, in the smallest coin of the other currency."""
 
 
-def is_tipped(counterparty: str | None) -> bool:
-    """Tell whether this is a place where people leave a tip."""
-    return any(shop.tips for shop in SHOPS if shop.name == counterparty)
+def shop_named_in(description: str) -> Shop | None:
+    """Return the shop with whose name a row's description begins."""
+    return next((shop for shop in SHOPS if description.startswith(shop.name)), None)

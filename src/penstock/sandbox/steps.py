@@ -45,10 +45,11 @@ def settling(world: World) -> None:
 def taking_back(world: World) -> None:
     """A day goes by: one row is taken back, and the one taken back two days before returns."""
     world.advance(1)
+    taken = _last(world, Status.POSTED)
     gone = [change.row for change in world.log.after(0) if change.gone]
     if len(gone) > 1:
         world.revive(gone[0].external_id)
-    world.remove(_last(world, Status.POSTED).external_id)
+    world.remove(taken.external_id)
 
 
 def rekeying(world: World) -> None:

@@ -19,7 +19,7 @@ from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox.history import History, coins
 from penstock.sandbox.log import ChangeLog
 from penstock.sandbox.plan import AccountPlan, Plan, accounts_of
-from penstock.sandbox.purchases import is_tipped
+from penstock.sandbox.purchases import shop_named_in
 
 BETWEEN_CHANGES = timedelta(seconds=7)
 
@@ -207,6 +207,7 @@ class World:
     def _new(self, word: str, amount: Decimal, words: str, status: Status) -> TransactionSeen:
         account = self.account(word)
         booked = self.today if status is Status.POSTED else None
+        shop = shop_named_in(words)
         return TransactionSeen(
             account=account.external_id,
             external_id=self._next_id(),
@@ -217,6 +218,8 @@ class World:
             value_on=booked,
             authorized_on=self.today,
             description=words,
+            counterparty=shop.name if shop else None,
+            category=shop.category if shop else None,
         )
 
     def _next_id(self) -> str:
@@ -224,7 +227,8 @@ class World:
         return f"{self.history.prefix}n{self._ids:07d}"
 
     def _tipped(self, held: TransactionSeen) -> Decimal:
-        if not is_tipped(held.counterparty):
+        shop = shop_named_in(held.description)
+        if shop is None or not shop.tips:
             return held.amount
         tip = self._random.choice((5, 10, 15, 20))
         coin = canonical(Decimal(0), held.currency)

@@ -196,6 +196,7 @@ class ControlFace:
 
     def _personal_token(self, _desk: Desk, body: bytes) -> object:
         who = msgspec.json.decode(body, type=Who)
+        self._bank.desk(who.person, who.scenario)
         return {"token": self._bank.authority.personal_token(who.person, who.scenario)}
 
     def _faults(self, _desk: Desk, body: bytes) -> object:

@@ -107,7 +107,10 @@ class OwnFace:
         found = read(desk.world, position, limit or self._bank.options.page_size)
         grant.updates += not found.more
         self._bank.counters["rows"] += found.size
-        return self._pages_of(desk).page(found, desk.cursors.write(found.after))
+        pages, after = self._pages_of(desk), desk.cursors.write(found.after)
+        if grant.scenario is Scenario.NO_IDS:
+            return pages.nameless_page(found, after)
+        return pages.page(found, after)
 
     def _position(self, desk: Desk, cursor: str | None) -> Position:
         world = desk.world

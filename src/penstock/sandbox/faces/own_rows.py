@@ -15,12 +15,13 @@ from penstock.sandbox.delta import Slice
 from penstock.sandbox.history import MOST_LAG, History
 
 _MARK = "@"
+NO_IDS = (None, "", "0", "9998")
 
 
-class Row(msgspec.Struct, omit_defaults=True):
+class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One transaction on the wire."""
 
-    id: str | None
+    id: str | None = None
     account_id: str
     status: str
     amount: str
@@ -83,6 +84,25 @@ class Pages:
             self._encode([Gone(row.account, row.external_id) for row in found.removed]),
             self._encode(cursor),
             b"true" if found.more else b"false",
+        )
+
+    def nameless_page(self, found: Slice, cursor: str) -> bytes:
+        """Return the same without ids: missing, blank, zero, or one for many, in turn.
+
+        What cannot be named cannot be taken back, so there are no removals.
+        """
+        history = [self._history.row(index) for index in found.history]
+        rows = [wire(row) for row in (*history, *found.added, *found.modified)]
+        for number, row in enumerate(rows):
+            row.id = NO_IDS[number % len(NO_IDS)]
+        return self._encode(
+            {
+                "added": rows,
+                "modified": [],
+                "removed": [],
+                "next_cursor": cursor,
+                "has_more": found.more,
+            }
         )
 
     def _row(self, row: TransactionSeen) -> bytes:
