@@ -95,7 +95,8 @@ def _raw_postgres(pages: Sequence[bytes], url: str) -> None:
             database.execute(f"INSERT INTO t ({names}) SELECT {names} FROM s {UPSERT}")
             database.execute("DELETE FROM s")
             database.execute(
-                "INSERT INTO c VALUES (1, %s) ON CONFLICT (one) DO UPDATE SET cursor = excluded.cursor",
+                "INSERT INTO c VALUES (1, %s)"
+                " ON CONFLICT (one) DO UPDATE SET cursor = excluded.cursor",
                 (page.next_cursor,),
             )
             database.commit()
@@ -117,11 +118,9 @@ def dlt_pipeline(pages: Sequence[bytes], url: str) -> None:
                 yield msgspec.json.decode(body)["added"]
 
         sqlite = url.startswith("sqlite")
-        destination = (
-            dlt.destinations.sqlalchemy(url)
-            if sqlite
-            else dlt.destinations.postgres(url.replace("+psycopg", "").replace("postgres@", "postgres:none@"))
-        )
+        for_dlt = url.replace("+psycopg", "").replace("postgres@", "postgres:none@")
+        postgres = dlt.destinations.postgres
+        destination = dlt.destinations.sqlalchemy(url) if sqlite else postgres(for_dlt)
         pipeline = dlt.pipeline(
             "bench",
             destination=destination,

@@ -9,6 +9,7 @@ The provider's columns are written by bulk.py alone, the person's (`person_categ
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -24,7 +25,7 @@ transactions = sa.Table(
     "transactions",
     metadata,
     sa.Column("id", Id, primary_key=True),
-    sa.Column("owner_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("owner_id", Id, nullable=False),  # the account's owner; its key guards both
     sa.Column("account_id", Id, sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
     sa.Column("external_id", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -133,16 +134,16 @@ _AFTER: Final = "note reference original_amount original_currency hidden".split(
 _STAMPS: Final = "removed_at deleted_at created_at updated_at".split()
 
 
-def reading(today: date) -> sa.Select[Any]:
+@cache
+def reading() -> sa.Select[Any]:
     """Select transactions as they are read; amounts, days and instants are plain (matching.plain).
 
     id, account_id, then what the provider says, `category` (the person's before the provider's)
-    with both of its sources, what the person says, `overdue`, and the stamps.
+    with both of its sources, what the person says, `overdue`, and the stamps. To be executed with
+    the parameters that `overdue` gives.
     """
     c = transactions.c
-    overdue = sa.and_(
-        c.status == "pending", c.removed_at.is_(None), c.dated_on < today - OVERDUE_AFTER
-    )
+    old = c.dated_on < sa.bindparam("overdue_before")
     return sa.select(
         c.id,
         c.account_id,
@@ -151,9 +152,14 @@ def reading(today: date) -> sa.Select[Any]:
         c.person_category,
         c.category.label("provider_category"),
         *(c[name] if name == "hidden" else plain(c[name]) for name in _AFTER),
-        overdue.label("overdue"),
+        sa.and_(c.status == "pending", c.removed_at.is_(None), old).label("overdue"),
         *(plain(c[name]) for name in _STAMPS),
     )
+
+
+def overdue(today: date) -> dict[str, object]:
+    """Return the parameters of `reading`: which pending rows are flagged on this day."""
+    return {"overdue_before": today - OVERDUE_AFTER}
 
 
 def get(
@@ -161,8 +167,8 @@ def get(
 ) -> sa.Row[Any]:
     """Return one of the owner's transactions, whatever its state. Raises NotFound."""
     c = transactions.c
-    query = reading(today).where(c.id == transaction_id, c.owner_id == owner_id)
-    row = connection.execute(query).one_or_none()
+    query = reading().where(c.id == transaction_id, c.owner_id == owner_id)
+    row = connection.execute(query, overdue(today)).one_or_none()
     if row is None:
         raise NotFound("There is no such transaction.")
     return row
@@ -178,8 +184,8 @@ def page_by_number(
     c = transactions.c
     # SQLite would rather sort all of the owner's rows for each page than walk the table.
     owner = c.owner_id + 0 if connection.dialect.name == "sqlite" else c.owner_id
-    query = reading(today).where(owner == owner_id, c.id > after).order_by(c.id).limit(limit)
-    return connection.execute(query).all()
+    query = reading().where(owner == owner_id, c.id > after).order_by(c.id).limit(limit)
+    return connection.execute(query, overdue(today)).all()
 
 
 def find_edits(
