@@ -16,7 +16,6 @@ from penstock.cli.session import IN_PROCESS, Session, Sessions
 from penstock.domain.clock import Clock
 
 _MARGIN: Final = timedelta(seconds=20)
-_REFUSED: Final = frozenset({400, 401})
 
 
 class Access:
@@ -118,10 +117,8 @@ class Access:
         asked_at = self._clock()
         with unreachable_as_failed(self.address):
             response = await self._http.post("/token", data=form)
-        if response.status_code in _REFUSED:
-            raise _refused(response)
         if not response.is_success:
-            raise failed_by_answer(response)
+            raise _refused(response)
         return _session(response.json(), username, asked_at)
 
     def _over(self) -> Failed:
@@ -140,14 +137,16 @@ class Access:
 def _refused(response: httpx2.Response) -> Failed:
     """Put a refusal of the token endpoint into words; RFC 6749 §5.2 has a form of its own."""
     try:
-        problem = response.json()
+        refusal = response.json()
     except ValueError:
         return failed_by_answer(response)
-    words = problem if isinstance(problem, dict) else {}
-    message = words.get("detail") or words.get("error_description") or words.get("error")
-    if not isinstance(message, str):
+    if not isinstance(refusal, dict) or not isinstance(refusal.get("error"), str):
         return failed_by_answer(response)
-    return Failed(message, remedy="See that the name and the password are right.", code=SIGN_IN)
+    message = str(refusal.get("error_description") or refusal["error"])
+    if refusal["error"] == "invalid_grant":
+        return Failed(message, remedy="See that the name and password are right.", code=SIGN_IN)
+    after = response.headers.get("retry-after", "")
+    return Failed(message, remedy=f"Try again in {after} s." if after.isdecimal() else "")
 
 
 def _session(answer: dict[str, Any], username: str, asked_at: datetime) -> Session:

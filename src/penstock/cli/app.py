@@ -31,7 +31,7 @@ COMMANDS: Final[Sections] = {
         "whoami": ("penstock.cli.sign_in:whoami", "Say who is signed in."),
     },
     "Banks": {
-        "connectors": ("penstock.cli.connectors:connectors", "List the banks that can be linked."),
+        "connectors": ("penstock.cli.connections:connectors", "List the banks that can be linked."),
         "connect": ("penstock.cli.connect:connect", "Link a bank, or renew a consent."),
         "connections": ("penstock.cli.connections:connections", "List what is linked, how fresh."),
         "disconnect": ("penstock.cli.connections:disconnect", "End a link, and revoke it there."),

@@ -1,13 +1,14 @@
 """A list of the API as a table for people, or as a JSON array for programs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from penstock.cli.client import Client
 from penstock.cli.door import ask
 from penstock.cli.flags import Flags
+from penstock.cli.staleness import say_what_is_not_fresh
 from penstock.cli.terminal import print_json_array, print_table, say
 from penstock.domain.clock import utc_now
 
@@ -17,59 +18,87 @@ TABLE_ROWS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a cell may need besides its row: the present, and the names of accounts by id."""
+
+    now: datetime
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, and the cell of a row as of now (a text or a rich Text)."""
+    """A column: its heading, and what the cell of a row is (a text or a rich Text)."""
 
     heading: str
-    cell: Callable[[Row, datetime], Any]
+    cell: Callable[[Row, Seen], Any]
     right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What to ask for and how to show it. `limit` None: all in JSON, `TABLE_ROWS` in a table."""
+    """What to ask for and how to show it. `limit` None: all in JSON, `TABLE_ROWS` in a table.
+
+    `names_accounts`: the table shows the names of accounts. `ages`: it says what is not fresh.
+    """
 
     path: str
     columns: Sequence[Column]
-    parameters: Mapping[str, Any]
     empty: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
+    names_accounts: bool = False
+    ages: bool = False
 
 
-def field(heading: str, name: str, *, right: bool = False) -> Column:
+def plain(heading: str, name: str, *, right: bool = False) -> Column:
     """Return a column that shows a field as it is; nothing for null."""
-    return Column(heading, lambda row, _now: "" if row.get(name) is None else row[name], right)
+    return Column(heading, lambda row, _: "" if row.get(name) is None else row[name], right)
 
 
-def show(flags: Flags, listing: Listing, *, as_json: bool) -> list[Row]:
-    """Print a list on stdout; return the rows that a table shows, none where it was JSON."""
+def show(flags: Flags, listing: Listing, *, as_json: bool) -> None:
+    """Print a list on stdout."""
 
-    async def work(client: Client) -> list[Row] | None:
+    async def work(client: Client) -> None:
         if as_json:
-            pages = client.pages(listing.path, listing.parameters, limit=listing.limit)
-            await print_json_array(pages)
-            return None
-        most = TABLE_ROWS if listing.limit is None else listing.limit
-        pages = client.pages(listing.path, listing.parameters, limit=most + 1)
-        return [row async for row in pages]
+            rows = client.pages(listing.path, listing.parameters, limit=listing.limit)
+            await print_json_array(rows)
+        else:
+            await _show_table(client, listing)
 
-    rows = ask(flags, work)
-    if rows is None:
-        return []
+    ask(flags, work)
+
+
+async def _show_table(client: Client, listing: Listing) -> None:
     most = TABLE_ROWS if listing.limit is None else listing.limit
-    _print(rows[:most], listing)
+    pages = client.pages(listing.path, listing.parameters, limit=most + 1)
+    rows = [row async for row in pages]
+    names = await account_names(client) if listing.names_accounts and rows else {}
+    if rows:
+        print_rows(listing.columns, rows[:most], Seen(utc_now(), names))
+    else:
+        say(listing.empty)
     if len(rows) > most:
         say(f"There are more than these {most}: ask for them with --limit, or for all with --json.")
-    return rows[:most]
+    if listing.ages:
+        await say_what_is_not_fresh(client)
 
 
-def _print(rows: list[Row], listing: Listing) -> None:
-    if not rows:
-        say(listing.empty)
-        return
-    now = utc_now()
+def print_rows(columns: Sequence[Column], rows: Sequence[Row], seen: Seen) -> None:
+    """Print rows as a table on stdout."""
     print_table(
-        [column.heading for column in listing.columns],
-        [[column.cell(row, now) for column in listing.columns] for row in rows],
-        right=[column.heading for column in listing.columns if column.right],
+        [column.heading for column in columns],
+        [[column.cell(row, seen) for column in columns] for row in rows],
+        right=[column.heading for column in columns if column.right],
     )
+
+
+async def account_names(client: Client) -> Mapping[str, str]:
+    """Return what each account is called, by its id."""
+    accounts = client.pages("/v1/accounts", {"include_hidden": "true"})
+    return {row["id"]: account_name(row) async for row in accounts}
+
+
+def account_name(row: Row) -> str:
+    """Return what a person knows an account by."""
+    mask = f" …{row['mask']}" if row["mask"] else ""
+    return str(row["label"] or f"{row['name']}{mask}")

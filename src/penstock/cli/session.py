@@ -10,7 +10,7 @@ from typing import Any, Final
 from penstock.cli.failure import Failed
 from penstock.cli.files import make_private_folder, written_whole
 
-IN_PROCESS: Final = "in-process"
+IN_PROCESS: Final = "this installation"
 """The address of the app run in this process."""
 
 

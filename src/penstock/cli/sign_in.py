@@ -5,7 +5,7 @@ import click
 from penstock.cli.failure import SIGN_IN, USAGE, Failed
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.passwords import ask_secret
-from penstock.cli.terminal import can_ask, print_json, print_table, say
+from penstock.cli.terminal import can_ask, print_facts, print_json, say
 
 
 @click.command(cls=Command)
@@ -64,8 +64,8 @@ def whoami(flags: Flags, *, as_json: bool) -> None:
     if as_json:
         print_json(person)
         return
-    rows = [(name.replace("_", " "), _shown(value)) for name, value in person.items()]
-    print_table(["", ""], [*rows, ("at", address)])
+    facts = [(name.replace("_", " "), _shown(value)) for name, value in person.items()]
+    print_facts([*facts, ("at", address)])
 
 
 def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False) -> None:
@@ -81,7 +81,7 @@ def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False)
         await client.access.sign_in(username, password)
         return client.access.address
 
-    say(f"{username} is signed in at {ask(flags, work)}.")
+    say(f"{username} is signed in: {ask(flags, work)}.")
 
 
 def store_token(flags: Flags, token: str) -> None:

@@ -69,6 +69,14 @@ def print_table(
     (_print_for_people if sys.stdout.isatty() else _print_for_programs)(headings, cells, sides)
 
 
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Print names and what is true of each, one a line, on stdout."""
+    lines = [(name, printable(fact)) for name, fact in facts]
+    width = max(len(name) for name, _ in lines)
+    for name, fact in lines:
+        click.echo(f"{click.style(name.ljust(width), dim=True)}  {fact}")
+
+
 def _print_for_people(titles: Sequence[str], rows: list[list[Any]], sides: list[Any]) -> None:
     from rich import box
     from rich.console import Console

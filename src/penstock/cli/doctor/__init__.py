@@ -1,0 +1,60 @@
+"""`penstock doctor`: what is wrong here, and how to mend it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.doctor.check import Check, State
+from penstock.cli.failure import FAILED, printable
+from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.terminal import print_json
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
+
+_STYLE = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
+
+
+@click.command(cls=Command)
+@as_json
+@pass_flags
+@click.pass_context
+def doctor(context: click.Context, flags: Flags, *, as_json: bool) -> None:
+    """Look at this installation, and say what is wrong and what to do. Nothing is changed.
+
+    Ends with 1 if a check fails; a warning alone does not.
+    """
+    from penstock.cli.door import quieten
+
+    settings = flags.settings()
+    quieten(settings, verbose=flags.verbose)
+    checks = list(examine(settings))
+    failed = [check for check in checks if check.state is State.FAIL]
+    if as_json:
+        print_json({"ok": not failed, "checks": [check.as_json() for check in checks]})
+    else:
+        for check in checks:
+            _print(check)
+    if failed:
+        context.exit(FAILED)
+
+
+def examine(settings: "Settings") -> Iterator[Check]:
+    """Yield every check of this installation."""
+    from penstock.cli.doctor import banks, home, machine, server, store
+    from penstock.domain.clock import utc_now
+
+    yield from machine.checks()
+    yield from home.checks(settings)
+    with store.opened(settings) as database:
+        yield from store.checks(settings, database, now=utc_now())
+        yield from banks.checks(settings, database, now=utc_now())
+    yield from server.checks(settings, now=utc_now())
+
+
+def _print(check: Check) -> None:
+    state = click.style(f"{check.state:<4}", fg=_STYLE[check.state], bold=True)
+    click.echo(f"{state}  {check.what:<12}  {printable(check.found)}")
+    if check.remedy:
+        click.echo(f"{'':<20}{printable(check.remedy)}")

@@ -1,0 +1,73 @@
+"""The institutions: which can be linked here, and how those stand that are."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from penstock.cli.doctor.check import Check, fail, ok, warn
+from penstock.db import connections
+from penstock.db.connections import ConnectionRow
+from penstock.db.lane import Database
+from penstock.db.users import users
+from penstock.domain.consent import ConsentState
+from penstock.domain.freshness import FreshnessState, Standing, freshness
+from penstock.domain.ids import public_id
+from penstock.domain.remedy import RemedyKind
+from penstock.settings import Settings
+from penstock.wiring import connectors_of
+
+_MOST = 1000
+
+
+def checks(settings: Settings, database: Database | None, *, now: datetime) -> Iterator[Check]:
+    """Look at every connector, then at every connection."""
+    for connector in connectors_of(settings).values():
+        missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector.missing_settings)
+        if missing:
+            remedy = f"To use it, set {missing}; see {connector.docs_url}."
+            yield warn("connector", f"{connector.name} is not set up", remedy)
+        else:
+            yield ok("connector", f"{connector.name} is ready")
+    if database is not None and sa.inspect(database.engine).has_table(users.name):
+        every = timedelta(minutes=settings.sync_every_minutes)
+        rows = database.read_now(_live)
+        for row in rows:
+            yield connection(row, now=now, every=every)
+
+
+def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:
+    """Look at one connection: what does not read, or has not for long, is never green."""
+    standing = Standing(
+        consent=row.consent,
+        consent_expires_at=row.consent_expires_at,
+        connected=row.disconnected_at is None,
+        failures=row.failures,
+        last_success_at=row.last_success_at,
+    )
+    fresh = freshness(standing, now=now, every=every)
+    name = f"{public_id('con', row.id)} {row.label or row.institution_name or row.connector}"
+    last = f"last read well {row.last_success_at:%Y-%m-%d %H:%M}" if row.last_success_at else ""
+    found = ": ".join(filter(None, [name, fresh.state.value, last or "never read yet"]))
+    match fresh.state:
+        case FreshnessState.FAILING if row.remedy_kind == RemedyKind.WAIT:
+            return warn("connection", found, row.remedy_text or "")
+        case FreshnessState.FAILING:
+            return fail("connection", found, row.remedy_text or _renew(row))
+        case FreshnessState.STALE | FreshnessState.NEVER:
+            remedy = f"Run `penstock sync {public_id('con', row.id)}`, or keep `penstock serve` up."
+            return warn("connection", found, remedy)
+        case FreshnessState.FRESH if row.consent is ConsentState.EXPIRING:
+            return warn("connection", f"{found}; the consent ends soon", _renew(row))
+        case FreshnessState.FRESH:
+            return ok("connection", found)
+
+
+def _renew(row: ConnectionRow) -> str:
+    return f"Renew it: `penstock connect --renew {public_id('con', row.id)}`."
+
+
+def _live(connection: sa.Connection) -> list[ConnectionRow]:
+    owners = connection.execute(sa.select(users.c.id).order_by(users.c.id)).scalars().all()
+    rows = (connections.page(connection, owner_id=one, limit=_MOST) for one in owners)
+    return [row for page in rows for row in page if row.disconnected_at is None]

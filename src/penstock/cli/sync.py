@@ -1,0 +1,99 @@
+"""`penstock sync`: sync now, watch it, and say whether all is up to date afterwards."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.failure import FAILED
+from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.terminal import print_json, say
+from penstock.cli.words import full_id
+
+if TYPE_CHECKING:
+    from penstock.cli.client import Client
+
+Row = dict[str, Any]
+
+
+@click.command(cls=Command)
+@click.argument("connections", metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every connection; so it is without an ID.")
+@click.option("--from-start", is_flag=True, help="Read all again, from no cursor.")
+@as_json
+@pass_flags
+@click.pass_context
+def sync(
+    context: click.Context,
+    flags: Flags,
+    connections: tuple[str, ...],
+    *,
+    every: bool,
+    from_start: bool,
+    as_json: bool,
+) -> None:
+    """Sync these connections now, or all of them, and wait for the end.
+
+    Ends with 0 only if every one of them is up to date afterwards.
+    """
+    from penstock.cli.client import Client
+    from penstock.cli.door import ask
+
+    if every and connections:
+        raise click.UsageError("Either --all or some IDs.")
+    wanted = [full_id("con", one) for one in connections]
+
+    async def work(client: Client) -> tuple[list[Row], list[Row]]:
+        return await _sync(client, wanted, from_start=from_start)
+
+    ended, standing = ask(flags, work)
+    behind = [row for row in standing if row["freshness"]["state"] != "fresh"]
+    unfinished = [row for row in ended if row["outcome"] != "done"]
+    fresh = not behind and not unfinished
+    if as_json:
+        print_json({"up_to_date": fresh, "syncs": ended, "connections": standing})
+    else:
+        _print(ended, standing)
+    if not fresh:
+        context.exit(FAILED)
+
+
+async def _sync(
+    client: "Client", wanted: list[str], *, from_start: bool
+) -> tuple[list[Row], list[Row]]:
+    """Start the syncs and wait for them; return how they ended and how the connections stand."""
+    from penstock.cli.watching import watch
+
+    order = {"from_start": from_start}
+    if wanted:
+        paths = [f"/v1/connections/{one}/syncs" for one in dict.fromkeys(wanted)]
+        started = [(await client.post(path, order)).json() for path in paths]
+    else:
+        started = (await client.post("/v1/syncs", order)).json()["rows"]
+    names = {row["id"]: row["name"] async for row in client.pages("/v1/connections")}
+    ended = await watch(client, started, names)
+    synced = {row["connection_id"] for row in ended}
+    standing = [row async for row in client.pages("/v1/connections") if row["id"] in synced]
+    return ended, standing
+
+
+def _print(ended: list[Row], standing: list[Row]) -> None:
+    from penstock.cli.listing import Column, Seen, print_rows
+    from penstock.cli.sync_words import COUNTS, outcome, took, waits, why
+    from penstock.domain.clock import utc_now
+
+    if not ended:
+        say("There is nothing to sync: link a bank with `penstock connect`.")
+        return
+    names = {row["id"]: row["name"] for row in standing}
+    columns = (
+        Column("connection", lambda row, _: names.get(row["connection_id"], row["connection_id"])),
+        Column("outcome", lambda row, _: outcome(row)),
+        *COUNTS,
+        Column("waits", lambda row, _: waits(row)),
+        Column("took", lambda row, _: took(row), right=True),
+    )
+    print_rows(columns, ended, Seen(utc_now()))
+    for row in ended:
+        if row["outcome"] != "done":
+            name = names.get(row["connection_id"], row["connection_id"])
+            say(f"{name} is not up to date: {row['outcome'].replace('_', ' ')}. {why(row)}")

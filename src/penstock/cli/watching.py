@@ -1,0 +1,106 @@
+"""Watching syncs until they end, with a display that moves where somebody looks at it."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from penstock.cli.client import Client
+from penstock.cli.failure import printable
+from penstock.cli.sync_words import RUNNING, waits
+from penstock.cli.terminal import is_watched
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Row = dict[str, Any]
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+_STILL_SECONDS: Final = 35.0
+"""A sync whose worker died frees its lease after half a minute: then it is begun anew."""
+
+
+class Display(Protocol):
+    """Shows how far each sync has come."""
+
+    def show(self, row: Row) -> None:
+        """Show a sync as it is now."""
+
+
+async def watch(client: Client, started: list[Row], names: Mapping[str, str]) -> list[Row]:
+    """Wait until every sync has ended; return them as they ended."""
+    with _display(names) as display:
+        return list(await asyncio.gather(*(_watch_one(client, row, display) for row in started)))
+
+
+async def _watch_one(client: Client, row: Row, display: Display) -> Row:
+    pause, still = _FIRST_PAUSE, 0.0
+    while row["outcome"] == RUNNING:
+        display.show(row)
+        await asyncio.sleep(pause)
+        seen = row["counts"]
+        row = await client.get(f"/v1/syncs/{row['id']}")
+        still = still + pause if row["counts"] == seen else 0.0
+        if still >= _STILL_SECONDS and row["outcome"] == RUNNING:
+            # Where it is alive, this finds the same one; where its process died, it begins anew.
+            row = (await client.post(f"/v1/connections/{row['connection_id']}/syncs")).json()
+            still = 0.0
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+    display.show(row)
+    return row
+
+
+class Silent:
+    """A display for a log file: it waits for the end."""
+
+    def show(self, row: Row) -> None:
+        """Show nothing."""
+
+
+@contextlib.contextmanager
+def _display(names: Mapping[str, str]) -> Iterator[Display]:
+    if not is_watched():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        yield Lively(live.update, names)
+
+
+class Lively:
+    """A display for a terminal: one line a sync, which changes as it goes on."""
+
+    def __init__(self, update: Any, names: Mapping[str, str]) -> None:
+        self._update = update
+        self._names = names
+        self._rows: dict[str, Row] = {}
+
+    def show(self, row: Row) -> None:
+        """Show a sync as it is now."""
+        self._rows[row["connection_id"]] = row
+        self._update(self.table())
+
+    def table(self) -> "Table":
+        """Return all syncs as they are now."""
+        from rich.spinner import Spinner
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 1))
+        for connection, row in self._rows.items():
+            running = row["outcome"] == RUNNING
+            mark = Spinner("line") if running else Text("ok" if row["outcome"] == "done" else "!!")
+            name = printable(self._names.get(connection, connection))
+            table.add_row(mark, Text(name), Text(_progress(row)))
+        return table
+
+
+def _progress(row: Row) -> str:
+    counts = row["counts"]
+    read = f"{counts['pages']} pages, {counts['inserted'] + counts['unchanged']:,} rows"
+    ended = "" if row["outcome"] == RUNNING else row["outcome"].replace("_", " ")
+    return ", ".join(filter(None, [read, waits(row), ended]))
