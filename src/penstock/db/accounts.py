@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -108,6 +108,13 @@ class Listed(NamedTuple):
     start_on: date | None
 
 
+_LISTED: Final = (
+    sa.select(accounts.c.id, accounts.c.hidden, accounts.c.start_on)
+    .where(accounts.c.owner_id == sa.bindparam("owner"))
+    .order_by(accounts.c.id)
+)
+
+
 def listed_under(
     connection: sa.Connection, *, owner_id: int, account_id: int | None, connection_id: int | None
 ) -> list[Listed]:
@@ -116,14 +123,14 @@ def listed_under(
     Raises NotFound where the account or the connection named is not the owner's.
     """
     c = accounts.c
-    query = sa.select(c.id, c.hidden, c.start_on).where(c.owner_id == owner_id).order_by(c.id)
+    query = _LISTED
     if account_id is not None:
         get(connection, account_id, owner_id=owner_id)
         query = query.where(c.id == account_id)
     if connection_id is not None:
         connections.get(connection, connection_id, owner_id=owner_id)
         query = query.where(c.connection_id == connection_id)
-    return [Listed(*row) for row in connection.execute(query)]
+    return [Listed(*row) for row in connection.execute(query, {"owner": owner_id})]
 
 
 def reading() -> sa.Select[Any]:

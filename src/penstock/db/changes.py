@@ -62,12 +62,13 @@ def page(
     readings = (
         (accounts.reading(), accounts.accounts.c),
         (balances.reading(), balances.balances.c),
-        (transactions.reading(today), transactions.transactions.c),
+        (transactions.reading(), transactions.transactions.c),
         (erasures.reading(), erasures.erasures.c),
     )
     found = [
         _changes(
             connection,
+            transactions.overdue(today),
             kind,
             reading.add_columns(c.change_number)
             .where(c.owner_id == owner_id, c.change_number <= horizon, _past(after, kind, c))
@@ -92,7 +93,8 @@ def _past(
     )
 
 
-def _changes(connection: sa.Connection, kind: int, query: sa.Select[Any]) -> list[Change]:
-    return [
-        Change(Position(row.change_number, kind, row.id), row) for row in connection.execute(query)
-    ]
+def _changes(
+    connection: sa.Connection, parameters: dict[str, object], kind: int, query: sa.Select[Any]
+) -> list[Change]:
+    rows = connection.execute(query, parameters)
+    return [Change(Position(row.change_number, kind, row.id), row) for row in rows]

@@ -4,18 +4,19 @@ A page goes on from the day and the number of the last row before it, along an i
 costs what the first one does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from penstock.db import accounts
-from penstock.db.matching import at_least, at_most, contains
-from penstock.db.metadata import Id
-from penstock.db.transactions import reading, transactions
+from penstock.db.matching import at_least, at_most, contains, pattern
+from penstock.db.metadata import Exact, Id
+from penstock.db.transactions import overdue, reading, transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,68 +54,83 @@ def page(
 
     Raises NotFound where the listing names an account or a connection that is not the owner's.
     """
-    c, kind = transactions.c, connection.dialect.name
+    dialect = connection.dialect.name
     among = accounts.listed_under(
         connection,
         owner_id=owner_id,
         account_id=listing.account_id,
         connection_id=listing.connection_id,
     )
-    query = (
-        reading(today)
-        .where(c.owner_id == owner_id, *_of_accounts(listing, among))
-        .where(*_in_range(kind, listing), *_wanted(kind, listing))
-        .order_by(c.dated_on.desc(), c.id.desc())
-        .limit(limit)
-    )
+    given = dict(_given(dialect, listing)) | dict(_of_accounts(listing, among))
+    fixed = {"owner": owner_id, "limit": limit, **overdue(today)}
     if after is not None:
-        day, number = sa.literal(after[0], sa.Date()), sa.literal(after[1], Id)
-        query = query.where(sa.tuple_(c.dated_on, c.id) < sa.tuple_(day, number))
-    return connection.execute(query).all()
+        given["after"], fixed["after_number"] = after
+    statement = _statement(dialect, frozenset(given))
+    return connection.execute(statement, given | fixed).all()
+
+
+def _given(dialect: str, listing: Listing) -> Iterator[tuple[str, object]]:
+    """Yield the conditions that a listing makes, by name, each with the value to bind."""
+    for name in ("since", "until", "at_least", "at_most", "status", "category"):
+        value = getattr(listing, name)
+        if value is not None:
+            yield name, value
+    if listing.text is not None:
+        yield "text", pattern(dialect, listing.text)
+    for name in ("removed", "hidden", "deleted"):
+        if not getattr(listing, name):
+            yield f"not_{name}", True
 
 
 def _of_accounts(
     listing: Listing, among: Sequence[accounts.Listed]
-) -> Iterator[sa.ColumnElement[bool]]:
-    """Yield what the accounts say of their rows: which belong, are hidden, come too early."""
-    c = transactions.c
+) -> Iterator[tuple[str, object]]:
+    """Yield the conditions that accounts make: which belong, are hidden, begin later."""
     if listing.account_id is not None:
-        yield c.account_id == listing.account_id
+        # It may be the owner's, and yet not of the connection that is asked for.
+        yield "account", listing.account_id if among else 0
     elif listing.connection_id is not None:
-        yield c.account_id.in_([account.id for account in among])
-    if listing.account_id is None and not listing.hidden:
-        hidden = [account.id for account in among if account.hidden]
-        if hidden:
-            yield c.account_id.not_in(hidden)
-    for account in among:
-        if account.start_on is not None:
-            yield sa.or_(c.account_id != account.id, c.dated_on >= account.start_on)
+        yield "accounts", [account.id for account in among]
+    hidden = [account.id for account in among if account.hidden]
+    if hidden and listing.account_id is None and not listing.hidden:
+        yield "hidden_accounts", hidden
+    if any(account.start_on is not None for account in among):
+        yield "started", True
 
 
-def _in_range(dialect: str, listing: Listing) -> Iterator[sa.ColumnElement[bool]]:
-    c = transactions.c
-    if listing.since is not None:
-        yield c.dated_on >= listing.since
-    if listing.until is not None:
-        yield c.dated_on <= listing.until
-    if listing.at_least is not None:
-        yield at_least(dialect, c.amount, listing.at_least)
-    if listing.at_most is not None:
-        yield at_most(dialect, c.amount, listing.at_most)
+@lru_cache(512)
+def _statement(dialect: str, names: frozenset[str]) -> sa.Select[Any]:
+    """Return the query with these conditions. To make one takes as long as to read a page."""
+    c, known = transactions.c, _conditions(dialect)
+    return (
+        reading()
+        .where(c.owner_id == sa.bindparam("owner"), *(known[name] for name in sorted(names)))
+        .order_by(c.dated_on.desc(), c.id.desc())
+        .limit(sa.bindparam("limit"))
+    )
 
 
-def _wanted(dialect: str, listing: Listing) -> Iterator[sa.ColumnElement[bool]]:
-    c = transactions.c
-    if not listing.removed:
-        yield c.removed_at.is_(None)
-    if not listing.deleted:
-        yield c.deleted_at.is_(None)
-    if not listing.hidden:
-        yield c.hidden.is_(False)
-    if listing.status is not None:
-        yield c.status == listing.status
-    if listing.category is not None:
-        yield sa.func.coalesce(c.person_category, c.category) == listing.category
-    if listing.text is not None:
-        searched = (c.description, c.counterparty, c.note, c.reference)
-        yield contains(dialect, searched, listing.text)
+@lru_cache
+def _conditions(dialect: str) -> Mapping[str, sa.ColumnElement[bool]]:
+    """Return every condition by its name, which is also the name of the value that it takes."""
+    c, a = transactions.c, accounts.accounts.c
+    key = sa.tuple_(sa.bindparam("after", type_=sa.Date()), sa.bindparam("after_number", type_=Id))
+    too_early = sa.exists().where(a.id == c.account_id, a.start_on > c.dated_on)
+    searched = (c.description, c.counterparty, c.note, c.reference)
+    return {
+        "account": c.account_id == sa.bindparam("account"),
+        "accounts": c.account_id.in_(sa.bindparam("accounts", expanding=True)),
+        "hidden_accounts": c.account_id.not_in(sa.bindparam("hidden_accounts", expanding=True)),
+        "started": ~too_early,
+        "since": c.dated_on >= sa.bindparam("since"),
+        "until": c.dated_on <= sa.bindparam("until"),
+        "at_least": at_least(dialect, c.amount, sa.bindparam("at_least", type_=Exact())),
+        "at_most": at_most(dialect, c.amount, sa.bindparam("at_most", type_=Exact())),
+        "status": c.status == sa.bindparam("status"),
+        "category": sa.func.coalesce(c.person_category, c.category) == sa.bindparam("category"),
+        "text": contains(dialect, searched, sa.bindparam("text", type_=sa.Text())),
+        "not_removed": c.removed_at.is_(None),
+        "not_hidden": c.hidden.is_(False),
+        "not_deleted": c.deleted_at.is_(None),
+        "after": sa.tuple_(c.dated_on, c.id) < key,
+    }

@@ -7,7 +7,7 @@ each letter, and amounts are compared exactly.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -15,19 +15,23 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from penstock.db.metadata import Exact, Instant
 
-_GLOB_SPECIAL = frozenset("*?[")
-_CLOSE = Decimal("1e-9")
+_GLOB_SPECIAL: Final = frozenset("*?[")
+_CLOSE: Final = 1e-9
+
+
+def pattern(dialect: str, needle: str) -> str:
+    """Return the pattern of texts that contain `needle`, in upper or lower case; see `contains`."""
+    if dialect == "sqlite":
+        return f"*{''.join(map(_glob, needle))}*"
+    return "".join(map(_regular, needle))
 
 
 def contains(
-    dialect: str, columns: Iterable[sa.ColumnElement[str]], needle: str
+    dialect: str, columns: Iterable[sa.ColumnElement[Any]], like: sa.ColumnElement[str]
 ) -> sa.ColumnElement[bool]:
-    """Say whether a column contains the text, in upper or lower case. Nothing is a wildcard."""
-    if dialect == "sqlite":
-        pattern = f"*{''.join(map(_glob, needle))}*"
-        return sa.or_(*(column.op("GLOB", is_comparison=True)(pattern) for column in columns))
-    pattern = "".join(map(_regular, needle))
-    return sa.or_(*(column.op("~", is_comparison=True)(pattern) for column in columns))
+    """Say whether a text of these columns contains what a `pattern` was made of."""
+    operator = "GLOB" if dialect == "sqlite" else "~"
+    return sa.or_(*(column.op(operator, is_comparison=True)(like) for column in columns))
 
 
 def _cases(letter: str) -> str:
@@ -50,30 +54,35 @@ def _regular(letter: str) -> str:
 
 
 def at_least(
-    dialect: str, amount: sa.ColumnElement[Decimal], bound: Decimal
+    dialect: str, amount: sa.ColumnElement[Decimal], bound: sa.ColumnElement[Decimal]
 ) -> sa.ColumnElement[bool]:
     """Say whether an amount is `bound` or more, to the last digit."""
     if dialect != "sqlite":
         return amount >= bound
-    # Only where the two are too close for a floating number is it worth asking exactly.
-    about, exactly = sa.cast(amount, sa.Float), sa.func.exact_compare(_text(amount), f"{bound:f}")
-    near = abs(bound) * _CLOSE
-    return sa.or_(about > float(bound + near), sa.and_(about >= float(bound - near), exactly >= 0))
+    over, near, compared = _sqlite_distance(amount, bound)
+    return sa.or_(over > near, sa.and_(over >= -near, compared >= 0))
 
 
 def at_most(
-    dialect: str, amount: sa.ColumnElement[Decimal], bound: Decimal
+    dialect: str, amount: sa.ColumnElement[Decimal], bound: sa.ColumnElement[Decimal]
 ) -> sa.ColumnElement[bool]:
     """Say whether an amount is `bound` or less, to the last digit."""
     if dialect != "sqlite":
         return amount <= bound
-    about, exactly = sa.cast(amount, sa.Float), sa.func.exact_compare(_text(amount), f"{bound:f}")
-    near = abs(bound) * _CLOSE
-    return sa.or_(about < float(bound - near), sa.and_(about <= float(bound + near), exactly <= 0))
+    over, near, compared = _sqlite_distance(amount, bound)
+    return sa.or_(over < -near, sa.and_(over <= near, compared <= 0))
 
 
-def _text(amount: sa.ColumnElement[Decimal]) -> sa.ColumnElement[str]:
-    return sa.type_coerce(amount, sa.Text())
+def _sqlite_distance(
+    amount: sa.ColumnElement[Decimal], bound: sa.ColumnElement[Decimal]
+) -> tuple[sa.ColumnElement[float], sa.ColumnElement[float], sa.ColumnElement[int]]:
+    """Return about how much the amount is over the bound, how little is too close, and -1, 0, 1.
+
+    Only where the two are too close for a floating number is it worth comparing the texts.
+    """
+    here, there = sa.cast(amount, sa.Float), sa.cast(bound, sa.Float)
+    compared = sa.func.exact_compare(amount, bound, type_=sa.Integer())
+    return here - there, sa.func.abs(there, type_=sa.Float()) * _CLOSE, compared
 
 
 class _PlainInstant(sa.sql.functions.FunctionElement[str]):
