@@ -18,7 +18,7 @@ from penstock.api.errors import MalformedRequest
 
 MOST_ROWS: Final = 500
 _CHECK: Final = 6  # bytes: one wrong cursor in 2^48 goes unnoticed
-_MOST_CHARACTERS: Final = 600
+MOST_CHARACTERS: Final = 600
 
 T = TypeVar("T")
 
@@ -37,7 +37,8 @@ class Wanted:
     def position(self, listing: str, shape: type[T]) -> T | None:
         """Return where the page begins (after this row), None at the beginning.
 
-        `shape` is the position's type, as given to `cursor_after`. Raises BadCursor.
+        `shape` is the position's type, as given to `cursor_after`: int, or a NamedTuple of days
+        and numbers. Raises BadCursor.
         """
         return None if self.cursor is None else _read(self.cursor, listing, shape)
 
@@ -46,7 +47,7 @@ def cursor_after(listing: str, position: object) -> str:
     """Return the cursor of the page that follows the row at `position`.
 
     `listing` names the list and its filters: a cursor is good for that very list only.
-    `position` is what orders the list: plain values, dates, or a tuple of them.
+    `position` is what orders the list: a number, or a NamedTuple of days and numbers.
     """
     content = msgspec.json.encode(position)
     return _text(_checksum(listing, content) + content)
@@ -55,7 +56,7 @@ def cursor_after(listing: str, position: object) -> str:
 async def _wanted(
     cursor: Annotated[
         str | None,
-        Query(description="`next_cursor` of the page before.", max_length=_MOST_CHARACTERS),
+        Query(description="`next_cursor` of the page before.", max_length=MOST_CHARACTERS),
     ] = None,
     limit: Annotated[
         int, Query(description="Rows at most.", ge=1, le=MOST_ROWS, examples=[100])

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from penstock.api.auth import admit, needed_scopes, walk
 from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
+from penstock.api.query import QueryOf
 from penstock.api.strict_json import read_json
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -89,7 +90,8 @@ ANY_QUERY: Final = Depends(_any_query)
 def _known_names(dependant: Dependant) -> frozenset[str] | None:
     if any(one.call is _any_query for one in walk(dependant)):
         return None
-    return frozenset(_query_names(dependant))
+    read_at_once = (one.call.names for one in walk(dependant) if isinstance(one.call, QueryOf))
+    return frozenset(_query_names(dependant)).union(*read_at_once)
 
 
 def _query_names(dependant: Dependant) -> Iterator[str]:

@@ -9,12 +9,13 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Depends
+from pydantic import Field
 from starlette.responses import Response
 
 from penstock.api.auth import require
-from penstock.api.paging import Page, cursor_after
+from penstock.api.paging import cursor_after
+from penstock.api.query import Paged, QueryOf, described
 from penstock.api.routing import nouns
 from penstock.api.rows import MEDIA_TYPE, answer, encode, row_of
 from penstock.api.running import Installation, Running
@@ -90,10 +91,8 @@ class TransactionEdit(Incoming):
     hidden: Annotated[bool, Field(examples=[False])] = False
 
 
-class Filters(BaseModel):
+class Filters(Paged):
     """Which transactions to list. Rows dated before their account's `start_on` are left out."""
-
-    model_config = ConfigDict(frozen=True)  # routing.py refuses names that nobody knows
 
     account: Annotated[AccountId | None, Field(description="Of this account, hidden or not.")] = (
         None
@@ -113,8 +112,18 @@ class Filters(BaseModel):
             examples=["bakery"],
         ),
     ] = None
-    status: Annotated[Status | None, Field(examples=["posted"])] = None
-    category: Annotated[str | None, Field(min_length=1, max_length=200, examples=["food"])] = None
+    status: Annotated[
+        Status | None, Field(description="On the books or not yet.", examples=["posted"])
+    ] = None
+    category: Annotated[
+        str | None,
+        Field(
+            description="The person's, else the provider's, exactly.",
+            min_length=1,
+            max_length=200,
+            examples=["food"],
+        ),
+    ] = None
     include_removed: Annotated[Yes, Field(description="What the provider took back too.")] = False
     include_hidden: Annotated[Yes, Field(description="Hidden rows, and hidden accounts' too.")] = (
         False
@@ -126,15 +135,14 @@ _row: Final = row_of(Transaction)
 _REST: Final = len(Transaction.model_fields) - 2
 
 
-@router.get("/transactions", response_model=Transactions)
+@router.get("/transactions", response_model=Transactions, openapi_extra=described(Filters))
 async def list_transactions(
     caller: Annotated[Caller, require("read")],
     running: Running,
-    page: Page,
-    filters: Annotated[Filters, Query()],
+    filters: Annotated[Filters, Depends(QueryOf(Filters))],
 ) -> Response:
     """List transactions, newest first."""
-    wanted = _listing(filters)
+    page, wanted = filters.page, _listing(filters)
     name = f"transactions {wanted}"
     rows = await running.database.read(
         listing.page,
