@@ -145,6 +145,10 @@ class Numbers(_Strict, frozen=True):
 
     locale: str
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", self.locale):
+            raise ValueError("a locale is like en, de-CH or zh_Hant_TW")
+
 
 class Unit(_Strict, frozen=True):
     """A unit that prices are quoted in: so much of a currency, as an exact decimal text."""

@@ -76,7 +76,8 @@ def rate_in(body: bytes, rates: Rates, pair: Pair) -> Rate:
     if base is None:
         raise SymbolNotFound("A currency has no rate to itself.")
     made = INVERTED if quote is None else CROSSED
-    return Rate(_DIVISION.divide(quote or Decimal(1), base), date, raw, made)
+    value = _DIVISION.divide(quote or Decimal(1), base)
+    return Rate(Decimal(f"{value:f}"), date, raw, made)
 
 
 def _stated(table: Mapping[str, str], currency: str, rates: Rates, date: str) -> Decimal | None:

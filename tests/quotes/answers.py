@@ -1,0 +1,93 @@
+"""What the tests of quotes share: recorded answers, and a sender and a clock that are not real."""
+
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from penstock.domain.protocol import Request, Response
+from penstock.quotes.catalogue import sources_named
+from penstock.quotes.declaration import Declaration, read_declaration
+from penstock.quotes.symbol import Symbol, candidates_of
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDED = ROOT / "tests" / "recorded" / "quotes"
+SHARED = ROOT.parent / "shared" / "data" / "market"
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+HTML = {"content-type": "text/html; charset=utf-8"}
+
+
+def recorded(name: str) -> bytes:
+    """Return one of our own small answers."""
+    return (RECORDED / name).read_bytes()
+
+
+def shared(name: str) -> bytes:
+    """Return a real recorded answer; without them the test is skipped, with the reason."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"the recorded answer {name} is not on this machine")
+    body = path.read_bytes()
+    return gzip.decompress(body) if name.endswith(".gz") else body
+
+
+def page(body: bytes | str, url: str = "", status: int = 200, **headers: str) -> Response:
+    """Return an answer with a page in it. Header names are written with `_`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, HTML | named, body.encode() if isinstance(body, str) else body, url)
+
+
+def symbol(text: str) -> Symbol:
+    """Return the first thing that a symbol may stand for."""
+    return candidates_of(text)[0]
+
+
+def source(name: str) -> Declaration:
+    """Return a source that comes with Penstock."""
+    return sources_named([name])[0]
+
+
+def example(**changes: object) -> Declaration:
+    """Return the declaration of example.toml, with some of its fields changed."""
+    declared = read_declaration(recorded("example.toml").decode(), "example.toml")
+    return msgspec.structs.replace(declared, **changes)
+
+
+Answer = Response | Exception
+
+
+@dataclass
+class FakeSender:
+    """Answers from a table of addresses; what it does not have is not found. Remembers requests."""
+
+    answers: Mapping[str, Answer | Callable[[Request], Answer]]
+    asked: list[str] = field(default_factory=list)
+
+    async def __call__(self, request: Request) -> Response:
+        self.asked.append(request.url)
+        answer = self.answers.get(request.url, Response(404, HTML, b"", request.url))
+        if callable(answer):
+            answer = answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeTime:
+    """A clock that stands still until somebody waits, and the waits."""
+
+    now: datetime = NOW
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += timedelta(seconds=seconds)

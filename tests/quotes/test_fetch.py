@@ -1,0 +1,334 @@
+"""The engine: one outcome a symbol, in order, and each host in its own pace."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from penstock.domain.errors import TransportFailure
+from penstock.domain.protocol import Request, Response
+from penstock.domain.quote import (
+    ConsentWall,
+    NoSource,
+    Quote,
+    QuoteError,
+    RateLimited,
+    RobotsDenied,
+    SourceDisabled,
+    SourceUnavailable,
+    SymbolNotFound,
+    WrongSymbol,
+)
+from penstock.quotes.declaration import Ask, Declaration, Politeness
+from penstock.quotes.fetch import Outcome, QuoteEngine
+from penstock.quotes.politeness import Hosts
+from tests.quotes.answers import HTML, Answer, FakeSender, FakeTime, example, page, recorded, source
+
+ECB = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+SITE = "https://www.example.com/quote/"
+ROBOTS = "https://www.example.com/robots.txt"
+OPEN = page("User-agent: *\nAllow: /\n")
+RUDE = Politeness()
+
+
+def about(ticker: str, value: str = "5", at: str = SITE) -> Response:
+    """Return the example source's page about a ticker."""
+    return page(
+        f'({ticker})<x-price data-symbol="{ticker}" data-field="last" value="{value}" '
+        'data-unit="USD">',
+        f"{at}{ticker}",
+    )
+
+
+def fetch(
+    symbols: Sequence[str],
+    sender: FakeSender,
+    sources: Sequence[Declaration],
+    *,
+    time: FakeTime | None = None,
+    disabled: Sequence[Declaration] = (),
+    hosts: Hosts | None = None,
+) -> list[Outcome]:
+    """Fetch with an engine of its own."""
+    time = time or FakeTime()
+
+    async def run() -> list[Outcome]:
+        engine = QuoteEngine(
+            sources, sender, clock=time.clock, disabled=disabled, hosts=hosts, sleep=time.sleep
+        )
+        return await engine.fetch(symbols)
+
+    return asyncio.run(run())
+
+
+def names(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return prices as texts, and errors by their code."""
+    return [o.code if isinstance(o, QuoteError) else str(o.price) for o in outcomes]
+
+
+def test_one_document_serves_all_pairs() -> None:
+    """Every pair of a table of rates costs one request together, and they come in input order."""
+    sender = FakeSender({ECB: page(recorded("ecb-daily.xml"), ECB)})
+    symbols = ["EUR/USD", "USDJPY", "EURVND=X", "GBP-EUR", "EUR/USD", "EUR-USD"]
+    outcomes = fetch(symbols, sender, [source("ecb")])
+    assert names(outcomes) == ["1.2500", "140", "symbol_not_found", "1.25", "1.2500", "1.2500"]
+    assert [outcome.symbol for outcome in outcomes] == symbols
+    assert sender.asked == [ECB]
+
+
+def test_each_symbol_ends_as_one_quote_or_one_error() -> None:
+    """What goes wrong with one symbol is told in its place, and spoils no other."""
+    rude = example(politeness=RUDE)
+    answers: dict[str, Answer] = {
+        f"{SITE}GOOD": about("GOOD"),
+        f"{SITE}WALL": page(recorded("consent.html"), f"{SITE}WALL"),
+        f"{SITE}DOWN": TransportFailure("www.example.com hung up."),
+        f"{SITE}OTHR": about("ELSE"),
+        f"{SITE}FINE": about("FINE", "7.50"),
+    }
+    symbols = [f"{name}:NYSE" for name in ("GOOD", "WALL", "DOWN", "OTHR", "GONE", "FINE")]
+    outcomes = fetch([*symbols, "", "a b"], FakeSender(answers), [rude])
+    assert names(outcomes) == [
+        "5",
+        "consent_wall",
+        "source_unavailable",
+        "wrong_symbol",
+        "symbol_not_found",
+        "7.50",
+        "symbol_not_found",
+        "symbol_not_found",
+    ]
+    assert [outcome.symbol for outcome in outcomes] == [*symbols, "", "a b"]
+    assert all(outcome.source == "example" for outcome in outcomes[:6])
+
+
+def test_nothing_to_ask_is_nothing_asked() -> None:
+    """No symbols, no requests."""
+    sender = FakeSender({})
+    assert fetch([], sender, [source("ecb")]) == []
+    assert sender.asked == []
+
+
+def test_a_bare_install_says_which_source_to_enable() -> None:
+    """A switched-off source that quotes the symbol is named with its terms and its setting."""
+    (missing,) = fetch(
+        ["AAPL"], FakeSender({}), [source("ecb")], disabled=[source("google_finance")]
+    )
+    assert isinstance(missing, SourceDisabled)
+    assert missing.source == "google_finance"
+    assert missing.remedy is not None
+    assert "PENSTOCK_QUOTE_SOURCES" in missing.remedy.text
+    (unknown,) = fetch(["AAPL"], FakeSender({}), [source("ecb")])
+    assert isinstance(unknown, NoSource)
+
+
+@pytest.mark.parametrize(
+    ("answer", "next_asked"),
+    [
+        (page(recorded("consent.html")), True),
+        (page(recorded("challenge.html")), True),
+        (page("", status=429), True),
+        (page("", status=500), True),
+        (page("", status=404), True),
+        (TransportFailure("refused"), True),
+        (page("(ACME) redesigned"), True),
+        (about("OTHR"), False),
+        (about("ACME", "1.234,56"), False),
+    ],
+    ids=["consent", "challenge", "429", "500", "404", "transport", "layout", "wrong", "ambiguous"],
+)
+def test_another_source_is_asked_only_where_it_may_know_better(
+    answer: Answer, next_asked: bool
+) -> None:
+    """After a wall or an outage the next source is asked; after a contradiction nobody is."""
+    first = example(id="first", politeness=RUDE)
+    second = example(
+        id="second",
+        politeness=RUDE,
+        hosts=("second.example.com",),
+        ask=Ask(listing="https://second.example.com/{ticker}"),
+    )
+    other = "https://second.example.com/"
+    sender = FakeSender({f"{SITE}ACME": answer, f"{other}ACME": about("ACME", "9", other)})
+    (outcome,) = fetch(["ACME:NYSE"], sender, [first, second])
+    assert (f"{other}ACME" in sender.asked) is next_asked
+    assert isinstance(outcome, Quote) is next_asked
+
+
+def test_a_bare_ticker_is_sought_from_exchange_to_exchange() -> None:
+    """It is found on the second exchange; no further one is asked."""
+    google = source("google_finance")
+    url = "https://www.google.com/finance/quote/ACME:{}?hl=en"
+    body = recorded("google-classic.html").replace(b'"1234","TPE"', b'"ACME","NYSE"')
+    body = body.replace(b"quote/1234:TPE", b"quote/ACME:NYSE")
+    sender = FakeSender(
+        {
+            "https://www.google.com/robots.txt": OPEN,
+            url.format("NASDAQ"): page("<title>Nothing here</title>", url.format("NASDAQ")),
+            url.format("NYSE"): page(body, url.format("NYSE")),
+        }
+    )
+    (quote,) = fetch(["ACME"], sender, [google])
+    assert isinstance(quote, Quote)
+    assert (quote.price, quote.venue) == (Decimal("45.65"), "NYSE")
+    assert len(sender.asked) == 3
+
+
+def test_a_host_that_is_tired_of_us_is_left_alone() -> None:
+    """After a 429 nothing more is sent to the host; everybody learns when to come back."""
+    time, hosts = FakeTime(), Hosts()
+    sender = FakeSender({f"{SITE}AA": page("", f"{SITE}AA", 429, retry_after="90")})
+    polite = example(politeness=Politeness(concurrency=1))
+    symbols = ["AA:NYSE", "BB:NYSE", "CC:NYSE"]
+    outcomes = fetch(symbols, sender, [polite], time=time, hosts=hosts)
+    assert names(outcomes) == ["rate_limited"] * 3
+    assert sender.asked == [f"{SITE}AA"]
+    last = outcomes[-1]
+    assert isinstance(last, RateLimited)
+    assert last.retry_at == time.now + timedelta(seconds=90)
+    time.now += timedelta(seconds=91)
+    fetch(["BB:NYSE"], sender, [polite], time=time, hosts=hosts)
+    assert sender.asked == [f"{SITE}AA", f"{SITE}BB"]
+
+
+def test_requests_to_a_host_keep_their_distance() -> None:
+    """Two seconds lie between any two requests, robots.txt and the next fetch included."""
+    time, hosts = FakeTime(), Hosts()
+    sender = FakeSender({ROBOTS: OPEN} | {f"{SITE}{name}": about(name) for name in ("AA", "BB")})
+    fetch(["AA:NYSE", "BB:NYSE"], sender, [example()], time=time, hosts=hosts)
+    assert time.waits == [2.0, 2.0]
+    fetch(["AA:NYSE"], sender, [example()], time=time, hosts=hosts)
+    assert time.waits == [2.0, 2.0, 2.0]
+    assert sender.asked.count(ROBOTS) == 1
+
+
+def test_no_more_requests_at_a_time_than_allowed() -> None:
+    """With a concurrency of three, three requests are under way at most, over all fetches."""
+    under_way = peak = 0
+
+    async def send(request: Request) -> Response:
+        nonlocal under_way, peak
+        under_way += 1
+        peak = max(peak, under_way)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        under_way -= 1
+        return about(request.url.removeprefix(SITE))
+
+    async def run() -> list[list[Outcome]]:
+        three = example(politeness=Politeness(concurrency=3))
+        engine = QuoteEngine([three], send, clock=FakeTime().clock)
+        symbols = [f"S{number}:NYSE" for number in range(20)]
+        return list(await asyncio.gather(engine.fetch(symbols[:10]), engine.fetch(symbols[10:])))
+
+    for outcomes in asyncio.run(run()):
+        assert all(isinstance(outcome, Quote) for outcome in outcomes)
+    assert peak == 3
+
+
+@pytest.mark.parametrize(
+    ("robots", "error"),
+    [
+        (page("User-agent: *\nDisallow: /quote/"), RobotsDenied),
+        (page("User-agent: penstock\nDisallow: /\n\nUser-agent: *\nAllow: /"), RobotsDenied),
+        (page("User-agent: *\nCrawl-delay: 3600"), RobotsDenied),
+        (page("", status=500), SourceUnavailable),
+        (page("", status=302, location="/elsewhere"), SourceUnavailable),
+        (TransportFailure("refused"), SourceUnavailable),
+        (page("", status=404), None),
+        (page("User-agent: other\nDisallow: /"), None),
+        (page(b"\xff\xfe\x00 no robots file at all"), None),
+    ],
+    ids=["all", "us", "delay", "500", "redirect", "down", "none", "others", "nonsense"],
+)
+def test_robots_txt_is_obeyed(robots: Answer, error: type[QuoteError] | None) -> None:
+    """What robots.txt keeps from us is not asked, nor anything while it cannot be read."""
+    sender = FakeSender({ROBOTS: robots, f"{SITE}AA": about("AA")})
+    (outcome,) = fetch(["AA:NYSE"], sender, [example()])
+    assert isinstance(outcome, error or Quote)
+    assert (f"{SITE}AA" in sender.asked) is (error is None)
+
+
+def test_the_sites_own_delay_is_kept() -> None:
+    """A Crawl-delay that is longer than our interval takes its place."""
+    time = FakeTime()
+    sender = FakeSender(
+        {
+            ROBOTS: page("User-agent: *\nCrawl-delay: 20"),
+            f"{SITE}AA": about("AA"),
+            f"{SITE}BB": about("BB"),
+        }
+    )
+    fetch(["AA:NYSE", "BB:NYSE"], sender, [example()], time=time)
+    assert time.waits == [2.0, 20.0]
+
+
+def test_robots_txt_is_read_again_after_a_day() -> None:
+    """Rules hold for a day, an outage for five minutes."""
+    time, hosts = FakeTime(), Hosts()
+    sender = FakeSender({ROBOTS: OPEN, f"{SITE}AA": about("AA")})
+    for pause, times in [(0, 1), (23, 1), (2, 2)]:
+        time.now += timedelta(hours=pause)
+        fetch(["AA:NYSE"], sender, [example()], time=time, hosts=hosts)
+        assert sender.asked.count(ROBOTS) == times
+
+
+def test_a_detour_on_the_same_host_is_followed() -> None:
+    """Google sends some visitors to its new layout: the answer there counts."""
+    google = source("google_finance")
+    start = "https://www.google.com/finance/quote/CHF-JPY?hl=en"
+    end = "https://www.google.com/finance/beta/quote/CHF-JPY"
+    sender = FakeSender(
+        {
+            "https://www.google.com/robots.txt": OPEN,
+            start: page("", start, 302, location="/finance/beta/quote/CHF-JPY"),
+            end: page(recorded("google-beta.html")),
+        }
+    )
+    (quote,) = fetch(["CHF/JPY"], sender, [google])
+    assert isinstance(quote, Quote)
+    assert quote.price == Decimal("188.17204301")
+
+
+def test_a_detour_to_the_consent_host_is_not_followed() -> None:
+    """Nobody consents in a person's name: the wall is named and its host never asked."""
+    google = source("google_finance")
+    start = "https://www.google.com/finance/quote/CHF-JPY?hl=en"
+    wall = "https://consent.google.com/ml?continue=x"
+    sender = FakeSender(
+        {
+            "https://www.google.com/robots.txt": OPEN,
+            start: Response(302, HTML | {"location": wall}, b""),
+        }
+    )
+    (refused,) = fetch(["CHF/JPY"], sender, [google])
+    assert isinstance(refused, ConsentWall)
+    assert wall not in sender.asked
+
+
+def test_a_circle_of_detours_ends() -> None:
+    """A site that sends us round and round is asked a handful of times, no more."""
+    sender = FakeSender({f"{SITE}AA": page("", f"{SITE}AA", 302, location="/quote/AA")})
+    (refused,) = fetch(["AA:NYSE"], sender, [example(politeness=RUDE)])
+    assert isinstance(refused, SourceUnavailable)
+    assert len(sender.asked) <= 5
+
+
+def test_errors_of_one_request_are_one_each() -> None:
+    """Two symbols that one failed request should have served get an error each of their own."""
+    sender = FakeSender({ECB: TransportFailure("refused")})
+    one, two = fetch(["EUR/USD", "EUR/JPY"], sender, [source("ecb")])
+    assert isinstance(one, SourceUnavailable)
+    assert isinstance(two, SourceUnavailable)
+    assert (one.symbol, two.symbol) == ("EUR/USD", "EUR/JPY")
+
+
+def test_a_symbol_nowhere_to_be_found_is_named() -> None:
+    """After the last exchange the answer is an error about the symbol as it was written."""
+    rude = example(politeness=RUDE)
+    (missing,) = fetch(["NONE"], FakeSender({}), [rude])
+    assert isinstance(missing, SymbolNotFound)
+    assert not isinstance(missing, WrongSymbol)
+    assert missing.symbol == "NONE"
