@@ -54,7 +54,7 @@ def test_balances_say_as_of_when() -> None:
                 assert isinstance(each["current"], str)
                 assert datetime.fromisoformat(each["as_of"]) == world.now
                 assert each["as_of_on"] == str(world.today)
-                assert each["opening"]["on"] == str(world.plan.first_day)
+                assert each["opening"]["as_of_on"] == str(world.plan.first_day)
             told = {each["account_id"]: Decimal(each["current"]) for each in balances}
             assert told == {
                 each.account: each.amount

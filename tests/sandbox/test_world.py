@@ -158,6 +158,19 @@ def test_what_went_can_come_back() -> None:
     assert {each.amount for each in world.balances()} == {each.amount for each in before.balances}
 
 
+def test_what_settled_or_was_renamed_does_not_come_back() -> None:
+    """A pending row lives on in the posted one, a renamed one under its new id: once is enough."""
+    world = World(Plan(TODAY))
+    held = world.hold("card", Decimal(-20), "Dinner")
+    world.settle(held.external_id)
+    row = next(world.live())
+    world.rekey(row.external_id)
+    assert world.gone() == []
+    for name in (held.external_id, row.external_id):
+        with pytest.raises(NotFound):
+            world.revive(name)
+
+
 def test_a_new_id_without_a_word() -> None:
     """A row can get a new id while the old one vanishes silently."""
     world = World(Plan(TODAY))
@@ -175,6 +188,7 @@ IMPOSSIBLE: dict[str, tuple[Move, type[Exception]]] = {
     "revive what never went": (lambda world: world.revive("tx-ada-00000000"), NotFound),
     "no such account": (lambda world: world.post("nowhere", Decimal(1), "x"), NotFound),
     "no amount": (lambda world: world.post("checking", Decimal("NaN"), "x"), InvalidInput),
+    "part of a coin": (lambda world: world.post("card", Decimal("0.001"), "x"), InvalidInput),
     "back in time": (lambda world: world.advance(-1), Conflict),
 }
 

@@ -46,7 +46,8 @@ class _Accounts(msgspec.Struct):
 
 class _Opening(msgspec.Struct):
     amount: str
-    on: date
+    as_of: datetime
+    as_of_on: date
 
 
 class _Balance(msgspec.Struct):
@@ -200,9 +201,7 @@ def _removal(gone: _Gone) -> Removal:
 
 
 def _balances(stated: _Balance) -> Iterator[BalanceSeen]:
-    """Yield what is stated of one account."""
-    if stated.as_of.tzinfo is None:
-        raise broken("balances", "`as_of` has no offset", stated.account_id)
+    """Yield what is stated of one account; the opening balance has an instant of its own."""
     amounts = {
         BalanceKind.CURRENT: stated.current,
         BalanceKind.AVAILABLE: stated.available,
@@ -210,14 +209,19 @@ def _balances(stated: _Balance) -> Iterator[BalanceSeen]:
     }
     for kind, text in amounts.items():
         if text is not None:
-            yield _seen(stated, kind, text, stated.as_of_on)
-    if stated.opening is not None:
-        yield _seen(stated, BalanceKind.OPENING, stated.opening.amount, stated.opening.on)
+            yield _seen(stated, kind, text, stated.as_of, stated.as_of_on)
+    opening = stated.opening
+    if opening is not None:
+        yield _seen(stated, BalanceKind.OPENING, opening.amount, opening.as_of, opening.as_of_on)
 
 
-def _seen(stated: _Balance, kind: BalanceKind, text: str, day: date) -> BalanceSeen:
+def _seen(
+    stated: _Balance, kind: BalanceKind, text: str, as_of: datetime, as_of_on: date
+) -> BalanceSeen:
+    if as_of.tzinfo is None:
+        raise broken("balances", f"`as_of` of `{kind}` has no offset", stated.account_id)
     try:
         amount = amount_of(text, stated.currency)
     except InvalidInput as error:
         raise broken("balances", f"`{kind}`: {error}", stated.account_id) from None
-    return BalanceSeen(stated.account_id, kind, amount, stated.currency, stated.as_of, day)
+    return BalanceSeen(stated.account_id, kind, amount, stated.currency, as_of, as_of_on)

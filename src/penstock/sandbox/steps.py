@@ -7,6 +7,7 @@ from random import Random
 
 from penstock.domain.errors import Conflict
 from penstock.domain.transaction import Status, TransactionSeen
+from penstock.sandbox.history import coins
 from penstock.sandbox.world import World
 
 Step = Callable[[World], None]
@@ -46,7 +47,7 @@ def taking_back(world: World) -> None:
     """A day goes by: one row is taken back, and the one taken back two days before returns."""
     world.advance(1)
     taken = _last(world, Status.POSTED)
-    gone = [change.row for change in world.log.after(0) if change.gone]
+    gone = world.gone()
     if len(gone) > 1:
         world.revive(gone[0].external_id)
     world.remove(taken.external_id)
@@ -88,11 +89,11 @@ STEPS: dict[str, Step] = {
 
 
 def _wander(world: World, random: Random) -> None:
-    account = random.choice(world.accounts).external_id
-    amount = Decimal(random.randrange(-9_000, 4_000)) / 100
+    account, currency = _some_account(world, random)
+    amount = coins(random.randrange(-9_000, 4_000), currency)
     rows = _newest(world)
     pending = [row for row in rows if row.status is Status.PENDING]
-    gone = [change.row for change in world.log.after(0) if change.gone and not change.silently]
+    gone = world.gone()
     match random.randrange(7):
         case 0:
             world.post(account, amount, f"Booked {random.randrange(1_000)}")
@@ -109,6 +110,11 @@ def _wander(world: World, random: Random) -> None:
             world.amend(row.external_id, description=f"{row.description} again")
         case _:
             world.advance(random.randrange(3))
+
+
+def _some_account(world: World, random: Random) -> tuple[str, str]:
+    account = random.choice(world.accounts)
+    return account.external_id, account.currency
 
 
 def _newest(world: World) -> list[TransactionSeen]:

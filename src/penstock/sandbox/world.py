@@ -6,18 +6,19 @@ changes are stored, so that a million rows need no memory.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
 from zoneinfo import ZoneInfo
 
 from penstock.domain.account import AccountSeen
-from penstock.domain.balance import BalanceKind, BalanceSeen
-from penstock.domain.errors import Conflict, NotFound
+from penstock.domain.balance import BalanceSeen
+from penstock.domain.errors import Conflict, InvalidInput, NotFound
 from penstock.domain.money import canonical
 from penstock.domain.transaction import Status, TransactionSeen
+from penstock.sandbox.books import Books
 from penstock.sandbox.history import History, coins
-from penstock.sandbox.log import ChangeLog
+from penstock.sandbox.log import Change, ChangeLog
 from penstock.sandbox.plan import AccountPlan, Plan, accounts_of
 from penstock.sandbox.purchases import shop_named_in
 
@@ -46,11 +47,8 @@ class World:
         self._zone = ZoneInfo(plan.zone)
         self._random = Random(f"{plan.seed}:{plan.person}:tips")
         self._ids = 0
-        posted, pending = self.history.totals()
-        self._posted = dict(zip((each.external_id for each in self.accounts), posted, strict=True))
-        self._pending = dict(
-            zip((each.external_id for each in self.accounts), pending, strict=True)
-        )
+        self._settled: set[str] = set()
+        self._books = Books(self.history)
 
     @property
     def version(self) -> int:
@@ -91,31 +89,8 @@ class World:
         return tuple(balance for each in self.accounts for balance in self.balances_of(each))
 
     def balances_of(self, account: AccountPlan) -> Iterator[BalanceSeen]:
-        """Yield the balances of one account; current is opening plus posted rows, to the cent."""
-        opening = coins(account.opening, account.currency)
-        current = opening + self._posted[account.external_id]
-        available = current + self._pending[account.external_id]
-        if account.limit is not None:
-            limit = coins(account.limit, account.currency)
-            available += limit
-            yield self._stated(account, BalanceKind.LIMIT, limit)
-        yield self._stated(account, BalanceKind.CURRENT, current)
-        yield self._stated(account, BalanceKind.AVAILABLE, available)
-        first = self.plan.first_day
-        dawn = datetime.combine(first, time(), self._zone)
-        yield BalanceSeen(
-            account.external_id, BalanceKind.OPENING, opening, account.currency, dawn, first
-        )
-
-    def _stated(self, account: AccountPlan, kind: BalanceKind, amount: Decimal) -> BalanceSeen:
-        return BalanceSeen(
-            account=account.external_id,
-            kind=kind,
-            amount=canonical(amount, account.currency),
-            currency=account.currency,
-            as_of=self.now,
-            as_of_on=self.today,
-        )
+        """Yield the balances of one account, as of now."""
+        return self._books.balances(account, self.now)
 
     def truth(self) -> Truth:
         """Return everything that is so now, in our own terms. It holds every row: mind the size."""
@@ -151,7 +126,7 @@ class World:
         held = self.get(external_id)
         if held.status is not Status.PENDING:
             raise Conflict(f"Row {external_id} is booked already.")
-        final = self._tipped(held) if amount is None else canonical(amount, held.currency)
+        final = self._tipped(held) if amount is None else _whole_coins(amount, held.currency)
         posted = held._replace(
             external_id=self._next_id(),
             status=Status.POSTED,
@@ -160,6 +135,7 @@ class World:
             value_on=self.today,
             pending_external_id=held.external_id,
         )
+        self._settled.add(external_id)
         if self.version % 2:
             self.remove(external_id)
             return self._write(posted, known=False)
@@ -170,16 +146,24 @@ class World:
     def remove(self, external_id: str, *, silently: bool = False) -> TransactionSeen:
         """Take a row back; no feed tells of it if it goes silently. Raises NotFound."""
         row = self.get(external_id)
-        self._count(row, -1)
+        self._books.take_out(row)
         self._note(row, gone=True, silently=silently)
         return row
 
+    def gone(self) -> list[TransactionSeen]:
+        """Return the rows that were taken back and may return: none that settled or was renamed."""
+        changes = self.log.after(0)
+        return [each.row for each in changes if each.gone and self._may_return(each)]
+
     def revive(self, external_id: str) -> TransactionSeen:
-        """Bring back a row that was taken back. Raises NotFound if it never was."""
+        """Bring back a row that was taken back. Raises NotFound if none may return."""
         change = self.log.find(external_id)
-        if change is None or not change.gone:
-            raise NotFound(f"The bank took back no row {external_id!r}.")
+        if change is None or not change.gone or not self._may_return(change):
+            raise NotFound(f"The bank took back no row {external_id!r} that may return.")
         return self._write(change.row, known=change.born == 0)
+
+    def _may_return(self, change: Change) -> bool:
+        return not change.silently and change.row.external_id not in self._settled
 
     def amend(
         self, external_id: str, *, description: str | None = None, amount: Decimal | None = None
@@ -188,9 +172,9 @@ class World:
         before = self.get(external_id)
         after = before._replace(
             description=before.description if description is None else description,
-            amount=before.amount if amount is None else canonical(amount, before.currency),
+            amount=before.amount if amount is None else _whole_coins(amount, before.currency),
         )
-        self._count(before, -1)
+        self._books.take_out(before)
         return self._write(after, known=self.history.index_of(external_id) is not None)
 
     def rekey(self, external_id: str) -> TransactionSeen:
@@ -208,11 +192,12 @@ class World:
         account = self.account(word)
         booked = self.today if status is Status.POSTED else None
         shop = shop_named_in(words)
+        exact = _whole_coins(amount, account.currency)
         return TransactionSeen(
             account=account.external_id,
             external_id=self._next_id(),
             status=status,
-            amount=canonical(amount, account.currency),
+            amount=exact,
             currency=account.currency,
             booked_on=booked,
             value_on=booked,
@@ -235,7 +220,7 @@ class World:
         return (held.amount * (100 + tip) / 100).quantize(coin, ROUND_HALF_EVEN)
 
     def _write(self, row: TransactionSeen, *, known: bool) -> TransactionSeen:
-        self._count(row, +1)
+        self._books.put_in(row)
         self._note(row, known=known)
         return row
 
@@ -253,6 +238,10 @@ class World:
         self.now += BETWEEN_CHANGES
         self.log.append(row, self.now, known=known, gone=gone, silently=silently)
 
-    def _count(self, row: TransactionSeen, sign: int) -> None:
-        totals = self._posted if row.status is Status.POSTED else self._pending
-        totals[row.account] += sign * row.amount
+
+def _whole_coins(amount: Decimal, currency: str) -> Decimal:
+    """Return the amount as canonical money. Raises InvalidInput for fractions of a coin."""
+    exact = canonical(amount, currency)
+    if exact != exact.quantize(coins(1, currency)):
+        raise InvalidInput(f"{amount} {currency} is no whole number of coins.")
+    return exact

@@ -144,7 +144,7 @@ def complain(_status: int, code: str, message: str) -> bytes:
 def _stated(balance: BalanceSeen) -> object:
     amount = f"{balance.amount:f}"
     if balance.kind is BalanceKind.OPENING:
-        return {"amount": amount, "on": balance.as_of_on}
+        return {"amount": amount, "as_of": balance.as_of, "as_of_on": balance.as_of_on}
     return amount
 
 

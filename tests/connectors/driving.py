@@ -1,0 +1,106 @@
+"""Driving a connector: over real HTTP against a face, or by hand with answers of the test's own."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import aiohttp
+
+from penstock.domain.balance import BalanceSeen
+from penstock.domain.consent import Credentials
+from penstock.domain.protocol import Connector, Request, Response, VerdictKind
+from penstock.domain.secret import Secret
+from penstock.domain.transaction import TransactionSeen
+from penstock.domain.update import Balances, Discovery, Page, Stream
+
+R = TypeVar("R")
+Found = list[Page | Balances]
+Answering = Callable[[Request], Response]
+
+
+def by_hand(reading: Generator[Any, Any, R], answering: Answering) -> tuple[Found, R]:
+    """Run a generator with answers that need no network; return what it yielded and returned."""
+    found: Found = []
+    try:
+        step = next(reading)
+        while True:
+            if isinstance(step, Request):
+                step = reading.send(answering(step))
+            else:
+                found.append(step)
+                step = next(reading)
+    except StopIteration as end:
+        return found, end.value
+
+
+@dataclass
+class Ledger:
+    """What a faithful reader knows after some updates."""
+
+    discovery: Discovery | None = None
+    rows: dict[tuple[str, str], TransactionSeen] = field(default_factory=dict)
+    balances: list[BalanceSeen] = field(default_factory=list)
+    cursors: dict[str, str | None] = field(default_factory=dict)
+
+    def take(self, stream: Stream, found: Found) -> None:
+        """Fold one finished update: page by page, upserts before removals."""
+        for step in found:
+            if isinstance(step, Balances):
+                self.balances += step.balances
+                continue
+            for row in step.upserts:
+                self.rows[row.account, row.external_id] = row
+            for gone in step.removed:
+                self.rows.pop((gone.account, gone.external_id), None)
+            if step.next_cursor is not None:
+                self.cursors[stream.key] = step.next_cursor
+
+
+@dataclass
+class Driver:
+    """Sends a connector's requests, and gives up at anything that is not well."""
+
+    connector: Connector
+    http: aiohttp.ClientSession
+    access: str
+
+    async def discover(self) -> Discovery:
+        """Return what the connection reaches."""
+        _, told = await self._run(self.connector.discover())
+        return told
+
+    async def update(self, ledger: Ledger) -> list[tuple[Stream, Found]]:
+        """Read every stream to its end, from where the ledger is; return what came."""
+        ledger.discovery = await self.discover()
+        ledger.balances = []
+        came = []
+        for stream in self.connector.streams(ledger.discovery):
+            cursor = ledger.cursors.get(stream.key)
+            found, _ = await self._run(self.connector.pull(stream, cursor))
+            ledger.take(stream, found)
+            came.append((stream, found))
+        return came
+
+    async def send(self, request: Request) -> Response:
+        """Send one signed request."""
+        signed = self.connector.sign(request, Credentials(Secret(self.access)))
+        asking = self.http.request(signed.method, signed.url, headers=dict(signed.headers))
+        async with asking as answer:
+            headers = {name.lower(): text for name, text in answer.headers.items()}
+            return Response(answer.status, headers, await answer.read(), signed.url)
+
+    async def _run(self, reading: Generator[Any, Any, R]) -> tuple[Found, R]:
+        found: Found = []
+        try:
+            step = next(reading)
+            while True:
+                if not isinstance(step, Request):
+                    found.append(step)
+                    step = next(reading)
+                    continue
+                response = await self.send(step)
+                verdict = self.connector.classify(response)
+                assert verdict.kind is VerdictKind.OK, (verdict, response.body)
+                step = reading.send(response)
+        except StopIteration as end:
+            return found, end.value
