@@ -4,7 +4,6 @@
 hashed for it (bcrypt takes its time): whoever tests signing in adds people by `identity.add_user`.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import ParamSpec, TypeVar
 
+import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -127,10 +127,6 @@ def serving(
         yield Api(app, client, clock, opened[0])
 
 
-def concurrently(work: Callable[[], Awaitable[R]], times: int) -> Callable[[], Awaitable[list[R]]]:
-    """Return the work done so many times at once."""
-
-    async def all_at_once() -> list[R]:
-        return list(await asyncio.gather(*(work() for _ in range(times))))
-
-    return all_at_once
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    """Return our log lines as they were written, before anything is masked in them."""
+    return [record.msg for record in caplog.records if isinstance(record.msg, dict)]

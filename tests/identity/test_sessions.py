@@ -1,6 +1,7 @@
 """Refresh tokens: used once, stolen never."""
 
 import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -34,7 +35,8 @@ async def why_ended(house: House) -> str | None:
     """Return why the only session ended."""
 
     def read(connection: sa.Connection) -> str | None:
-        return connection.execute(sa.select(stored.sessions.c.ended_why)).scalar_one()
+        [row] = connection.execute(sa.select(stored.sessions.c.ended_why))
+        return row.ended_why and str(row.ended_why)
 
     return await house.database.read(read)
 

@@ -12,7 +12,7 @@ from penstock.domain.errors import TooManyAttempts
 from penstock.domain.secret import Secret
 from penstock.identity.identity import SignInRefused
 from penstock.identity.sessions import Where
-from penstock.identity.throttle import ACCOUNT, ADDRESS, PAIR, Allowance
+from penstock.identity.throttle import ACCOUNT, ADDRESS, PAIR, Allowance, network_of
 from tests.databases import Database
 from tests.identity.house import GOOD, HOME, House, make, play
 
@@ -100,6 +100,24 @@ def test_one_password_on_all_accounts(database: Database) -> None:
         assert await guess(house, name="fresh", address="203.0.113.1") == "wrong"
 
     play(database.url, story)
+
+
+def test_a_home_is_one_place() -> None:
+    """L4: an IPv6 customer has 2^64 addresses, and is one place all the same."""
+    assert network_of("2001:db8:1:2:3:4:5:6") == network_of("2001:db8:1:2::9")
+    assert network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9")
+    assert network_of("192.0.2.7") == "192.0.2.7"
+    assert network_of("unknown") == "unknown"
+
+
+def test_a_fresh_address_of_the_same_home_is_no_fresh_start(sqlite_database: Database) -> None:
+    """L4: changing the lower half of an IPv6 address gives no more guesses."""
+
+    async def story(house: House) -> None:
+        said = [await guess(house, address=f"2001:db8::{n:x}") for n in range(7)]
+        assert said == ["wrong"] * 5 + ["wait"] * 2
+
+    play(sqlite_database.url, story)
 
 
 def test_ones_own_account_does_not_wash_off_guesses(sqlite_database: Database) -> None:

@@ -5,7 +5,7 @@ that the operator named in PENSTOCK_TRUSTED_PROXIES (addresses or networks). The
 the right: the first address that is no trusted proxy is the client, whatever stands left of it.
 """
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from starlette.datastructures import Headers
@@ -48,14 +48,6 @@ def is_this_machine(scope: Any) -> bool:  # noqa: ANN401 - an ASGI scope
     peer = _address(scope["client"][0] if scope.get("client") else "")
     headers = Headers(scope=scope)
     return peer is not None and peer.is_loopback and not any(name in headers for name in _FORWARDED)
-
-
-def network_of(address: str) -> str:
-    """Return what counts as one place for throttling: an IPv4 address, an IPv6 /64 network."""
-    known = _address(address)
-    if isinstance(known, IPv6Address):
-        return str(IPv6Network((known, 64), strict=False))
-    return address
 
 
 def _is_trusted(address: Address, trusted: tuple[str, ...]) -> bool:

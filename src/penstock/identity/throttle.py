@@ -18,6 +18,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 import sqlalchemy as sa
@@ -104,8 +105,9 @@ class Throttle:
     def _attempt(
         self, connection: sa.Connection, username: str, address: str, now: datetime
     ) -> Attempt:
-        pair = self._subject("pair", username, address)
-        subjects = {pair: PAIR, self._subject("address", address): ADDRESS}
+        network = network_of(address)
+        pair = self._subject("pair", username, network)
+        subjects = {pair: PAIR, self._subject("address", network): ADDRESS}
         at_home = sessions.began_at(
             connection, username=username, address=address, since=now - _AT_HOME_FOR
         )
@@ -116,6 +118,14 @@ class Throttle:
     def _subject(self, *parts: str) -> str:
         content = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, content, hashlib.sha256).hex()
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one place: an IPv4 address, an IPv6 /64 network, any other text."""
+    try:
+        return str(IPv6Network((IPv6Address(address), 64), strict=False))
+    except ValueError:
+        return address
 
 
 def _wait(counted: Attempts, now: datetime) -> timedelta:

@@ -191,7 +191,8 @@ def _basic_client(header: str) -> str:
     try:
         if scheme.lower() == "basic":
             text = base64.b64decode(content.encode("ascii"), validate=True).decode("utf-8")
-            return text.partition(":")[0]
+            if ":" in text:
+                return text.partition(":")[0]
     except (UnicodeError, binascii.Error):
         pass
     raise ClientRefused("invalid_client", "That Authorization header names no client of ours.")
