@@ -9,11 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import bulk, connections, feeds, leases, staging
+from penstock.db import bulk, connections, feeds, leases
 from penstock.db.accounts import accounts
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.runs import runs
+from penstock.db.staging import Into
 from penstock.db.transactions import transactions
 from penstock.db.users import users
 from penstock.domain.money import canonical
@@ -81,12 +82,9 @@ class Ledger:
         return counts
 
     def _merge(self, connection: sa.Connection, stage: Stage, feed: bulk.Feed) -> bulk.Counts:
-        staged = staging.load(connection, stage.batches(), self.accounts)
         change = feeds.next_change(connection, self.owner_id)
-        into = bulk.Into(self.owner_id, self.accounts, self.run, change, self.now, self.now.date())
-        counts = bulk.merge(connection, into, feed, staged)
-        staging.clear(connection)
-        return counts
+        into = Into(self.owner_id, self.accounts, self.run, change, self.now, self.now.date())
+        return bulk.store(connection, stage.batches(), into, feed)
 
     def later(self, **span: float) -> None:
         """Let time pass."""

@@ -1,19 +1,19 @@
-"""The merge: a whole update goes from the temporary table into `transactions`.
+"""The merge: a whole update goes into `transactions`.
 
 Everything here runs inside the caller's one transaction. Nothing is written for a row that did not
 change, and the counts are exact (sync.md 7, 9, 12).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import settling
+from penstock.db import filling, settling, staging
 from penstock.db.metadata import instant_text
-from penstock.db.staging import SEEN
+from penstock.db.staging import SEEN, Batch, Into
 from penstock.db.statements import Statements
 from penstock.domain.pairing import PENDING_DAYS
 
@@ -31,18 +31,6 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Into:
-    """Where an update goes, and under which numbers."""
-
-    owner_id: int
-    accounts: Mapping[str, int]
-    run_id: int
-    change_number: int
-    now: datetime
-    today: date
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """What a merge did. See sync.md, "Counts"."""
 
@@ -53,26 +41,43 @@ class Counts:
     paired: int = 0
 
 
-def merge(connection: sa.Connection, into: Into, feed: Feed, staged: int) -> Counts:
-    """Pair, change, insert and remove; return what was done. `staged` rows are loaded."""
+def store(connection: sa.Connection, batches: Iterable[Batch], into: Into, feed: Feed) -> Counts:
+    """Bring a whole update into `transactions`; return what was done.
+
+    Raises KeyError for a row of an account that is not in `into.accounts`.
+    """
     statements = _statements(connection, into)
     fresh = not statements.one(_ANY_STORED)
-    if fresh and not staged:
-        return Counts()
-    paired = changed = removed = 0
-    if not fresh:
-        paired = settling.settle(
-            statements, unlinked=feed.pairs_unlinked, sends_removals=feed.sends_removals
-        )
+    if fresh and connection.dialect.name == "sqlite":
+        return Counts(inserted=filling.fill(connection, batches, into))
+    staged = staging.load(connection, batches, into.accounts)
+    counts = _fill(statements) if fresh else _merge(statements, feed, staged)
+    staging.clear(connection)
+    return counts
+
+
+def _fill(statements: Statements) -> Counts:
+    """Insert what is staged into accounts of which nothing is stored yet."""
+    settling.drop_settled_within(statements)
+    inserted = statements.do(_INSERT)
+    settling.remember_links(statements)
+    return Counts(inserted=inserted)
+
+
+def _merge(statements: Statements, feed: Feed, staged: int) -> Counts:
+    """Pair, change, insert and remove."""
+    if not staged:
+        return Counts(removed=0 if feed.sends_removals else statements.do(_EXPIRE))
+    paired = settling.settle(
+        statements, unlinked=feed.pairs_unlinked, sends_removals=feed.sends_removals
+    )
     settling.drop_settled_within(statements)
     upserts = statements.one("SELECT count(*) FROM stage WHERE op = 0")
-    if not fresh:
-        changed = statements.do(_CHANGE)
+    changed = statements.do(_CHANGE)
     inserted = statements.do(_INSERT) if changed < upserts else 0
     settling.remember_links(statements)
-    if not fresh:
-        removed = statements.do(_REMOVE)
-        removed += 0 if feed.sends_removals else statements.do(_EXPIRE)
+    removed = statements.do(_REMOVE)
+    removed += 0 if feed.sends_removals else statements.do(_EXPIRE)
     return Counts(
         inserted=inserted,
         changed=changed - paired,
@@ -90,7 +95,9 @@ def _statements(connection: sa.Connection, into: Into) -> Statements:
     return Statements(
         connection,
         names={
-            "accounts": "(" + ", ".join(str(int(n)) for n in into.accounts.values()) + ")",
+            "accounts": "("
+            + (", ".join(str(int(n)) for n in into.accounts.values()) or "NULL")
+            + ")",
             "differ": "IS NOT" if sqlite else "IS DISTINCT FROM",
             "dated": dated.format("", day_type),
             "dated_of_s": dated.format("s.", day_type),

@@ -4,6 +4,8 @@ SQLite gets its rows by executemany, PostgreSQL by COPY. The last event of each 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ SEEN: Final = (
     "description", "counterparty", "category", "reference", "original_amount",
     "original_currency", "pending_external_id",
 )  # fmt: skip
-_STAGED: Final = ("account_id", *SEEN)
+STAGED: Final = ("account_id", *SEEN)
 
 
 class Batch(NamedTuple):
@@ -23,6 +25,18 @@ class Batch(NamedTuple):
 
     removal: bool
     rows: list[list[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Into:
+    """Where an update goes, and under which numbers."""
+
+    owner_id: int
+    accounts: Mapping[str, int]
+    run_id: int
+    change_number: int
+    now: datetime
+    today: date
 
 
 def load(connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]) -> int:
@@ -45,17 +59,18 @@ def _load_sqlite(
     )
     connection.exec_driver_sql("DELETE FROM stage")
     cursor: Any = connection.connection.cursor()
-    marks = ", ".join("?" * len(_STAGED))
-    upsert = f"INSERT OR REPLACE INTO stage ({', '.join(_STAGED)}, op) VALUES ({marks}, 0)"  # noqa: S608 - our own column names
+    marks = ", ".join("?" * len(STAGED))
+    upsert = f"INSERT OR REPLACE INTO stage ({', '.join(STAGED)}, op) VALUES ({marks}, 0)"  # noqa: S608 - our own column names
     remove = "INSERT OR REPLACE INTO stage (account_id, external_id, op) VALUES (?, ?, 1)"
     for batch in batches:
-        cursor.executemany(remove if batch.removal else upsert, _located(batch, accounts))
+        cursor.executemany(remove if batch.removal else upsert, located(batch, accounts))
     cursor.execute("SELECT count(*) FROM stage")
     return int(cursor.fetchone()[0])
 
 
-def _located(batch: Batch, accounts: Mapping[str, int]) -> list[list[Any]]:
-    rows: list[list[Any]] = batch.rows  # type: ignore[assignment]
+def located(batch: Batch, accounts: Mapping[str, int]) -> list[list[Any]]:
+    """Put our account numbers in the place of the provider's ids. Raises KeyError."""
+    rows: list[list[Any]] = batch.rows
     for row in rows:
         row[0] = accounts[row[0]]
     return rows
@@ -74,9 +89,9 @@ def _load_postgresql(
     seq = 0
     empty = [None] * (len(SEEN) - 1)
     cursor: Any = connection.connection.cursor()
-    with cursor.copy(f"COPY stage (seq, {', '.join(_STAGED)}, op) FROM STDIN") as copy:
+    with cursor.copy(f"COPY stage (seq, {', '.join(STAGED)}, op) FROM STDIN") as copy:
         for batch in batches:
-            for row in _located(batch, accounts):
+            for row in located(batch, accounts):
                 seq += 1
                 copy.write_row((seq, *row, *(empty if batch.removal else ()), int(batch.removal)))
     folded = connection.exec_driver_sql(

@@ -10,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import balances, bulk, connections, cursors, feeds, leases, runs, staging
+from penstock.db import balances, bulk, connections, cursors, feeds, leases, runs
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
+from penstock.db.staging import Into
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.errors import ContractBroken, LeaseLost
 from penstock.domain.money import canonical
@@ -52,15 +53,13 @@ def commit(
         raise LeaseLost("The connection was disconnected while it was being read.")
     if cursors.find(connection, place.lease.connection_id, place.stream) != move.before:
         raise LeaseLost("The cursor was moved while this update was being read.")
+    change = feeds.next_change(connection, place.owner_id)
+    into = Into(place.owner_id, place.accounts, place.run_id, change, now, now.date())
     try:
-        staged = staging.load(connection, stage.batches(), place.accounts)
+        counts = bulk.store(connection, stage.batches(), into, place.feed)
         observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
     except KeyError as error:
         raise ContractBroken(f"A row names account {error}, which the bank did not list.") from None
-    change = feeds.next_change(connection, place.owner_id)
-    into = bulk.Into(place.owner_id, place.accounts, place.run_id, change, now, now.date())
-    counts = bulk.merge(connection, into, place.feed, staged)
-    staging.clear(connection)
     balances.append(connection, [_balance(place, id_, seen, change, now) for id_, seen in observed])
     if move.after is not None and move.after != move.before:
         cursors.save(connection, place.lease.connection_id, place.stream, move.after, now=now)
