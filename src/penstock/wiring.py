@@ -27,6 +27,8 @@ from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
+from penstock.quotes.catalogue import all_sources, sources_named
+from penstock.quotes.fetch import QuoteEngine
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
 from penstock.vault.hashing import KeyedHash
@@ -56,6 +58,7 @@ class Penstock:
     syncer: Syncer
     forgetter: Forgetter
     runner: Runner
+    quotes: QuoteEngine
 
 
 def open_store(settings: Settings) -> tuple[Database, Key]:
@@ -149,6 +152,18 @@ def _assemble(
         syncer=syncer,
         forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
         runner=Runner(syncer, database, time.clock, at_once=settings.sync_at_once),
+        quotes=_quotes(settings, time, outbound),
+    )
+
+
+def _quotes(settings: Settings, time: Time, outbound: Outbound) -> QuoteEngine:
+    chosen = sources_named(settings.quote_sources)
+    return QuoteEngine(
+        chosen,
+        partial(outbound.send, connector="quotes"),
+        clock=time.clock,
+        disabled=[source for source in all_sources() if source not in chosen],
+        sleep=time.sleep,
     )
 
 

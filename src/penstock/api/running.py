@@ -1,6 +1,6 @@
 """The running Penstock, as the routes see it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Protocol
 
@@ -11,6 +11,7 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.protocol import Connector
+from penstock.domain.quote import Quote, QuoteError
 from penstock.engine.forget import Forgetter
 from penstock.engine.link import Linker
 from penstock.identity.identity import Identity
@@ -28,6 +29,13 @@ class Runner(Protocol):
 
     def live(self, run_id: int) -> Tally | None:
         """Return the counts of a run of this process, as they grow; None for any other run."""
+
+
+class Quotes(Protocol):
+    """Asks sources for prices (quotes/fetch.py)."""
+
+    async def fetch(self, symbols: Iterable[str]) -> list[Quote | QuoteError]:
+        """Return one quote or one error for each symbol, in order."""
 
 
 class Rules(Protocol):
@@ -100,6 +108,10 @@ class Installation(Protocol):
     @property
     def runner(self) -> Runner:
         """How it is synced."""
+
+    @property
+    def quotes(self) -> Quotes:
+        """How prices are asked for."""
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Installation]]
