@@ -1,7 +1,8 @@
 """What the tests of quotes share: recorded answers, and a sender and a clock that are not real."""
 
+import asyncio
 import gzip
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,20 @@ import msgspec
 import pytest
 
 from penstock.domain.protocol import Request, Response
+from penstock.domain.quote import QuoteError
 from penstock.quotes.catalogue import sources_named
 from penstock.quotes.declaration import Declaration, read_declaration
+from penstock.quotes.fetch import Outcome, QuoteEngine
+from penstock.quotes.politeness import Hosts
 from penstock.quotes.symbol import Symbol, candidates_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = ROOT / "tests" / "recorded" / "quotes"
 SHARED = ROOT.parent / "shared" / "data" / "market"
 
+ECB = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
+SITE = "https://www.example.com/quote/"
+ROBOTS = "https://www.example.com/robots.txt"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HTML = {"content-type": "text/html; charset=utf-8"}
 
@@ -91,3 +98,41 @@ class FakeTime:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.now += timedelta(seconds=seconds)
+
+
+OPEN = page("User-agent: *\nAllow: /\n")
+
+
+def about(ticker: str, value: str = "5", at: str = SITE) -> Response:
+    """Return the example source's page about a ticker."""
+    return page(
+        f'({ticker})<x-price data-symbol="{ticker}" data-field="last" value="{value}" '
+        'data-unit="USD">',
+        f"{at}{ticker}",
+    )
+
+
+def fetch(
+    symbols: Sequence[str],
+    sender: FakeSender,
+    sources: Sequence[Declaration],
+    *,
+    time: FakeTime | None = None,
+    disabled: Sequence[Declaration] = (),
+    hosts: Hosts | None = None,
+) -> list[Outcome]:
+    """Fetch with an engine of its own."""
+    time = time or FakeTime()
+
+    async def run() -> list[Outcome]:
+        engine = QuoteEngine(
+            sources, sender, clock=time.clock, disabled=disabled, hosts=hosts, sleep=time.sleep
+        )
+        return await engine.fetch(symbols)
+
+    return asyncio.run(run())
+
+
+def names(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return prices as texts, and errors by their code."""
+    return [o.code if isinstance(o, QuoteError) else str(o.price) for o in outcomes]
