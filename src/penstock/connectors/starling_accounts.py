@@ -52,7 +52,7 @@ class _Accounts(msgspec.Struct):
 
 
 class _Identifiers(msgspec.Struct, rename="camel"):
-    account_identifier: str | None = None
+    account_identifier: str
     iban: str | None = None
 
 
@@ -69,8 +69,8 @@ class _SpendingSpace(msgspec.Struct, rename="camel"):
 
 
 class _Spaces(msgspec.Struct, rename="camel"):
-    savings_goals: list[_Goal] = []
-    savings_goal_list: list[_Goal] = []
+    savings_goals: list[_Goal] | None = None
+    savings_goal_list: list[_Goal] | None = None
     spending_spaces: list[_SpendingSpace] = []
 
 
@@ -108,7 +108,7 @@ def parse_identifiers(body: bytes, account: Account) -> AccountSeen:
         name=account.name or "Current account",
         type=_TYPES.get(account.account_type or "PRIMARY", AccountType.OTHER),
         currency=account.currency,
-        mask=(numbers.account_identifier or "")[-_MASK:] or None,
+        mask=numbers.account_identifier[-_MASK:] or None,
         identity=numbers.iban,
     )
 
@@ -119,7 +119,9 @@ def parse_spaces(body: bytes) -> list[Space]:
     Reads the answers of both `/spaces` and the older `/savings-goals`.
     """
     answer = decode(body, _SPACES, "spaces", "savingsGoalUid")
-    goals = answer.savings_goals or answer.savings_goal_list
+    goals = answer.savings_goal_list if answer.savings_goals is None else answer.savings_goals
+    if goals is None:
+        raise broken("spaces", "there is neither `savingsGoals` nor `savingsGoalList`")
     spaces = [Space(each.savings_goal_uid, each.name, each.total_saved) for each in goals]
     spaces += [Space(each.space_uid, each.name, each.balance) for each in answer.spending_spaces]
     for space in spaces:

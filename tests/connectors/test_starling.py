@@ -1,0 +1,322 @@
+"""The Starling connector, on the bank's own sample answers and on answers written by hand."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from penstock.connectors.starling import SCOPES, Starling
+from penstock.connectors.starling_accounts import (
+    answered_at,
+    parse_accounts,
+    parse_balance,
+    parse_identifiers,
+    parse_spaces,
+)
+from penstock.connectors.starling_feed import BOOKED, HELD, FeedStatus, parse_feed
+from penstock.domain.account import AccountType
+from penstock.domain.balance import BalanceKind
+from penstock.domain.consent import ClientAuth, OAuthPlan, Rotation, TokenPlan
+from penstock.domain.errors import ContractBroken
+from penstock.domain.protocol import PendingRule, Request, Response, VerdictKind
+from penstock.domain.secret import Secret
+from penstock.domain.transaction import Removal, Status
+from penstock.domain.update import Balances, Page, Stream
+from tests.connectors.driving import by_hand
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "specs" / "starling"
+BANK = Starling()
+DATE = {"date": "Fri, 20 Nov 2026 12:00:00 GMT"}
+PLACE = "acc/cat"
+ITEM: dict[str, Any] = {
+    "feedItemUid": "item-1",
+    "categoryUid": "cat",
+    "amount": {"currency": "GBP", "minorUnits": 2375},
+    "sourceAmount": {"currency": "GBP", "minorUnits": 2375},
+    "direction": "OUT",
+    "updatedAt": "2026-07-01T22:37:51.094Z",
+    "transactionTime": "2026-06-30T23:30:00.000Z",
+    "settlementTime": "2026-07-01T23:30:00.000Z",
+    "status": "SETTLED",
+    "counterPartyName": "Trains",
+    "reference": "Trains London",
+    "spendingCategory": "TRANSPORT",
+}
+
+
+def sample(name: str) -> bytes:
+    """Return one of the official sample answers; skips where they are not at hand."""
+    path = SAMPLES / f"{name}.json"
+    if not path.exists():
+        pytest.skip(f"Starling's sample answers are not at {SAMPLES}")
+    return path.read_bytes()
+
+
+def feed(*items: dict[str, Any]) -> bytes:
+    """Return a feed's answer."""
+    return msgspec.json.encode({"feedItems": items})
+
+
+def test_official_feed_sample() -> None:
+    """The five sample items go out: one pending, four settled, one of them paid in euros."""
+    got = parse_feed(sample("v2-get-feed-items"), PLACE)
+    assert got.removed == []
+    assert [str(row.amount) for row in got.upserts] == [
+        "-23.75", "-10.00", "-3.90", "-8.99", "-2.06"
+    ]  # fmt: skip
+    assert [row.status for row in got.upserts] == [Status.PENDING, *[Status.POSTED] * 4]
+    trains, space, bus, carol, france = got.upserts
+    assert trains.booked_on is None
+    assert trains.authorized_on == date(2019, 10, 25)
+    assert trains.external_id == "3303f51a-de75-43ad-b6b5-62c4b7c5b059"
+    assert trains.counterparty == "Virgin Trains"
+    assert space.description == "Trip to Paris"
+    assert (bus.booked_on, bus.category) == (date(2019, 10, 25), "TRANSPORT")
+    assert carol.reference == "For internet"
+    assert (str(france.original_amount), france.original_currency) == ("-2.39", "EUR")
+    assert all(row.original_amount is None for row in got.upserts[:4])
+    assert got.newest == datetime(2019, 10, 25, 23, 8, 3, 799_000, tzinfo=UTC)
+
+
+def test_official_single_item_sample() -> None:
+    """A single feed item has the shape of those in the list."""
+    item = msgspec.json.decode(sample("v2-get-feed-item"))
+    (row,) = parse_feed(feed(item), PLACE).upserts
+    assert (row.status, str(row.amount)) == (Status.PENDING, "-23.75")
+
+
+def test_official_account_samples() -> None:
+    """Account and identifiers give one account with its last digits and its IBAN."""
+    (account,) = parse_accounts(sample("v2-get-accounts"))
+    seen = parse_identifiers(sample("v2-get-account-identifiers"), account)
+    uid, category = "b0b20c9d-3b6b-42f1-a7d0-e70d4538e0d9", "cc2d03f9-9438-4c7b-a426-ba3199740d73"
+    assert seen.external_id == f"{uid}/{category}"
+    assert (seen.type, seen.currency, seen.mask) == (AccountType.CHECKING, "GBP", "4567")
+    assert seen.identity == "GB63SRLG60837101234567"
+
+
+def test_official_balance_sample() -> None:
+    """Cleared leaves pending out and is current; effective is available; the overdraft a limit."""
+    balances = parse_balance(sample("v2-get-account-balance"), DATE, PLACE)
+    assert [(each.kind, str(each.amount)) for each in balances] == [
+        (BalanceKind.CURRENT, "11.11"),
+        (BalanceKind.AVAILABLE, "22.22"),
+        (BalanceKind.LIMIT, "44.44"),
+    ]
+    assert {each.as_of for each in balances} == {datetime(2026, 11, 20, 12, tzinfo=UTC)}
+
+
+def test_official_savings_goal_samples() -> None:
+    """The older list of goals reads like the newer list of spaces."""
+    goals = parse_spaces(sample("v2-get-savings-goals"))
+    assert [(goal.name, goal.balance.minor_units) for goal in goals] == [
+        ("Trip to Paris", 11_223_344),
+        ("Bike maintenance", 6_798),
+    ]
+    feed_item = msgspec.json.decode(sample("v2-get-feed-items"))["feedItems"][1]
+    assert feed_item["counterPartyUid"] == goals[0].uid, "a space is a category"
+
+
+def test_days_are_londons() -> None:
+    """sync.md 16: half past eleven at night in UTC is the next day in London's summer."""
+    (row,) = parse_feed(feed(ITEM), PLACE).upserts
+    assert (row.authorized_on, row.booked_on) == (date(2026, 7, 1), date(2026, 7, 2))
+    winter = {**ITEM, "transactionTime": "2026-01-15T23:30:00Z"}
+    assert parse_feed(feed(winter), PLACE).upserts[0].authorized_on == date(2026, 1, 15)
+
+
+def test_direction_gives_the_sign() -> None:
+    """sync.md 15: amounts are unsigned: IN is towards the holder, OUT away, in both currencies."""
+    coming = {**ITEM, "direction": "IN", "sourceAmount": {"currency": "JPY", "minorUnits": 500}}
+    (row,) = parse_feed(feed(coming), PLACE).upserts
+    assert (row.amount, row.original_amount) == (Decimal("23.75"), Decimal(500))
+    nothing = {**ITEM, "amount": {"currency": "GBP", "minorUnits": 0}}
+    assert str(parse_feed(feed(nothing), PLACE).upserts[0].amount) == "0.00"
+
+
+@pytest.mark.parametrize("status", FeedStatus)
+def test_each_status_means_one_thing(status: FeedStatus) -> None:
+    """Held items are pending, booked ones posted; declined, reversed and the like are removals."""
+    item = {**ITEM, "status": status}
+    if status not in BOOKED:
+        del item["settlementTime"]
+    got = parse_feed(feed(item), PLACE)
+    if status in HELD:
+        assert [row.status for row in got.upserts] == [Status.PENDING]
+        assert got.upserts[0].booked_on is None
+    elif status in BOOKED:
+        assert [row.status for row in got.upserts] == [Status.POSTED]
+        assert got.upserts[0].booked_on is not None
+    else:
+        assert (got.upserts, got.removed) == ([], [Removal(PLACE, "item-1")])
+
+
+def test_an_unheard_of_status_is_refused() -> None:
+    """sync.md 8: what we cannot map aborts; it is never skipped."""
+    with pytest.raises(ContractBroken, match="item-1"):
+        parse_feed(feed({**ITEM, "status": "TELEPORTED"}), PLACE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": {"currency": "GBP", "minorUnits": -1}},
+        {"amount": {"currency": "GBP", "minorUnits": 1.5}},
+        {"amount": {"currency": "GBP", "minorUnits": "1"}},
+        {"amount": {"currency": "GBP", "minorUnits": 10**40}},
+        {"amount": {"currency": "GBP", "minorUnits": True}},
+        {"sourceAmount": {"currency": "EUR", "minorUnits": -1}},
+        {"direction": "SIDEWAYS"},
+        {"updatedAt": "yesterday"},
+        {"updatedAt": "2026-07-01T22:37:51"},
+        {"transactionTime": None},
+        {"settlementTime": "2026-07-01T22:37:51"},
+    ],
+    ids=range(11),
+)
+def test_a_wrong_item_is_named(change: dict[str, Any]) -> None:
+    """An item that breaks the contract is refused by its id."""
+    with pytest.raises(ContractBroken, match="culprit"):
+        parse_feed(feed(ITEM, {**ITEM, "feedItemUid": "culprit", **change}), PLACE)
+
+
+def answers(items: bytes) -> dict[str, bytes]:
+    """Return an answer for each path of an account with one space."""
+    spaces = {
+        "savingsGoals": [
+            {"savingsGoalUid": "goal", "name": "Trip",
+             "totalSaved": {"currency": "GBP", "minorUnits": 100}}
+        ],
+        "spendingSpaces": [
+            {"spaceUid": "bills", "name": "Bills",
+             "balance": {"currency": "GBP", "minorUnits": 200}}
+        ],
+    }  # fmt: skip
+    money = {"currency": "GBP", "minorUnits": -150}
+    return {
+        "accounts": msgspec.json.encode(
+            {"accounts": [{"accountUid": "acc", "defaultCategory": "cat", "currency": "GBP"}]}
+        ),
+        "accounts/acc/identifiers": b'{"accountIdentifier":"01234567","iban":"GB63"}',
+        "account/acc/spaces": msgspec.json.encode(spaces),
+        "accounts/acc/balance": msgspec.json.encode(
+            {"clearedBalance": money, "effectiveBalance": money}
+        ),
+        "feed/account/acc/category/cat": items,
+        "feed/account/acc/category/goal": items,
+        "feed/account/acc/category/bills": items,
+    }
+
+
+def answering(bodies: dict[str, bytes], asked: list[str]) -> Any:  # noqa: ANN401  a plain function
+    """Return a function that answers requests from a table of paths."""
+
+    def answer(request: Request) -> Response:
+        path = request.url.removeprefix("https://api.starlingbank.com/api/v2/")
+        asked.append(path)
+        return Response(200, DATE, bodies[path.partition("?")[0]])
+
+    return answer
+
+
+def test_spaces_are_sub_accounts_with_streams_of_their_own() -> None:
+    """Each category has its feed, its cursor and its balance; a space names its account."""
+    asked: list[str] = []
+    bodies = answers(feed(ITEM))
+    _, discovery = by_hand(BANK.discover(), answering(bodies, asked))
+    assert [(each.external_id, each.parent) for each in discovery.accounts] == [
+        ("acc/cat", None),
+        ("acc/goal", "acc/cat"),
+        ("acc/bills", "acc/cat"),
+    ]
+    streams = BANK.streams(discovery)
+    assert [stream.accounts for stream in streams] == [("acc/cat",), ("acc/goal",), ("acc/bills",)]
+    told = {}
+    for stream in streams:
+        found, _ = by_hand(BANK.pull(stream, None), answering(bodies, asked))
+        balances, page = found
+        assert isinstance(balances, Balances)
+        assert isinstance(page, Page)
+        assert {row.account for row in page.upserts} == set(stream.accounts)
+        told[stream.accounts[0]] = str(balances.balances[0].amount)
+    assert told == {"acc/cat": "-1.50", "acc/goal": "1.00", "acc/bills": "2.00"}
+
+
+def test_the_watermark_is_the_newest_update_seen() -> None:
+    """The cursor is an instant from the data; an hour is read again; it never goes back."""
+    stream = Stream(PLACE, (PLACE,))
+    asked: list[str] = []
+    bodies = answers(feed(ITEM))
+    found, _ = by_hand(BANK.pull(stream, None), answering(bodies, asked))
+    assert asked[0].endswith("changesSince=2014-01-01T00%3A00%3A00.000Z")
+    assert isinstance(found[-1], Page)
+    cursor = found[-1].next_cursor
+    assert cursor == "2026-07-01T22:37:51.094Z"
+    asked.clear()
+    found, _ = by_hand(BANK.pull(stream, cursor), answering(answers(feed()), asked))
+    assert asked[0].endswith("changesSince=2026-07-01T21%3A37%3A51.094Z")
+    assert isinstance(found[-1], Page)
+    assert found[-1].next_cursor == cursor
+
+
+def test_nothing_seen_leaves_the_cursor_alone() -> None:
+    """sync.md 1: an empty feed, read from nothing, gives no cursor to store."""
+    found, _ = by_hand(BANK.pull(Stream(PLACE, (PLACE,)), None), answering(answers(feed()), []))
+    assert found[-1] == Page([], [], None, more=False)
+
+
+@pytest.mark.parametrize("cursor", ["", "soon", "2026-07-01T22:37:51"])
+def test_a_cursor_that_is_no_instant_is_refused(cursor: str) -> None:
+    """A damaged watermark is an error, not a fresh start in silence."""
+    with pytest.raises(ContractBroken):
+        next(BANK.pull(Stream(PLACE, (PLACE,)), cursor))
+
+
+def test_an_answer_without_a_date_is_refused() -> None:
+    """A balance says not as of when it is; the answer's own date does (RFC 9110)."""
+    assert answered_at({"date": "Fri, 20 Nov 2026 12:00:00 GMT"}).tzinfo is UTC
+    for headers in ({}, {"date": "now"}, {"date": "Fri, 99 Nov 2026 12:00:00 GMT"}):
+        with pytest.raises(ContractBroken):
+            answered_at(headers)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, b"{}", VerdictKind.OK),
+        (401, b"", VerdictKind.UNAUTHORIZED),
+        (403, b'{"error":"invalid_token"}', VerdictKind.UNAUTHORIZED),
+        (403, b"<html>", VerdictKind.UNAUTHORIZED),
+        (403, b'{"error":"insufficient_scope"}', VerdictKind.CONSENT),
+        (404, b"", VerdictKind.CONTRACT),
+        (429, b"", VerdictKind.THROTTLED),
+        (502, b"", VerdictKind.TRANSIENT),
+    ],
+    ids=range(8),
+)
+def test_what_answers_mean(status: int, body: bytes, kind: VerdictKind) -> None:
+    """403 is an old token, unless it says that a scope is missing."""
+    assert BANK.classify(Response(status, {}, body)).kind is kind
+
+
+def test_how_to_link() -> None:
+    """A personal token always; OAuth where this installation is registered."""
+    (token,) = BANK.link_plans
+    assert isinstance(token, TokenPlan)
+    assert all(scope in token.where for scope in SCOPES)
+    assert BANK.missing_settings == ()
+    registered = Starling(client_id="me", client_secret=Secret("canary"))
+    _, oauth = registered.link_plans
+    assert isinstance(oauth, OAuthPlan)
+    assert oauth.client_auth is ClientAuth.POST
+    assert not oauth.pkce
+    assert oauth.rotation is Rotation.GRACE
+    assert oauth.token_url == "https://token-api.starlingbank.com/oauth/access-token"
+    assert "canary" not in repr(registered)
+    face = Starling("http://127.0.0.1:1/starling", client_id="me").link_plans[1]
+    assert isinstance(face, OAuthPlan)
+    assert face.token_url == "http://127.0.0.1:1/starling/oauth/access-token"
+    assert BANK.pending_rule is PendingRule.SAME_ID
