@@ -59,6 +59,7 @@ async def personal_access(visitor: Visitor) -> str:
     return visitor.bank.authority.personal_token("ada", Scenario.CALM)
 
 
+NOT_FOUND = Response(404, {}, b"")
 FACES = {"sandbox": ("", own_access), "starling": ("/starling", personal_access)}
 """For each connector: where its face is at the sandbox bank, and how to get a token there."""
 
@@ -76,7 +77,10 @@ class Recording:
         """Discover and pull everything again from the recorded answers, some of them spoilt."""
 
         def answer(request: Request) -> Response:
-            told = self.answers[request.url]
+            told = self.answers.get(request.url)
+            if told is None:  # a spoilt id led astray: a 404, which ends a run
+                assert self.connector.classify(NOT_FOUND).kind is VerdictKind.CONTRACT
+                raise ContractBroken
             body = (spoilt or {}).get(request.url, told.body)
             return Response(told.status, told.headers, body, told.url)
 
