@@ -75,6 +75,25 @@ def test_what_is_anothers_is_not_there(api: Api) -> None:
     assert checked >= 1
 
 
+def test_no_filter_shows_what_is_anothers(sqlite_api: Api) -> None:
+    """X1: a list that is narrowed to another person's account or connection stays empty."""
+    document = sqlite_api.client.get("/openapi.json").json()
+    owner, stranger = sqlite_api.signed_in("ada"), sqlite_api.signed_in("eve")
+    ids = {name: make(sqlite_api, sqlite_api.person("ada")) for name, make in MAKERS.items()}
+    checked = 0
+    for path, routes in document["paths"].items():
+        for parameter in routes.get("get", {}).get("parameters", ()):
+            name = f"{parameter['name'].removesuffix('_id')}_id"
+            if "{" in path or parameter["in"] != "query" or name not in ids:
+                continue
+            asked = {parameter["name"]: ids[name]}
+            theirs = stranger.get(path, params=asked)
+            assert theirs.status_code == 404 or theirs.json()["rows"] == [], (path, asked)
+            assert owner.get(path, params=asked).json()["rows"], (path, asked)
+            checked += 1
+    assert checked >= 2
+
+
 def test_what_is_anothers_and_what_is_nobodys_look_alike(sqlite_api: Api) -> None:
     """Nobody learns by the answer whether there is such a thing at all."""
     document = sqlite_api.client.get("/openapi.json").json()

@@ -1,8 +1,17 @@
-"""How to make, for a person, each thing that a route knows by an id: one line a path parameter."""
+"""How to make, for a person, each thing that a route knows by an id: one line a path parameter.
+
+They are written as rows, without a bank: what is tested with them is who may see them.
+"""
 
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
 
+import sqlalchemy as sa
+
+from penstock.db import accounts, connections, feeds, leases, links, runs
+from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
 from tests.api.serving import NOWHERE, Api
 
@@ -16,6 +25,97 @@ def _session(api: Api, owner_id: int) -> str:
     return public_id("ses", caller.session_id)
 
 
+def _connection(api: Api, owner_id: int) -> str:
+    return public_id("con", api.write(_add_connection, api, owner_id))
+
+
+def _account(api: Api, owner_id: int) -> str:
+    return public_id("acc", api.write(_add_account, api, owner_id))
+
+
+def _transaction(api: Api, owner_id: int) -> str:
+    return public_id("txn", api.write(_add_transaction, api, owner_id))
+
+
+def _run(api: Api, owner_id: int) -> str:
+    return public_id("run", api.write(_add_run, api, owner_id))
+
+
+def _link(api: Api, owner_id: int) -> str:
+    return public_id("lnk", api.write(_add_link, api, owner_id))
+
+
+def _add_connection(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    made = connections.create(connection, owner_id=owner_id, connector="sandbox", now=api.clock())
+    leases.open_lease(connection, made)
+    return made
+
+
+def _add_run(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    return runs.start(
+        connection,
+        owner_id=owner_id,
+        connection_id=_add_connection(connection, api, owner_id),
+        trigger="test",
+        request_id=None,
+        now=api.clock(),
+    )
+
+
+def _add_account(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    values = {
+        "owner_id": owner_id,
+        "connection_id": _add_connection(connection, api, owner_id),
+        "external_id": "a-1",
+        "name": "Current account",
+        "type": "checking",
+        "currency": "EUR",
+        "active": True,
+        "created_at": api.clock(),
+        "change_number": feeds.next_change(connection, owner_id),
+    }
+    return accounts.create(connection, values)
+
+
+def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    values = {
+        "owner_id": owner_id,
+        "account_id": _add_account(connection, api, owner_id),
+        "external_id": "t-1",
+        "status": "posted",
+        "amount": Decimal("-12.50"),
+        "currency": "EUR",
+        "dated_on": date(2026, 11, 20),
+        "booked_on": date(2026, 11, 20),
+        "description": "Bakery",
+        "first_run_id": 1,
+        "last_run_id": 1,
+        "created_at": api.clock(),
+        "updated_at": api.clock(),
+        "change_number": feeds.next_change(connection, owner_id),
+    }
+    made = connection.execute(transactions.insert().values(values).returning(transactions.c.id))
+    return int(made.scalar_one())
+
+
+def _add_link(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    values = {
+        "state_hash": f"state of {owner_id}",
+        "owner_id": owner_id,
+        "connector": "sandbox",
+        "plan": 0,
+        "redirect_uri": "http://127.0.0.1:1/callback/sandbox",
+        "created_at": api.clock(),
+        "expires_at": api.clock() + timedelta(minutes=10),
+    }
+    return links.create(connection, values)
+
+
 MAKERS: Final[Mapping[str, Maker]] = {
+    "account_id": _account,
+    "connection_id": _connection,
+    "link_id": _link,
     "session_id": _session,
+    "sync_id": _run,
+    "transaction_id": _transaction,
 }
