@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from penstock.db.balances import balances
 from penstock.db.connect import open_database
 from penstock.db.connections import connections
 from penstock.db.lane import Database
+from penstock.db.runs import runs
 from penstock.db.transactions import transactions
 from penstock.db.users import users
 from penstock.domain.money import canonical
@@ -25,12 +26,15 @@ TODAY = NOW.date()
 DAY = date(2026, 11, 2)
 
 
+_NAMES = itertools.count(1)
+
+
 @dataclass(slots=True)
 class Books:
     """Makes rows; every call returns the number of what it made."""
 
     database: Database
-    _names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _names: Iterator[int] = field(default_factory=lambda: _NAMES)
 
     def person(self) -> int:
         """Make a person with an empty feed."""
@@ -104,6 +108,18 @@ class Books:
             "change_number": self.number(owner),
         }
         return self._add(balances, known | values)
+
+    def run(self, owner: int, connection: int, **values: Any) -> int:  # noqa: ANN401
+        """Make a sync that went well, a minute long."""
+        known = {
+            "owner_id": owner,
+            "connection_id": connection,
+            "trigger": "schedule",
+            "started_at": NOW,
+            "finished_at": NOW + timedelta(minutes=1),
+            "outcome": "done",
+        }
+        return self._add(runs, known | values)
 
     def number(self, owner: int) -> int:
         """Take the owner's next change number in a commit of its own."""
