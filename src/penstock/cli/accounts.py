@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.values import DAY
 from penstock.cli.words import full_id, minute, money
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def accounts(flags: Flags, connection: str | None, *, include_hidden: bool, as_j
 
 @click.command(cls=Command)
 @click.option("--account", metavar="ID", help="Every balance ever heard of this account.")
-@click.option("--from", "since", metavar="DAY", help="With --account: of this day or later.")
-@click.option("--to", "until", metavar="DAY", help="With --account: of this day or earlier.")
+@click.option("--from", "since", type=DAY, help="With --account: of this day or later.")
+@click.option("--to", "until", type=DAY, help="With --account: of this day or earlier.")
 @click.option("--include-hidden", is_flag=True, help="Of hidden accounts too.")
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 @as_json

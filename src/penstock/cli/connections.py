@@ -100,5 +100,6 @@ def _variable(setting: str) -> str:
 
 def _consent(row: dict[str, Any]) -> str:
     consent = row["consent"]
-    until = f" until {consent['expires_at'][:10]}" if consent["expires_at"] else ""
+    is_open = consent["state"] in {"active", "expiring"} and consent["expires_at"]
+    until = f" until {consent['expires_at'][:10]}" if is_open else ""
     return f"{consent['state'].replace('_', ' ')}{until}"

@@ -21,7 +21,11 @@ from penstock.cli.terminal import say
     show_default=True,
     help="CSV, one kind of row at a time, or JSON lines.",
 )
-@click.option("--kind", metavar="KIND", help="Only these rows: accounts, transactions, …")
+@click.option(
+    "--kind",
+    type=click.Choice(["everything", "accounts", "balances", "transactions"]),
+    help="Which rows. Left out: everything as JSON lines, transactions as CSV.",
+)
 @click.option(
     "--output",
     "-o",
@@ -31,7 +35,13 @@ from penstock.cli.terminal import say
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @pass_flags
 def export(flags: Flags, form: str, kind: str | None, output: Path | None, *, force: bool) -> None:
-    """Take everything out: accounts, balances, transactions, and how they came here."""
+    """Take everything out, as it is read: accounts, balances, transactions.
+
+    A CSV file holds one kind of row; --kind everything makes a zip of them.
+    """
+    kind = kind or ("transactions" if form == "csv" else "everything")
+    if (form, kind) == ("csv", "everything") and output is None and sys.stdout.isatty():
+        raise click.UsageError("That is a zip archive: name a file with --output.")
     if output is not None and output.exists() and not force:
         raise Failed(f"{output} is there already", remedy="Replace it with --force.", code=USAGE)
     size = _write(flags, {"format": form, "kind": kind}, output)
@@ -39,7 +49,7 @@ def export(flags: Flags, form: str, kind: str | None, output: Path | None, *, fo
         say(f"{size:,} bytes in {output}")
 
 
-def _write(flags: Flags, parameters: dict[str, str | None], output: Path | None) -> int:
+def _write(flags: Flags, parameters: dict[str, str], output: Path | None) -> int:
     from penstock.cli.client import Client
     from penstock.cli.door import ask
     from penstock.cli.files import written_whole

@@ -5,16 +5,17 @@ from typing import Any
 import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.values import AMOUNT, DAY
 from penstock.cli.words import full_id, money
 
 
 @click.command(cls=Command)
 @click.option("--account", metavar="ID", help="Of this account, hidden or not.")
 @click.option("--connection", metavar="ID", help="Of this connection.")
-@click.option("--from", "since", metavar="DAY", help="Dated this day (YYYY-MM-DD) or later.")
-@click.option("--to", "until", metavar="DAY", help="Dated this day or earlier.")
-@click.option("--min-amount", metavar="AMOUNT", help="This much or more; + is towards you.")
-@click.option("--max-amount", metavar="AMOUNT", help="This much or less.")
+@click.option("--from", "since", type=DAY, help="Dated this day (YYYY-MM-DD) or later.")
+@click.option("--to", "until", type=DAY, help="Dated this day or earlier.")
+@click.option("--min-amount", type=AMOUNT, help="This much or more; + is towards you.")
+@click.option("--max-amount", type=AMOUNT, help="This much or less.")
 @click.option("--text", help="Somewhere in description, counterparty, note or reference.")
 @click.option("--status", type=click.Choice(["pending", "posted"]), help="On the books or not yet.")
 @click.option("--category", metavar="WORD", help="Of this category.")

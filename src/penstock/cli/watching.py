@@ -31,10 +31,11 @@ class Display(Protocol):
 async def watch(client: Client, started: list[Row], names: Mapping[str, str]) -> list[Row]:
     """Wait until every sync has ended; return them as they ended."""
     with _display(names) as display:
-        return list(await asyncio.gather(*(_watch_one(client, row, display) for row in started)))
+        return list(await asyncio.gather(*(watch_one(client, row, display) for row in started)))
 
 
-async def _watch_one(client: Client, row: Row, display: Display) -> Row:
+async def watch_one(client: Client, row: Row, display: Display) -> Row:
+    """Wait until one sync has ended; return it as it ended."""
     pause, still = _FIRST_PAUSE, 0.0
     while row["outcome"] == RUNNING:
         display.show(row)
