@@ -33,9 +33,18 @@ def when_next(
         case Outcome.NOT_READY:
             return Due(ending.until or now + SOON)
         case Outcome.THROTTLED:
-            return Due(ending.until, not_before=ending.until)
+            # Once, the bank's own word is enough; if it says it again and again, ask less often.
+            until = ending.until or now + SOON
+            later = now + _backoff(failures - 1, every, chance)
+            return Due(max(until, later), not_before=until)
         case Outcome.DONE | Outcome.CONTRACT | Outcome.CURSOR_LOST:
             return Due(now + every * (1 - _SPREAD * chance))
         case Outcome.TRANSIENT | Outcome.PARTIAL:
-            later = min(_FIRST_RETRY * 2 ** min(failures, 16), every)
-            return Due(now + later * (0.5 + 0.5 * chance))
+            return Due(now + _backoff(failures, every, chance))
+
+
+def _backoff(failures: int, every: timedelta, chance: float) -> timedelta:
+    """Return how long to leave a connection alone after so many failures in a row."""
+    if failures <= 0:
+        return timedelta(0)
+    return min(_FIRST_RETRY * (1 << min(failures, 16)), every) * (0.5 + 0.5 * chance)

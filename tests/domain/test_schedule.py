@@ -1,0 +1,93 @@
+"""When a connection is synced next."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.domain import outcome
+from penstock.domain.consent import ConsentState
+from penstock.domain.outcome import DONE, Ending, Outcome
+from penstock.domain.schedule import SOON, Due, when_next
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+EVERY = timedelta(hours=6)
+MINUTE = timedelta(minutes=1)
+LATER = NOW + timedelta(hours=3)
+
+
+def after(ending: Ending, failures: int = 1, chance: float = 0.0) -> Due:
+    """Say when it is due after this ending."""
+    return when_next(ending, now=NOW, every=EVERY, failures=failures, chance=chance)
+
+
+@pytest.mark.parametrize(
+    ("ending", "failures", "chance", "due"),
+    [
+        (DONE, 0, 0.0, Due(NOW + EVERY)),
+        (DONE, 0, 1.0, Due(NOW + 0.9 * EVERY)),
+        (outcome.contract_broken("x"), 1, 0.0, Due(NOW + EVERY)),
+        (Ending(Outcome.CURSOR_LOST), 1, 0.0, Due(NOW + EVERY)),
+        (outcome.consent_needed("x", ConsentState.REVOKED), 1, 0.5, Due(None)),
+        (outcome.not_ready(NOW + SOON), 1, 0.5, Due(NOW + SOON)),
+        (Ending(Outcome.NOT_READY), 1, 0.5, Due(NOW + SOON)),
+        (outcome.throttled("x", LATER), 1, 0.5, Due(LATER, not_before=LATER)),
+        (outcome.transient("x"), 1, 1.0, Due(NOW + 10 * MINUTE)),
+        (outcome.transient("x"), 1, 0.0, Due(NOW + 5 * MINUTE)),
+        (outcome.transient("x"), 2, 1.0, Due(NOW + 20 * MINUTE)),
+        (outcome.transient("x"), 5, 1.0, Due(NOW + 160 * MINUTE)),
+        (outcome.transient("x"), 6, 1.0, Due(NOW + 320 * MINUTE)),
+        (outcome.transient("x"), 7, 1.0, Due(NOW + EVERY)),
+        (outcome.partial("x"), 10_000, 1.0, Due(NOW + EVERY)),
+    ],
+)
+def test_the_table(ending: Ending, failures: int, chance: float, due: Due) -> None:
+    """sync.md 21, 22: each outcome has its own next time; failures come back later and later."""
+    assert after(ending, failures, chance) == due
+
+
+def test_a_consent_problem_is_never_retried_by_itself() -> None:
+    """sync.md 21: only the person can open that door, so nothing is due."""
+    for state in ConsentState:
+        assert after(outcome.consent_needed("x", state)) == Due(None)
+
+
+@given(st.integers(2, 50), st.floats(0, 1))
+def test_a_bank_that_throttles_again_and_again_is_asked_less_and_less(
+    failures: int, chance: float
+) -> None:
+    """sync.md 22: nobody asks before the bank's instant; a near one does not undo the backoff."""
+    until = NOW + timedelta(seconds=3)
+    due = after(outcome.throttled("x", until), failures, chance)
+    assert due.not_before == until
+    assert due.next_sync_at == after(outcome.transient("x"), failures - 1, chance).next_sync_at
+
+
+@given(
+    st.sampled_from(Outcome),
+    st.integers(1, 10**6),
+    st.floats(0, 1),
+    st.timedeltas(MINUTE, timedelta(days=7)),
+)
+def test_nothing_is_due_at_once_or_never(
+    kind: Outcome, failures: int, chance: float, every: timedelta
+) -> None:
+    """sync.md 22: whatever the failures, the next time is after now and at most `every` away."""
+    ending = Ending(kind, until=NOW + SOON if kind is Outcome.THROTTLED else None)
+    due = when_next(ending, now=NOW, every=every, failures=failures, chance=chance)
+    if kind is Outcome.CONSENT:
+        assert due.next_sync_at is None
+        return
+    assert due.next_sync_at is not None
+    assert NOW < due.next_sync_at <= NOW + max(every, SOON)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_connections_are_spread_apart(one: float, other: float) -> None:
+    """sync.md 22: chance moves each a little, so that they never all come at the full hour."""
+    first, second = after(DONE, chance=one), after(DONE, chance=other)
+    assert first.next_sync_at is not None
+    assert second.next_sync_at is not None
+    if one < other:
+        assert first.next_sync_at >= second.next_sync_at
