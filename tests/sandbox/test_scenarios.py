@@ -4,42 +4,14 @@ import asyncio
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
-import aiohttp
 import pytest
 
 from penstock.sandbox.authority import Asked, Grant
 from penstock.sandbox.faces.own_rows import Row
 from penstock.sandbox.faults import FaultKind, scheduled
 from penstock.sandbox.scenario import IN_WORDS, SHAPES_THE_WORLD, Scenario
-from tests.sandbox.visitor import NOON, Answer, Visitor, Watch, visiting
-
-PATIENCE = 60
-
-
-async def persistent(visitor: Visitor, path: str, **query: str) -> Answer:
-    """Ask until the answer is whole and good, as a stubborn client would."""
-    for _ in range(PATIENCE):
-        try:
-            answer = await visitor.get(path, **query)
-        except aiohttp.ClientError:
-            continue
-        if answer.status == 200 and answer.json is not None:
-            return answer
-    raise AssertionError(f"{path} never answered")
-
-
-async def whole_update(visitor: Visitor, cursor: str = "") -> tuple[list[str], list[str], str]:
-    """Read one update through all obstacles; return the ids that came and went, and the cursor."""
-    came: list[str] = []
-    gone: list[str] = []
-    more = True
-    while more:
-        query = {"cursor": cursor} if cursor else {}
-        page = (await persistent(visitor, "/v1/transactions", **query)).json
-        came += [row["id"] for row in page["added"] + page["modified"]]
-        gone += [row["id"] for row in page["removed"]]
-        cursor, more = page["next_cursor"], page["has_more"]
-    return came, gone, cursor
+from tests.sandbox.patience import whole_update
+from tests.sandbox.visitor import NOON, Watch, visiting
 
 
 def grant_of(scenario: Scenario) -> Grant:
@@ -235,60 +207,6 @@ def test_no_ids_leaves_them_out_in_four_ways() -> None:
             assert set(ids) == {"missing", "", "0", "9998"}
             assert len(rows) == 15
             assert {name for row in rows for name in row} <= set(Row.__struct_fields__)
-
-    asyncio.run(story())
-
-
-def test_consent_expiring_is_said_ahead() -> None:
-    """sync.md 26: the consent ends in three days, and each answer says so."""
-
-    async def story() -> None:
-        async with visiting(scenario=Scenario.CONSENT_EXPIRING) as visitor:
-            await visitor.link()
-            answer = await visitor.get("/v1/accounts")
-            assert (answer.status, answer.headers["Consent-State"]) == (200, "expiring")
-            assert answer.headers["Consent-Ends"]
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize(
-    ("scenario", "code"),
-    [
-        (Scenario.CONSENT_EXPIRED, "consent_expired"),
-        (Scenario.CONSENT_REVOKED, "consent_revoked"),
-    ],
-)
-def test_consent_ends_after_the_first_update(scenario: Scenario, code: str) -> None:
-    """sync.md 26: one update works, the next finds the consent ended; a new one opens it again."""
-
-    async def story() -> None:
-        async with visiting(scenario=scenario) as visitor:
-            await visitor.link()
-            came, _, cursor = await whole_update(visitor)
-            assert len(came) == 15
-            assert (await visitor.get("/v1/balances")).status == 200
-            answer = await visitor.page(cursor)
-            assert (answer.status, answer.json["error"]["code"]) == (403, code)
-            assert (await visitor.refresh(visitor.tokens["refresh_token"])).status == 400
-            await visitor.link(scenario="calm")
-            assert (await visitor.page(cursor)).status == 200
-
-    asyncio.run(story())
-
-
-def test_rotated_token_lost_is_done_but_never_told() -> None:
-    """sync.md 25: the first refresh rotates, its answer never arrives; the old token works once."""
-
-    async def story() -> None:
-        async with visiting(scenario=Scenario.ROTATED_TOKEN_LOST) as visitor:
-            await visitor.link()
-            old = visitor.tokens["refresh_token"]
-            with pytest.raises(aiohttp.ClientConnectionError):
-                await visitor.refresh(old)
-            told = await visitor.post("/oauth/introspect", token=old, client_id="penstock")
-            assert told.json == {"active": False}, "it has been rotated"
-            assert (await visitor.refresh(old)).status == 200
 
     asyncio.run(story())
 
