@@ -4,7 +4,6 @@ Everything here runs inside the caller's one transaction. Nothing is written for
 change, and the counts are exact (sync.md 7, 9, 12).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -12,8 +11,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db import filling, settling, staging
+from penstock.db.filling import Batches
 from penstock.db.metadata import instant_text
-from penstock.db.staging import SEEN, Batch, Into
+from penstock.db.staging import SEEN, Into
 from penstock.db.statements import Statements
 from penstock.domain.pairing import PENDING_DAYS
 
@@ -41,27 +41,19 @@ class Counts:
     paired: int = 0
 
 
-def store(connection: sa.Connection, batches: Iterable[Batch], into: Into, feed: Feed) -> Counts:
+def store(connection: sa.Connection, batches: Batches, into: Into, feed: Feed) -> Counts:
     """Bring a whole update into `transactions`; return what was done.
 
     Raises KeyError for a row of an account that is not in `into.accounts`.
     """
     statements = _statements(connection, into)
     fresh = not statements.one(_ANY_STORED)
-    if fresh and connection.dialect.name == "sqlite":
-        return Counts(inserted=filling.fill(connection, batches, into))
-    staged = staging.load(connection, batches, into.accounts)
-    counts = _fill(statements) if fresh else _merge(statements, feed, staged)
+    if fresh and filling.fill(connection, batches, into):
+        return Counts(inserted=filling.settle(statements))
+    staged = staging.load(connection, batches(), into.accounts)
+    counts = _merge(statements, feed, staged)
     staging.clear(connection)
     return counts
-
-
-def _fill(statements: Statements) -> Counts:
-    """Insert what is staged into accounts of which nothing is stored yet."""
-    settling.drop_settled_within(statements)
-    inserted = statements.do(_INSERT)
-    settling.remember_links(statements)
-    return Counts(inserted=inserted)
 
 
 def _merge(statements: Statements, feed: Feed, staged: int) -> Counts:

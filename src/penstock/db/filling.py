@@ -1,56 +1,101 @@
-"""SQLite's short way for accounts of which nothing is stored yet: their rows go straight in.
+"""The short way for accounts of which nothing is stored yet: their rows go straight in.
 
-Without the temporary table every row is bound once instead of twice, which is most of what a first
-sync costs. Nothing in these accounts is older than this transaction, so an event for a row that is
-there simply replaces it, and a removal deletes what nobody has ever seen.
+Without the temporary table every row is sent once instead of twice, which is most of what a first
+sync costs. Nothing in these accounts is older than this transaction, and nobody has seen it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from penstock.db.metadata import instant_text
-from penstock.db.staging import SEEN, STAGED, Batch, Into, located
+from penstock.db.staging import STAGED, Batch, Into, located
+from penstock.db.statements import Statements
+
+Batches = Callable[[], Iterator[Batch]]
+"""Gives an update's batches in order, each time from the first."""
 
 
-def fill(connection: sa.Connection, batches: Iterable[Batch], into: Into) -> int:
-    """Insert a whole update; return how many rows there are then.
+def fill(connection: sa.Connection, batches: Batches, into: Into) -> bool:
+    """Insert a whole update. False, and nothing done, where it has to go the long way.
 
     Raises KeyError for a row of an account that is not in `into.accounts`.
     """
+    if connection.dialect.name == "postgresql":
+        return _fill_postgresql(connection, batches, into)
+    _fill_sqlite(connection, batches, into)
+    return True
+
+
+def settle(statements: Statements) -> int:
+    """Forget pendings whose posted row came in the same update; return how many rows there are."""
+    statements.do(_DROP_SETTLED_WITHIN)
+    statements.do(_REMEMBER_LINKS)
+    return int(statements.one(_COUNT))
+
+
+def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> None:
+    """Insert row by row: an event for a row that is there replaces it, a removal deletes it."""
     cursor: Any = connection.connection.cursor()
-    accounts = "(" + (", ".join(str(int(n)) for n in into.accounts.values()) or "NULL") + ")"
-    now = instant_text(into.now)
     insert = _INSERT.format(
         owner=into.owner_id,
         run=into.run_id,
         change=into.change_number,
-        now=now,
+        now=instant_text(into.now),
         today=into.today.isoformat(),
     )
-    for batch in batches:
+    for batch in batches():
         sql = _REMOVE if batch.removal else insert
         cursor.executemany(sql, located(batch, into.accounts))
-    cursor.execute(_DROP_SETTLED_WITHIN.format(accounts=accounts))
-    cursor.execute(_REMEMBER_LINKS.format(accounts=accounts))
-    cursor.execute(_COUNT.format(accounts=accounts))
-    return int(cursor.fetchone()[0])
+
+
+def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) -> bool:
+    """Copy the rows in. An update that speaks twice of one row, or of a removal, cannot be."""
+    import psycopg  # noqa: PLC0415 - there only where PostgreSQL is used
+
+    if any(batch.removal for batch in batches()):
+        return False
+    cursor: Any = connection.connection.cursor()
+    try:
+        with connection.begin_nested(), cursor.copy(_COPY) as copy:
+            for batch in batches():
+                for row in _complete(batch, into):
+                    copy.write_row(row)
+    except psycopg.errors.UniqueViolation:
+        return False
+    return True
+
+
+def _complete(batch: Batch, into: Into) -> Iterator[tuple[Any, ...]]:
+    """Yield the batch's rows with the columns that we compute."""
+    run, number = into.run_id, into.change_number
+    same = (into.owner_id, run, run, into.now, into.now, number, False)
+    for row in located(batch, into.accounts):
+        dated = row[_BOOKED] or row[_AUTHORIZED] or row[_VALUE] or into.today
+        yield (*row, dated, run if row[_STATUS] == "posted" else None, *same)
 
 
 def _mark(name: str) -> str:
     return f"?{STAGED.index(name) + 1}"
 
 
+_STATUS, _BOOKED, _VALUE, _AUTHORIZED = (
+    STAGED.index(name) for name in ("status", "booked_on", "value_on", "authorized_on")
+)
+_COMPUTED: Final = (
+    "dated_on, posted_run_id, owner_id, first_run_id, last_run_id, created_at, updated_at,"
+    " change_number, hidden"
+)
+_COPY: Final = f"COPY transactions ({', '.join(STAGED)}, {_COMPUTED}) FROM STDIN"
 _DATED: Final = ", ".join(_mark(name) for name in ("booked_on", "authorized_on", "value_on"))
-_POSTED_RUN: Final = f"CASE {_mark('status')} WHEN 'posted' THEN {{run}} END"
-_REPLACED: Final = (*SEEN[1:], "dated_on", "posted_run_id")
+_REPLACED: Final = (*STAGED[2:], "dated_on", "posted_run_id")
 # The numbers that are the same for every row are written into the statement: they are our own.
 _INSERT: Final = f"""
-    INSERT INTO transactions ({", ".join(STAGED)}, dated_on, posted_run_id, owner_id,
-        first_run_id, last_run_id, created_at, updated_at, change_number, hidden)
+    INSERT INTO transactions ({", ".join(STAGED)}, {_COMPUTED})
     VALUES ({", ".join(_mark(name) for name in STAGED)}, coalesce({_DATED}, '{{today}}'),
-        {_POSTED_RUN}, {{owner}}, {{run}}, {{run}}, '{{now}}', '{{now}}', {{change}}, 0)
+        CASE {_mark("status")} WHEN 'posted' THEN {{run}} END, {{owner}}, {{run}}, {{run}},
+        '{{now}}', '{{now}}', {{change}}, 0)
     ON CONFLICT (account_id, external_id)
         DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
 """

@@ -56,7 +56,7 @@ def commit(
     change = feeds.next_change(connection, place.owner_id)
     into = Into(place.owner_id, place.accounts, place.run_id, change, now, now.date())
     try:
-        counts = bulk.store(connection, stage.batches(), into, place.feed)
+        counts = bulk.store(connection, stage.batches, into, place.feed)
         observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
     except KeyError as error:
         raise ContractBroken(f"A row names account {error}, which the bank did not list.") from None

@@ -106,4 +106,5 @@ def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> Non
         rows = sa.select(table.c.id).where(table.c.account_id.in_(ours))
         erasures.note(connection, owner_id=owner_id, kind=kind, rows=rows, change_number=number)
     erasures.note(connection, owner_id=owner_id, kind="account", rows=ours, change_number=number)
+    transactions.delete_of(connection, ours)
     connections.delete(connection, connection_id)

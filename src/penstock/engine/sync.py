@@ -123,7 +123,7 @@ class Run:
             return outcome.transient(lost.message)
         except VaultError as error:
             return Ending(Outcome.CONTRACT, error.message, error.remedy)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not look like a success
+        except Exception as error:
             log.exception("sync.failed", connector=self.connection.connector)
             return outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
 
