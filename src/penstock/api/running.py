@@ -34,8 +34,10 @@ class Runner(Protocol):
 class Quotes(Protocol):
     """Asks sources for prices (quotes/fetch.py)."""
 
-    async def fetch(self, symbols: Iterable[str]) -> list[Quote | QuoteError]:
-        """Return one quote or one error for each symbol, in order."""
+    async def fetch(
+        self, symbols: Iterable[str], *, source: str | None = None
+    ) -> list[Quote | QuoteError]:
+        """Return one quote or one error for each symbol, in order; with `source`, from it alone."""
 
 
 class Rules(Protocol):

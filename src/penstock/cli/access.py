@@ -87,10 +87,6 @@ class Access:
         async with self._alone():
             self._sessions.delete(self.address)
 
-    def has_token(self) -> bool:
-        """Tell whether there is a token at all, good or not."""
-        return bool(self._given) or self._sessions.find(self.address) is not None
-
     def find_session(self) -> Session | None:
         """Return the stored session, if there is one."""
         return self._sessions.find(self.address)

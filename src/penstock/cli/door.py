@@ -100,3 +100,9 @@ def _client(
     given = settings.token.get_secret_value() if settings.token else None
     sessions = Sessions(settings.home)
     return Client(http, Access(address, sessions, http=http, clock=utc_now, given=given))
+
+
+def has_token(settings: Settings) -> bool:
+    """Tell whether a token was given, or a session is stored, for where these settings lead."""
+    address = IN_PROCESS if settings.url is None else address_of(settings.url, settings.profile)
+    return settings.token is not None or Sessions(settings.home).find(address) is not None

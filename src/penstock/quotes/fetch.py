@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from penstock.domain.clock import Clock
-from penstock.domain.errors import PenstockError
+from penstock.domain.errors import InvalidInput, PenstockError
 from penstock.domain.protocol import Request, Response, Sender
 from penstock.domain.quote import (
     Quote,
@@ -65,17 +65,19 @@ class QuoteEngine:
         self._room: dict[str, asyncio.Semaphore] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def fetch(self, symbols: Iterable[str]) -> list[Outcome]:
+    async def fetch(self, symbols: Iterable[str], *, source: str | None = None) -> list[Outcome]:
         """Return one quote or one error for each symbol, in order; the same symbol is asked once.
 
-        Raises nothing that a source can cause: what went wrong is in the list.
+        With `source`, that one alone is asked. Raises InvalidInput where there is none of that id,
+        and nothing that a source can cause: what went wrong is in the list.
         """
         asked = list(symbols)
+        sources, disabled = self._among(source)
         outcomes: dict[str, Outcome] = {}
         ways: dict[str, deque[Attempt]] = {}
         for symbol in dict.fromkeys(asked):
             try:
-                ways[symbol] = attempts_for(symbol, self._sources, self._disabled)
+                ways[symbol] = attempts_for(symbol, sources, disabled)
             except QuoteError as error:
                 outcomes[symbol] = error
         while ways:
@@ -87,6 +89,18 @@ class QuoteEngine:
                 if (left := _left(queue, answers[symbol]))
             }
         return [outcomes[symbol] for symbol in asked]
+
+    def _among(self, source: str | None) -> tuple[Sequence[Declaration], Sequence[Declaration]]:
+        """Return the sources that may be asked, and those that are switched off."""
+        if source is None:
+            return self._sources, self._disabled
+        named = [
+            [one for one in group if one.id == source] for group in (self._sources, self._disabled)
+        ]
+        if not any(named):
+            known = ", ".join(sorted(one.id for one in (*self._sources, *self._disabled)))
+            raise InvalidInput(f"There is no quote source {source[:40]!r}. There are: {known}.")
+        return named[0], named[1]
 
     async def _round(self, attempts: Iterable[Attempt]) -> Mapping[str, Outcome]:
         """Make one attempt for each symbol."""

@@ -80,10 +80,14 @@ async def list_quotes(
             examples=["EUR/USD,AAPL:NASDAQ"],
         ),
     ],
+    source: Annotated[
+        str | None,
+        Query(description="Ask this source alone.", min_length=1, max_length=60, examples=["ecb"]),
+    ] = None,
 ) -> Answers:
     """Ask the sources in use for prices. One that fails never hides the others."""
     asked = _read(symbols)
-    outcomes = await running.quotes.fetch(asked)
+    outcomes = await running.quotes.fetch(asked, source=source)
     return Answers(rows=list(map(_answer, asked, outcomes)))
 
 
