@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 # What a provider says of a transaction, in the order of domain.transaction.TransactionSeen,
@@ -21,10 +22,21 @@ STAGED: Final = ("account_id", *SEEN)
 
 
 class Batch(NamedTuple):
-    """Rows as they are staged: texts in the order (account, *SEEN), or (account, external_id)."""
+    """Rows as they are staged, packed (msgpack): upserts or removals, in the order they came."""
 
     removal: bool
-    rows: list[list[str | None]]
+    packed: bytes
+
+    def rows(self) -> list[list[Any]]:
+        """Return the rows as texts: (account, *SEEN), or (account, external_id) for removals."""
+        rows = _DECODER.decode(self.packed)
+        if b"\0" not in self.packed:
+            return rows
+        # PostgreSQL keeps no NUL in any text.
+        return [[text and text.replace("\0", "\ufffd") for text in row] for row in rows]
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(list[list[str | None]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ def _load_sqlite(
 
 def located(batch: Batch, accounts: Mapping[str, int]) -> list[list[Any]]:
     """Put our account numbers in the place of the provider's ids. Raises KeyError."""
-    rows: list[list[Any]] = batch.rows
+    rows = batch.rows()
     for row in rows:
         row[0] = accounts[row[0]]
     return rows

@@ -46,8 +46,7 @@ class Stage:
         self._file.seek(0)
         while head := self._file.read(5):
             packed = self._file.read(int.from_bytes(head[1:], "big"))
-            rows = _decoder.decode(packed)
-            yield Batch(removal=head[:1] == b"r", rows=_clean(rows) if b"\0" in packed else rows)
+            yield Batch(removal=head[:1] == b"r", packed=packed)
         self._file.seek(0, 2)
 
     def clear(self) -> None:
@@ -77,11 +76,3 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-_decoder = msgspec.msgpack.Decoder(list[list[str | None]])
-
-
-def _clean(rows: list[list[str | None]]) -> list[list[str | None]]:
-    """Replace NUL characters, which PostgreSQL keeps in no text."""
-    return [[text and text.replace("\0", "\ufffd") for text in row] for row in rows]
