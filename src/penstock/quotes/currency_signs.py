@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from penstock.quotes.cldr import Habits
-from penstock.quotes.currency_codes import CODES, NO_ENGLISH_WORDS, SPELLINGS
+from penstock.quotes.currency_codes import CODES, COINS, METALS, NO_ENGLISH_WORDS, SPELLINGS
 from penstock.quotes.separators import Unreadable
 
 _DOLLARS: Final = (
@@ -81,8 +81,8 @@ _SIGNS: Final = {
 _ONLY_OF_THEIR_LAND: Final = frozenset(["R", "KM", "Br", "\u0440", "\u0440."])
 """Too short, or too widely shared, to be believed outside the countries that pay with them."""
 
-ONLY_BEHIND: Final = frozenset(["p", "\u0440", "\u0440.", "pence", "Pence", "penny"])
-"""Signs that stand behind the number and nowhere else."""
+ONLY_BEHIND: Final = COINS | METALS | {"p", "\u0440", "\u0440.", "pence", "Pence", "penny"}
+"""Signs that stand behind the number. `ETH 3,456.78` is what a coin costs, not so many coins."""
 
 
 @dataclass(frozen=True, slots=True)

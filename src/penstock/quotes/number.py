@@ -64,7 +64,7 @@ def _read(text: str, habits: Habits | None) -> Price | None:
     currency = PERCENT if shape.percent else _currency(shape, habits)
     amount = _amount(shape.number, _scales(shape), habits)
     if shape.label:
-        _check_label(shape, currency)
+        _check_label(shape, currency, habits)
     if shape.by and _amount(shape.by, [], habits) >= amount:
         raise Unreadable("it looks like a range")
     return Price(amount.copy_negate() if amount and shape.negative else amount, currency)
@@ -77,7 +77,7 @@ def _currency(shape: Shape, habits: Habits | None) -> str | None:
         if token.kind is Kind.CURRENCY and token.sign
     ]
     if any(token.text in ONLY_BEHIND for token in shape.before):
-        raise Unreadable("a sign that follows numbers stands in front of one")
+        raise Unreadable("what follows numbers stands in front of one")
     if any(token.sign and token.powers for token in shape.behind):
         raise Unreadable("its last word is a currency's sign and a scale")
     return agreed_currency(signs, habits)
@@ -87,11 +87,11 @@ def _scales(shape: Shape) -> list[frozenset[int]]:
     return [token.powers for token in shape.behind if token.kind is Kind.SCALE]
 
 
-def _check_label(shape: Shape, currency: str | None) -> None:
+def _check_label(shape: Shape, currency: str | None, habits: Habits | None) -> None:
     """Behind a name, only what is surely a price is one: CAC 40 is an index, not forty."""
-    run = shape.number.run
-    fraction = any(mark in run for mark in ".,\u066b")
-    if (currency is None and not fraction) or any(mark.isspace() for mark in run):
+    fraction = _digits(shape.number, habits.notation if habits else None).fraction
+    spaced = any(mark.isspace() for mark in shape.number.run)
+    if (currency is None and not fraction) or spaced:
         raise Unreadable("its number may belong to the name in front")
     if currency is None and _scales(shape):
         raise Unreadable("it may be a volume")

@@ -9,13 +9,13 @@ from penstock.quotes.separators import Unreadable
 LONGEST: Final = 256
 """Characters. What is longer is no price but a piece of a page."""
 
-_INVISIBLE: Final = dict.fromkeys(
-    map(
-        ord,
-        # Direction marks and isolates, joiners, the soft hyphen, the byte order mark.
-        "\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069\u200b\u200c\u200d\u2060\u00ad\ufeff",
-    )
+# Direction marks and isolates, zero-width space and joiners, soft hyphen, byte order mark.
+_UNSEEN: Final = (
+    "\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+    "\u200b\u200c\u200d\u2060\u00ad\ufeff"
 )
+_INVISIBLE: Final = dict.fromkeys(map(ord, _UNSEEN))
+_SPLIT_BY_NOTHING: Final = re.compile(rf"\d[{_UNSEEN}]+\d")
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SAME: Final = {
     "\uffe0": "\u00a2",  # wide cent
@@ -50,6 +50,8 @@ def plain(text: str) -> str:
         return text.translate(_FORMS)
     if len(text) > LONGEST:
         raise Unreadable(f"it has {len(text)} characters, more than a price has")
+    if _SPLIT_BY_NOTHING.search(text):
+        raise Unreadable("something that cannot be seen stands between its digits")
     text = text.translate(_FORMS)
     zeros = {ord(letter) - value for letter in text if (value := _digit(letter)) is not None}
     if len(zeros) > 1:
