@@ -63,7 +63,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own, which is not typed
+def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where PostgreSQL is. The controller runs it: a worker may end early."""
     started = start_once(node.config)
     port = started.port if isinstance(started, Cluster) else None

@@ -72,7 +72,7 @@ class Recording:
 class Recorder(Driver):
     """A driver that keeps what it was told."""
 
-    def __init__(self, *parts: Any) -> None:  # noqa: ANN401  Driver's own
+    def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self.answers: dict[str, Response] = {}
 
@@ -104,7 +104,7 @@ def recorded(name: str) -> Recording:
     return asyncio.run(story())
 
 
-def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401  JSON
+def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Yield the path of every value in a JSON document."""
     yield path
     parts: Any = ()
@@ -116,7 +116,7 @@ def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
         yield from places(part, (*path, key))
 
 
-def replaced(content: Any, path: tuple[Any, ...], garbage: Any) -> Any:  # noqa: ANN401  JSON
+def replaced(content: Any, path: tuple[Any, ...], garbage: Any) -> Any:
     """Return a document with one value replaced, or left out where the garbage is an ellipsis."""
     if not path:
         return None if garbage is ... else garbage

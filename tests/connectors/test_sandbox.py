@@ -39,7 +39,7 @@ ROW: dict[str, Any] = {
 }
 
 
-def page(*added: dict[str, Any], cursor: str = "c1", more: bool = False, **parts: Any) -> bytes:  # noqa: ANN401  JSON
+def page(*added: dict[str, Any], cursor: str = "c1", more: bool = False, **parts: Any) -> bytes:
     """Return a page of the delta as bytes."""
     content = {"added": added, "modified": [], "removed": [], "next_cursor": cursor, **parts}
     return msgspec.json.encode({**content, "has_more": more})
@@ -222,6 +222,7 @@ def test_cursors_and_page_sizes_are_encoded() -> None:
         (400, "invalid_request", VerdictKind.CONTRACT, None),
         (401, "invalid_token", VerdictKind.UNAUTHORIZED, None),
         (401, "login_required", VerdictKind.CONSENT, ConsentState.LOGIN_REQUIRED),
+        (403, "consent_required", VerdictKind.CONSENT, ConsentState.LOGIN_REQUIRED),
         (403, "consent_expired", VerdictKind.CONSENT, ConsentState.EXPIRED),
         (403, "consent_revoked", VerdictKind.CONSENT, ConsentState.REVOKED),
         (403, "something else", VerdictKind.CONTRACT, None),

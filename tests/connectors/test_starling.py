@@ -87,7 +87,7 @@ def answers(items: bytes) -> dict[str, bytes]:
     }
 
 
-def answering(bodies: dict[str, bytes], asked: list[str]) -> Any:  # noqa: ANN401  a plain function
+def answering(bodies: dict[str, bytes], asked: list[str]) -> Any:
     """Return a function that answers requests from a table of paths."""
 
     def answer(request: Request) -> Response:

@@ -43,14 +43,14 @@ class Books:
         self.database.write_now(feeds.open_feed, owner)
         return owner
 
-    def connection(self, owner: int, **values: Any) -> int:  # noqa: ANN401 - of any column
+    def connection(self, owner: int, **values: Any) -> int:
         """Make a connection that was synced an hour ago."""
         known = {"connector": "sandbox", "consent": "active", "created_at": NOW}
         number = self._add(connections, known | {"owner_id": owner} | values)
         self.database.write_now(leases.open_lease, number)
         return number
 
-    def account(self, owner: int, connection: int, **values: Any) -> int:  # noqa: ANN401
+    def account(self, owner: int, connection: int, **values: Any) -> int:
         """Make an account in euros."""
         known = {
             "external_id": f"a{next(self._names)}",
@@ -65,7 +65,7 @@ class Books:
             accounts, known | {"owner_id": owner, "connection_id": connection} | values
         )
 
-    def transaction(self, owner: int, account: int, **values: Any) -> int:  # noqa: ANN401
+    def transaction(self, owner: int, account: int, **values: Any) -> int:
         """Make a posted transaction of DAY."""
         return self.transactions(owner, account, [values])[0]
 
@@ -93,7 +93,7 @@ class Books:
             row["amount"] = canonical(Decimal(row["amount"]), row["currency"])
         return self.database.write_now(_insert_each, transactions, full)
 
-    def balance(self, owner: int, account: int, **values: Any) -> int:  # noqa: ANN401
+    def balance(self, owner: int, account: int, **values: Any) -> int:
         """Make a current balance of 100 euros, as of NOW."""
         known = {
             "owner_id": owner,
@@ -109,7 +109,7 @@ class Books:
         }
         return self._add(balances, known | values)
 
-    def run(self, owner: int, connection: int, **values: Any) -> int:  # noqa: ANN401
+    def run(self, owner: int, connection: int, **values: Any) -> int:
         """Make a sync that went well, a minute long."""
         known = {
             "owner_id": owner,

@@ -28,7 +28,7 @@ DELTA = bulk.Feed(pairs_unlinked=True, sends_removals=True)
 SILENT = bulk.Feed(pairs_unlinked=True, sends_removals=False)
 
 
-def row(external_id: str, amount: str = "-10.00", **more: Any) -> TransactionSeen:  # noqa: ANN401
+def row(external_id: str, amount: str = "-10.00", **more: Any) -> TransactionSeen:
     """Make a posted transaction of account "a", of DAY unless `on` says otherwise."""
     on = more.pop("on", DAY)
     pending = more.pop("pending", False)

@@ -266,7 +266,7 @@ def _plan(books: Books, asked: Listing, owner: int) -> str:
     seen: list[tuple[str, Any]] = []
     database = books.database
 
-    def note(_c: object, _cursor: object, sql: str, parameters: Any, *_rest: object) -> None:  # noqa: ANN401
+    def note(_c: object, _cursor: object, sql: str, parameters: Any, *_rest: object) -> None:
         seen.append((sql, parameters))
 
     sa.event.listen(database.engine, "before_cursor_execute", note)

@@ -192,6 +192,7 @@ def test_connections_are_reused_and_bounded() -> None:
 
     async def story() -> tuple[int, int]:
         present, most, peers = 0, 0, set()
+        all_are_here = asyncio.Event()
 
         async def answer(request: web.Request) -> web.Response:
             nonlocal present, most
@@ -199,7 +200,9 @@ def test_connections_are_reused_and_bounded() -> None:
             most = max(most, present)
             assert request.transport is not None
             peers.add(request.transport.get_extra_info("peername"))
-            await asyncio.sleep(0.005)
+            if present == 3:
+                all_are_here.set()
+            await all_are_here.wait()
             present -= 1
             return web.Response(text="x")
 

@@ -110,7 +110,7 @@ class Visitor:
         """Read one page of transactions."""
         return await self.get("/v1/transactions", **query, **({"cursor": cursor} if cursor else {}))
 
-    async def send(self, method: str, url: str, **options: Any) -> Answer:  # noqa: ANN401  aiohttp's own
+    async def send(self, method: str, url: str, **options: Any) -> Answer:
         asking = self.http.request(method, url, allow_redirects=False, **options)
         async with asking as answer:
             body = await answer.read()
@@ -140,7 +140,7 @@ def callback_of(answer: Answer) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def visiting(**options: Any) -> AsyncIterator[Visitor]:  # noqa: ANN401  Options' own
+async def visiting(**options: Any) -> AsyncIterator[Visitor]:
     """Run a bank whose day is known, and visit it."""
     whole = Options(**{"today": TODAY, **options})
     async with running(whole) as bank, aiohttp.ClientSession() as http:
