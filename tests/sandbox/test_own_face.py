@@ -173,6 +173,20 @@ def test_ended_consents_are_told_apart() -> None:
     asyncio.run(story())
 
 
+def test_only_what_was_allowed_can_be_read() -> None:
+    """A consent to accounts and balances opens no transactions."""
+
+    async def story() -> None:
+        async with visiting() as visitor:
+            await visitor.link(scope="accounts balances")
+            assert visitor.tokens["scope"] == "accounts balances"
+            assert (await visitor.get("/v1/balances")).status == 200
+            answer = await visitor.page()
+            assert (answer.status, answer.json["error"]["code"]) == (403, "consent_required")
+
+    asyncio.run(story())
+
+
 def test_two_people_have_two_worlds() -> None:
     """What happens on one person's accounts is nobody else's business."""
 

@@ -25,6 +25,7 @@ CONSENT_STATE: Final = "consent-state"
 
 _OVER: Final = {
     "login_required": ConsentState.LOGIN_REQUIRED,
+    "consent_required": ConsentState.LOGIN_REQUIRED,
     "consent_expired": ConsentState.EXPIRED,
     "consent_revoked": ConsentState.REVOKED,
 }

@@ -55,7 +55,7 @@ class Redirected(OAuthError):
 def question(
     pairs: Iterable[tuple[str, str]], clients: Mapping[str, Client], *, pkce: bool
 ) -> Question:
-    """Read an authorization request.
+    """Read an authorization request; one without PKCE is for clients with a secret only.
 
     Raises InvalidInput where nobody must be redirected (client or address not known), and
     Redirected for all else.
@@ -64,6 +64,8 @@ def question(
     client = clients.get(given.get("client_id", ""))
     if client is None:
         raise InvalidInput("This client is not known to the bank.")
+    if not pkce and client.secret is None:
+        raise InvalidInput("A client without a secret has to use PKCE.")
     redirect_uri = given.get("redirect_uri", "")
     if not allowed(redirect_uri, client):
         raise InvalidInput("This redirect address is not one of the client's.")

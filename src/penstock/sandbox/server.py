@@ -1,7 +1,6 @@
 """The bank, listening: in one process with tests and the demo, or alone for the command line."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -14,7 +13,7 @@ from penstock.sandbox.faces.front_page import front_page
 from penstock.sandbox.faces.own import OwnFace
 from penstock.sandbox.faces.own_oauth import OAuthFace
 
-__all__ = ["Bank", "Options", "application", "running", "serve"]
+__all__ = ["Bank", "Options", "application", "running"]
 
 
 def application(bank: Bank) -> web.Application:
@@ -64,14 +63,3 @@ async def running(options: Options | None = None) -> AsyncIterator[Bank]:
         yield bank
     finally:
         await runner.cleanup()
-
-
-def serve(options: Options, announce: Callable[[Bank], None]) -> None:
-    """Run a bank until the process is interrupted; `announce` is called when it listens."""
-
-    async def forever() -> None:
-        async with running(options) as bank:
-            announce(bank)
-            await asyncio.Event().wait()
-
-    asyncio.run(forever())

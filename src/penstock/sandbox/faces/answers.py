@@ -39,7 +39,7 @@ class Reply:
 
     `answer` writes the right body, `complain` an error from status, code and message, `unready`
     is the body that says "come back later" where the protocol has one, `headers` come with every
-    right answer.
+    right answer, and `scope` is what the person must have allowed, where it matters.
     """
 
     place: Place
@@ -47,6 +47,7 @@ class Reply:
     complain: Callable[[int, str, str], bytes]
     unready: bytes = b""
     headers: Callable[[Bank, Grant], Mapping[str, str]] = consent_headers
+    scope: str = ""
 
 
 def admitted(bank: Bank, request: web.Request) -> Grant:
@@ -66,6 +67,12 @@ def refuse_dead(bank: Bank, grant: Grant) -> None:
         raise Refusal(401, "login_required", "The person has to sign in at the bank again.")
     if state in DEAD:
         raise Refusal(403, f"consent_{state}", f"The consent is {state}: ask for a new one.")
+
+
+def refuse_unasked(grant: Grant, scope: str) -> None:
+    """Raise Refusal where the person never allowed this."""
+    if scope and scope not in grant.asked.scope.split():
+        raise Refusal(403, "consent_required", f"Nobody allowed you to read {scope}.")
 
 
 def refuse(refusal: Refusal, reply: Reply) -> web.Response:

@@ -7,9 +7,12 @@
 Decimals travel as texts, + towards the holder (what is owed on a card is negative); instants are
 RFC 3339, days are the bank's own. Errors are `{"error": {"code", "message"}}` with the codes
 rate_limited, server_error, mutation_during_pagination, cursor_not_associated, invalid_request,
-invalid_token, login_required, consent_expired and consent_revoked. An empty `next_cursor` says
-that the bank is not ready.
+invalid_token, login_required, consent_required, consent_expired and consent_revoked. An empty
+`next_cursor` says that the bank is not ready. Each good answer says in `Consent-State` whether the
+consent is active or expiring, and in `Consent-Ends` when it ends.
 """
+
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -40,11 +43,11 @@ class OwnFace:
 
     async def accounts(self, request: web.Request) -> web.StreamResponse:
         """List the accounts."""
-        return await resource(request, Reply(Place.ACCOUNTS, self._accounts, complain))
+        return await self._reply(request, Place.ACCOUNTS, self._accounts)
 
     async def balances(self, request: web.Request) -> web.StreamResponse:
         """List the balances of all accounts."""
-        return await resource(request, Reply(Place.BALANCES, self._balances, complain))
+        return await self._reply(request, Place.BALANCES, self._balances)
 
     async def transactions(self, request: web.Request) -> web.StreamResponse:
         """Give one page of what is new since the cursor."""
@@ -52,7 +55,17 @@ class OwnFace:
         def answer(grant: Grant) -> bytes:
             return self._transactions(grant, request.query.get("cursor"), _limit(request))
 
-        return await resource(request, Reply(Place.TRANSACTIONS, answer, complain, NOT_READY))
+        return await self._reply(request, Place.TRANSACTIONS, answer, NOT_READY)
+
+    async def _reply(
+        self,
+        request: web.Request,
+        place: Place,
+        answer: Callable[[Grant], bytes],
+        unready: bytes = b"",
+    ) -> web.StreamResponse:
+        """Answer; each place is also the name of the scope that it needs."""
+        return await resource(request, Reply(place, answer, complain, unready, scope=place.value))
 
     def _accounts(self, grant: Grant) -> bytes:
         world = self._bank.desk_of(grant).world

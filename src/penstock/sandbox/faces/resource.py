@@ -10,6 +10,7 @@ from penstock.sandbox.faces.answers import (
     delay,
     json_bytes,
     refuse,
+    refuse_unasked,
 )
 from penstock.sandbox.faces.spoil import spoiled
 
@@ -21,6 +22,7 @@ async def resource(request: web.Request, reply: Reply) -> web.StreamResponse:
     await delay(bank)
     try:
         grant = admitted(bank, request)
+        refuse_unasked(grant, reply.scope)
         grant.requests += 1
         fault = bank.next_fault(reply.place, grant)
         if fault is not None:
