@@ -69,7 +69,7 @@ def test_it_is_not_serialised() -> None:
 def test_an_error_that_meets_it_does_not_tell_it() -> None:
     """security.md K3: an error that a secret causes says nothing of it, traceback included."""
     try:
-        SECRET + "x"  # type: ignore[operator]
+        SECRET + "x"  # type: ignore[operator]  # it must fail
     except TypeError:
         assert CANARY not in traceback.format_exc().replace(f'CANARY = "{CANARY}"', "")
 

@@ -63,7 +63,8 @@ class Stage:
 
     def _write(self, kind: bytes, packed: bytes) -> None:
         if self._file is None:
-            self._file = tempfile.SpooledTemporaryFile(max_size=self.in_memory)  # noqa: SIM115
+            # It lives as long as the stage, which closes it.
+            self._file = tempfile.SpooledTemporaryFile(self.in_memory)  # noqa: SIM115 - as said
         self._file.write(kind + len(packed).to_bytes(4, "big") + packed)
 
     def __enter__(self) -> Self:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -153,7 +153,7 @@ async def edit_account(
 ) -> AccountNow:
     """Rename an account, hide it, or say from which day on its rows are listed."""
     number = row_number("acc", account_id)
-    given: edit.AccountEdit = body.model_dump(include=body.model_fields_set)  # type: ignore[assignment]
+    given = cast("edit.AccountEdit", body.model_dump(include=body.model_fields_set))
     await running.database.write(edit.edit_account, number, given, owner_id=caller.user_id)
     return await _one(running, number, caller.user_id)
 

@@ -6,7 +6,7 @@ written, so that a page of a hundred rows costs little more than reading them.
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 from fastapi import Depends
@@ -174,7 +174,7 @@ async def edit_transaction(
 ) -> Response:
     """Write a category or a note of your own, or hide the row. No sync overwrites it."""
     number = row_number("txn", transaction_id)
-    given: edit.TransactionEdit = body.model_dump(include=body.model_fields_set)  # type: ignore[assignment]
+    given = cast("edit.TransactionEdit", body.model_dump(include=body.model_fields_set))
     await running.database.write(
         edit.edit_transaction, number, given, owner_id=caller.user_id, now=running.clock()
     )
