@@ -1,0 +1,35 @@
+"""Prices from Python: `StockInfoFetcher("EUR/USD").fetch()`.
+
+The fetcher of `quotes/` with the one HTTP client of this program, put together for those who use
+Penstock as a library.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from penstock.domain.protocol import Sender
+from penstock.outbound.client import Outbound
+from penstock.quotes import fetcher
+from penstock.quotes.catalogue import sources_named
+from penstock.quotes.declaration import Declaration
+
+
+class StockInfoFetcher(fetcher.StockInfoFetcher):
+    """Fetches prices over the network: one `Quote` or one `QuoteError` for each symbol, in order.
+
+    `sources` are names, asked in their order; without them, all that ask for no consent of yours.
+    Raises InvalidInput for a source that there is not.
+    """
+
+    def __init__(self, *symbols: str | Iterable[str], sources: Sequence[str] | None = None) -> None:
+        chosen: list[Declaration] | None = None
+        if sources is not None:
+            chosen = list(sources_named(tuple(sources)))
+        super().__init__(*symbols, connect=_connect, sources=chosen)
+
+
+@asynccontextmanager
+async def _connect() -> AsyncIterator[Sender]:
+    async with Outbound() as outbound:
+        yield partial(outbound.send, connector="quotes")
