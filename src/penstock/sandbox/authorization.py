@@ -62,29 +62,33 @@ def question(
     """
     given = _once(pairs)
     client = clients.get(given.get("client_id", ""))
-    if client is None:
-        raise InvalidInput("This client is not known to the bank.")
-    if not pkce and client.secret is None:
-        raise InvalidInput("A client without a secret has to use PKCE.")
-    redirect_uri = given.get("redirect_uri", "")
+    if client is None or not (pkce or client.secret):
+        raise InvalidInput("This client is not known to the bank, or has to use PKCE.")
+    redirect_uri, state = given.get("redirect_uri", ""), given.get("state", "")
     if not allowed(redirect_uri, client):
         raise InvalidInput("This redirect address is not one of the client's.")
-    state = given.get("state", "")
-
-    def refuse(code: str, message: str) -> Redirected:
-        return Redirected(message, code=code, redirect_uri=redirect_uri, state=state)
-
-    if given.get("response_type") != "code":
-        raise refuse("unsupported_response_type", "Only response_type=code is offered.")
-    challenge = given.get("code_challenge", "")
-    if pkce and given.get("code_challenge_method") != "S256":
-        raise refuse("invalid_request", "PKCE with code_challenge_method=S256 is required.")
-    if pkce and not _CHALLENGE.fullmatch(challenge):
-        raise refuse("invalid_request", "code_challenge must be 43 base64url characters.")
+    wrong = _wrong(given, pkce=pkce)
+    if wrong is not None:
+        code, message = wrong
+        raise Redirected(message, code=code, redirect_uri=redirect_uri, state=state)
+    challenge = given["code_challenge"] if pkce else ""
     scope = given.get("scope") or " ".join(SCOPES)
-    if pkce and not set(scope.split(" ")) <= SCOPES.keys():
-        raise refuse("invalid_scope", f"The scopes are {', '.join(SCOPES)}.")
-    return Question(Asked(client.client_id, redirect_uri, challenge if pkce else "", scope), state)
+    return Question(Asked(client.client_id, redirect_uri, challenge, scope), state)
+
+
+def _wrong(given: Mapping[str, str], *, pkce: bool) -> tuple[str, str] | None:
+    """Return the error code and message for a request of a known client, None if it is sound."""
+    if given.get("response_type") != "code":
+        return "unsupported_response_type", "Only response_type=code is offered."
+    if not pkce:
+        return None
+    if given.get("code_challenge_method") != "S256":
+        return "invalid_request", "PKCE with code_challenge_method=S256 is required."
+    if not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
+        return "invalid_request", "code_challenge must be 43 base64url characters."
+    if given.get("scope") and not set(given["scope"].split(" ")) <= SCOPES.keys():
+        return "invalid_scope", f"The scopes are {', '.join(SCOPES)}."
+    return None
 
 
 def allowed(uri: str, client: Client) -> bool:
