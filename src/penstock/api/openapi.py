@@ -1,5 +1,6 @@
 """The description of the API: what FastAPI derives, and the problems that each route can answer."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -55,6 +56,8 @@ _KEY: Final[dict[str, Any]] = {
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
 }
 
+_PUBLIC_ID: Final = re.compile(r"'[a-z]{3}_[0-9a-z]{13}'")
+
 _TITLES: Final = {METHOD.status: METHOD.title} | {
     kind.status: kind.title for kind in reversed(list(KINDS.values()))
 }
@@ -75,6 +78,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components["Problem"] = _PROBLEM
         for name in ("HTTPValidationError", "ValidationError"):
             components.pop(name, None)
+        _close_patterns(components)
         for path, item in document["paths"].items():
             for method in _METHODS & item.keys():
                 _add_problems(path, method, item[method])
@@ -104,16 +108,47 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[int]:
+    if not path.startswith("/v1"):
+        return {400, 413, 415, 422} if method in _WITH_BODY else {400, 422}
     statuses = {400, 422}
     if operation.get("security"):
-        statuses |= {401, 403}
-    if "{" in path:
+        statuses |= {401, 403, 503}
+    if "{" in path or _takes_id(operation):
         statuses.add(404)
     if method in _WITH_BODY:
         statuses |= {409, 413}
     if "requestBody" in operation:
-        statuses.add(415)
+        statuses |= {404, 415, 429}  # what a body names may not be there
+    if {"connect", "quotes"} & _scopes(operation):
+        statuses.add(502)
     return statuses
+
+
+def _scopes(operation: Mapping[str, Any]) -> set[str]:
+    return {
+        scope
+        for scheme in operation.get("security", ())
+        for names in scheme.values()
+        for scope in names
+    }
+
+
+def _takes_id(operation: Mapping[str, Any]) -> bool:
+    """Say whether a list can be narrowed to one thing by its id: it may not be there."""
+    return any(
+        _PUBLIC_ID.search(str(parameter["schema"]))
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+    )
+
+
+def _close_patterns(schema: object) -> None:
+    """Say that a mapping takes no other names than those of its pattern, as is the case."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema.setdefault("additionalProperties", False)
+        for inner in schema.values():
+            _close_patterns(inner)
 
 
 def _is_default_422(answer: Mapping[str, Any] | None) -> bool:

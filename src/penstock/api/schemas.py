@@ -41,10 +41,6 @@ def _day(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     raise ValueError("write a day as YYYY-MM-DD")
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _yes(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     if value in ("true", "false"):
         return value == "true"
@@ -62,8 +58,8 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
 Day = Annotated[date, BeforeValidator(_day)]
 """A day, `2026-11-30`; no other way of writing one is taken."""
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""A whole number; 1.0 is one in JSON Schema."""
+Whole = int
+"""A whole number. In JSON 1.0 is one as well, and is read as one (strict_json.py)."""
 
 Amount = Annotated[
     Decimal,

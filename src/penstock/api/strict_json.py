@@ -21,7 +21,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - it is whatever was sent
             body.decode("utf-8"),
             object_pairs_hook=_once_each,
             parse_constant=_no_constant,
-            parse_float=_finite,
+            parse_float=_number,
         )
         _check_texts(value)
     except RecursionError:
@@ -46,11 +46,12 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not a number")
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
+    """Read a number with a point or an exponent; 1.0 is a whole one, as JSON Schema has it."""
     number = float(text)
     if math.isinf(number):
         raise ValueError("a number is too large")
-    return number
+    return int(number) if number.is_integer() else number
 
 
 def _check_texts(value: object, depth: int = 0) -> None:
