@@ -1,10 +1,11 @@
 """The engine: one outcome a symbol, in order, and each host in its own pace."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
-from penstock.domain.errors import TransportFailure
+from penstock.domain.errors import InvalidInput, TransportFailure
 from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     ConsentWall,
@@ -16,6 +17,7 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.quotes.declaration import Ask, Politeness
+from penstock.quotes.fetch import QuoteEngine
 from tests.quotes.answers import (
     ECB,
     HTML,
@@ -23,6 +25,7 @@ from tests.quotes.answers import (
     SITE,
     Answer,
     FakeSender,
+    FakeTime,
     about,
     example,
     fetch,
@@ -200,3 +203,18 @@ def test_a_symbol_nowhere_to_be_found_is_named() -> None:
     assert isinstance(missing, SymbolNotFound)
     assert not isinstance(missing, WrongSymbol)
     assert missing.symbol == "NONE"
+
+
+def test_one_source_may_be_asked_alone() -> None:
+    """A source named for one fetch is the only one asked; switched off, it is named as that."""
+    sender = FakeSender({ECB: page(recorded("ecb-daily.xml"), ECB)})
+    engine = QuoteEngine(
+        [source("ecb")], sender, clock=FakeTime().clock, disabled=[source("google_finance")]
+    )
+    assert names(asyncio.run(engine.fetch(["EUR/USD"], source="ecb"))) == ["1.2500"]
+    sender.asked.clear()
+    outcomes = asyncio.run(engine.fetch(["EUR/USD"], source="google_finance"))
+    assert names(outcomes) == ["source_disabled"]
+    assert sender.asked == []
+    with pytest.raises(InvalidInput, match="google_finance"):
+        asyncio.run(engine.fetch(["EUR/USD"], source="nobody"))
