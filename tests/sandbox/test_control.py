@@ -175,6 +175,18 @@ def test_access_tokens_can_be_made_old() -> None:
     asyncio.run(story())
 
 
+def test_a_personal_token_opens_everything() -> None:
+    """A token that a person made by hand reads all that there is, through any face."""
+
+    async def story() -> None:
+        async with visiting() as visitor:
+            answer = await visitor.control("personal-token", {"person": "ben"})
+            for path in ("/v1/accounts", "/v1/balances", "/v1/transactions"):
+                assert (await visitor.get(path, answer.json["token"])).status == 200
+
+    asyncio.run(story())
+
+
 def test_counters_tell_what_was_asked() -> None:
     """Requests, rows, refusals and faults are counted by name."""
 

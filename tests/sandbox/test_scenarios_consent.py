@@ -41,6 +41,8 @@ def test_consent_ends_after_the_first_update(scenario: Scenario, code: str) -> N
             assert (await visitor.get("/v1/balances")).status == 200
             answer = await visitor.page(cursor)
             assert (answer.status, answer.json["error"]["code"]) == (403, code)
+            answer = await visitor.get("/v1/accounts")
+            assert (answer.status, answer.json["error"]["code"]) == (403, code), "from now on"
             assert (await visitor.refresh(visitor.tokens["refresh_token"])).status == 400
             await visitor.link(scenario="calm")
             assert (await visitor.page(cursor)).status == 200

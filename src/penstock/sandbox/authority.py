@@ -34,6 +34,10 @@ class Asked:
     scope: str
 
 
+PERSONAL = Asked("personal", "", "", "accounts balances transactions")
+"""What a token that somebody made by hand is good for: everything."""
+
+
 @dataclass(slots=True)
 class Grant:
     """What one person allowed one client, and everything that came of it.
@@ -134,7 +138,7 @@ class Authority:
 
     def personal_token(self, person: str, scenario: Scenario) -> str:
         """Return an access token that a person made for themselves; it does not expire."""
-        grant = self.grant(Asked("personal", "", "", "all"), person, scenario)
+        grant = self.grant(PERSONAL, person, scenario)
         token = self._mint()
         grant.access[_hash(token)] = grant.consent_ends = datetime.max.replace(
             tzinfo=self._clock().tzinfo

@@ -166,7 +166,7 @@ class Bank:
             return
         dies = DIES_AFTER_FIRST_UPDATE.get(grant.scenario)
         if dies is not None:
-            self.authority.end(grant, dies)
+            grant.state = dies
         step = AFTER_EACH_UPDATE.get(grant.scenario)
         if step is not None and self._moves[grant.number] < grant.updates:
             self._moves[grant.number] = grant.updates

@@ -1,4 +1,4 @@
-"""The hand of God, for tests and demos: moves the world, breaks what is to break, tells the truth.
+"""The levers behind the bank, for tests and demos: move the world, break things, tell the truth.
 
 Everything is POST with a JSON object (an empty body is an empty object), but for the two that read:
 
