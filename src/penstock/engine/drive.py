@@ -31,9 +31,9 @@ from penstock.domain.protocol import (
     Verdict,
     VerdictKind,
 )
+from penstock.domain.retry_after import retry_after
 from penstock.domain.update import Balances, Page
 from penstock.observe.metrics import Metrics
-from penstock.outbound.retry_after import retry_after
 
 ATTEMPTS: Final = 5
 LONGEST_OBEYED: Final = timedelta(hours=24)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.outbound.retry_after import MOST, retry_after
+from penstock.domain.retry_after import MOST, retry_after
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
