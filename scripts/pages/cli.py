@@ -1,10 +1,12 @@
 """The page of commands."""
 
+import inspect
 from collections.abc import Iterator
 
 import click
 
 from penstock.cli.app import app
+from penstock.settings import Settings
 from scripts.pages.table import table
 
 TOP = """# Commands
@@ -37,7 +39,7 @@ def section(context: click.Context) -> str:
     """Return what there is to know about one command."""
     command = context.command
     usage = " ".join(command.collect_usage_pieces(context))
-    help_text = click.unstyle(command.help or "").replace("\b\n", "").strip()
+    help_text = paragraphs(command.help or "")
     epilog = f"{command.epilog}\n\n" if command.epilog else ""
     depth = "#" * (2 + (context.parent is not None))
     return (
@@ -46,10 +48,20 @@ def section(context: click.Context) -> str:
     )
 
 
+def paragraphs(help_text: str) -> str:
+    """Return a help text as Markdown: what click is told not to wrap is a block."""
+    parts = inspect.cleandoc(click.unstyle(help_text)).split("\n\n")
+    blocks = [part.removeprefix("\b\n") for part in parts]
+    return "\n\n".join(
+        f"```\n{block}\n```" if part != block else block
+        for part, block in zip(parts, blocks, strict=True)
+    )
+
+
 def options(context: click.Context) -> list[tuple[str, str, str]]:
     """Return a row for each option that the command's own help shows."""
     rows = []
-    for option in context.command.get_params(context):
+    for option in context.command.params:
         record = option.get_help_record(context)
         if isinstance(option, click.Option) and record is not None:
             rows.append((f"`{record[0]}`", environment(context, option), record[1]))
@@ -61,7 +73,7 @@ def environment(context: click.Context, option: click.Option) -> str:
     if option.envvar:
         names = [option.envvar] if isinstance(option.envvar, str) else option.envvar
         return ", ".join(f"`{name}`" for name in names)
-    prefix = context.auto_envvar_prefix
-    if option.allow_from_autoenv and prefix and option.name and option.name != "help":
-        return f"`{prefix}_{option.name.upper()}`"
-    return ""
+    name = option.name or ""
+    if option.allow_from_autoenv:
+        return f"`{context.auto_envvar_prefix}_{name.upper()}`"
+    return f"`PENSTOCK_{name.upper()}`" if name in Settings.model_fields else ""

@@ -20,7 +20,8 @@ PENDING = {
 
 def page() -> str:
     """Return the page."""
-    return TOP + "".join(section(connector) for connector in build(ConnectorSettings()).values())
+    here = ConnectorSettings(sandbox_url="http://127.0.0.1:8322")
+    return TOP + "".join(section(connector) for connector in build(here).values())
 
 
 def section(connector: Connector) -> str:

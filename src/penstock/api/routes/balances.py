@@ -87,7 +87,10 @@ async def list_history(
     caller: Annotated[Caller, require("read")],
     running: Running,
     page: Page,
-    type_: Annotated[BalanceKind | None, Query(alias="type", examples=["current"])] = None,
+    type_: Annotated[
+        BalanceKind | None,
+        Query(alias="type", description="Of this kind only.", examples=["current"]),
+    ] = None,
     since: Annotated[Day | None, Query(alias="from", description="Of this day or later.")] = None,
     until: Annotated[Day | None, Query(alias="to", description="Of this day or earlier.")] = None,
 ) -> Response:

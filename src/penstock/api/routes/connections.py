@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import sqlalchemy as sa
+from fastapi import Query
 from pydantic import Field
 
 from penstock.api.auth import require
@@ -183,7 +184,7 @@ async def disconnect(
     connection_id: str,
     caller: Annotated[Caller, require("connect")],
     running: Running,
-    delete_data: Yes = False,
+    delete_data: Annotated[Yes, Query(description="Erase the history as well.")] = False,
 ) -> Disconnected:
     """End a connection: our access is revoked at the bank and the credentials are wiped.
 
