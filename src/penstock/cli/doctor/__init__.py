@@ -42,7 +42,7 @@ def doctor(context: click.Context, flags: Flags, *, as_json: bool) -> None:
 
 def examine(settings: "Settings") -> Iterator[Check]:
     """Yield every check of this installation."""
-    from penstock.cli.doctor import banks, home, machine, server, store
+    from penstock.cli.doctor import banks, home, machine, prices, server, store
     from penstock.domain.clock import utc_now
 
     yield from machine.checks()
@@ -50,6 +50,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
     with store.opened(settings) as database:
         yield from store.checks(settings, database, now=utc_now())
         yield from banks.checks(settings, database, now=utc_now())
+    yield from prices.checks(settings)
     yield from server.checks(settings, now=utc_now())
 
 
