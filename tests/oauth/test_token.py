@@ -1,70 +1,19 @@
-"""Tokens: got, renewed and revoked."""
+"""Tokens: got and renewed."""
 
 import json
-from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.consent import ClientAuth, Credentials, OAuthPlan
+from penstock.domain.consent import ClientAuth
 from penstock.domain.errors import GrantRefused, OAuthError, OAuthUnavailable
-from penstock.domain.protocol import Request, Response
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
-from penstock.oauth.token import LONGEST_LIFE, TokenAnswer, exchange, refresh, revoke
-
-T = TypeVar("T")
-
-PLAN = OAuthPlan(
-    issuer="https://bank.example",
-    authorize_url="https://bank.example/authorize",
-    token_url="https://bank.example/token",
-    revoke_url="https://bank.example/revoke",
-    client_id="penstock",
-    scopes=("accounts", "transactions"),
-)
-GOOD: dict[str, object] = {
-    "access_token": "at-1",
-    "token_type": "Bearer",
-    "refresh_token": "rt-2",
-    "expires_in": 600,
-    "scope": "transactions accounts",
-}
-JSON = {"content-type": "application/json"}
-
-
-def answering(content: object, status: int = 200) -> Response:
-    """Return an answer with this content."""
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Response(status, JSON, body)
-
-
-def play(asking: Generator[Request, Response, T], *answers: Response) -> tuple[T, list[Request]]:
-    """Run a step against these answers; return its value and what it asked."""
-    asked = [next(asking)]
-    for answer in answers:
-        try:
-            asked.append(asking.send(answer))
-        except StopIteration as end:
-            return end.value, asked
-    raise AssertionError(f"more was asked than was answered: {asked}")
-
-
-def refreshed(answer: Response) -> TokenAnswer:
-    """Refresh, with this answer."""
-    return play(refresh(PLAN, Secret("canary-rt")), answer)[0]
-
-
-def form_of(request: Request) -> dict[str, str]:
-    """Read the form of a request, which must have each name once."""
-    assert request.body is not None
-    pairs = parse_qsl(request.body.decode("ascii"), strict_parsing=True, keep_blank_values=True)
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
+from penstock.oauth.token import LONGEST_LIFE, TokenAnswer, exchange, refresh
+from tests.oauth.asking import GOOD, PLAN, answering, form_of, play, refreshed
 
 
 def test_a_code_is_exchanged() -> None:
@@ -307,48 +256,6 @@ def test_as_much_as_was_asked_for_or_more_is_accepted(
     asking = exchange(plan, code=Secret("c"), verifier=Secret("v" * 43), redirect_uri="x")
     answer, _ = play(asking, answering({**GOOD, "scope": granted}))
     assert answer.scope == granted
-
-
-def test_both_tokens_are_revoked() -> None:
-    """O9: the refresh token first, for it is the one that lives on."""
-    credentials = Credentials(access=Secret("at"), refresh=Secret("rt"))
-    done = Response(200, {}, b"")
-    _, requests = play(revoke(PLAN, credentials), done, done)
-    assert [request.url for request in requests] == ["https://bank.example/revoke"] * 2
-    assert [form_of(request) for request in requests] == [
-        {"token": "rt", "token_type_hint": "refresh_token", "client_id": "penstock"},
-        {"token": "at", "token_type_hint": "access_token", "client_id": "penstock"},
-    ]
-    assert not any(request.authorized for request in requests)
-
-
-def test_a_connection_without_a_refresh_token_revokes_the_other() -> None:
-    """O9: what there is, is revoked."""
-    _, requests = play(revoke(PLAN, Credentials(access=Secret("at"))), Response(204, {}, b""))
-    assert len(requests) == 1
-
-
-def test_a_bank_without_revocation_is_not_asked() -> None:
-    """O9: where there is no address, nothing goes out."""
-    asking = revoke(replace(PLAN, revoke_url=None), Credentials(access=Secret("at")))
-    assert list(asking) == []
-
-
-def test_a_kind_of_token_that_cannot_be_revoked_is_no_error() -> None:
-    """RFC 7009 §2.2.1: a bank may revoke refresh tokens only."""
-    credentials = Credentials(access=Secret("at"), refresh=Secret("rt"))
-    unsupported = answering({"error": "unsupported_token_type"}, 400)
-    play(revoke(PLAN, credentials), Response(200, {}, b"ok"), unsupported)
-
-
-def test_a_revocation_that_fails_is_told_after_both_were_tried() -> None:
-    """O9: one that is refused does not spare the other; the first failure is the one told."""
-    credentials = Credentials(access=Secret("at"), refresh=Secret("rt"))
-    asking = revoke(PLAN, credentials)
-    with pytest.raises(OAuthUnavailable, match="503"):
-        play(asking, Response(503, {}, b""), answering({"error": "invalid_client"}, 401))
-    with pytest.raises(OAuthError):
-        play(revoke(PLAN, credentials), Response(302, {}, b""), Response(200, {}, b""))
 
 
 SECRETS = ("canary-rt", "canary-code", "canary-verifier", "canary-client")
