@@ -194,7 +194,9 @@ def test_writers_of_many_processes_take_turns(sqlite_database: Database) -> None
 
     async def story() -> None:
         async with person(sqlite_database) as (lanes, owner_id):
-            done = await crowd(4, "count_up", url=sqlite_database.url, owner_id=owner_id, times=50)
+            done = await crowd(
+                4, "tests.db.acts.count_up", url=sqlite_database.url, owner_id=owner_id, times=50
+            )
             assert sum(done) == 200
             assert await lanes.write(feeds.next_change, owner_id) == 201
 

@@ -121,11 +121,13 @@ def page(
 def due(connection: sa.Connection, *, now: datetime, limit: int) -> list[int]:
     """Return connections whose time has come, those that a person asked for first.
 
-    Due is: asked for, or past `next_sync_at`; not before `not_before`; not being synced already;
-    still connected; and with a consent that allows it (a consent problem is never retried on its own, sync.md 21).
+    Due is: asked for, past `next_sync_at`, or left behind by a worker that died; not before
+    `not_before`; not being synced already; still connected; and with a consent that allows it (a
+    consent problem is never retried on its own, sync.md 21).
     """
-    c = connections.c
-    busy = sa.exists().where(leases.c.connection_id == c.id, leases.c.expires_at >= now)
+    c, held = connections.c, leases.c
+    busy = sa.exists().where(held.connection_id == c.id, held.expires_at >= now)
+    left_behind = sa.exists().where(held.connection_id == c.id, held.expires_at < now)
     query = (
         sa.select(c.id)
         .where(
@@ -133,7 +135,7 @@ def due(connection: sa.Connection, *, now: datetime, limit: int) -> list[int]:
             c.disconnected_at.is_(None),
             c.consent.in_([ConsentState.ACTIVE, ConsentState.EXPIRING]),
             sa.or_(c.not_before.is_(None), c.not_before <= now),
-            sa.or_(c.sync_requested_at.is_not(None), c.next_sync_at <= now),
+            sa.or_(c.sync_requested_at.is_not(None), c.next_sync_at <= now, left_behind),
         )
         .order_by(c.sync_requested_at.is_(None), c.next_sync_at, c.id)
         .limit(limit)
@@ -198,11 +200,12 @@ def renew(
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run left its connection."""
+    """How a run left its connection. `failures` are those in a row, this one included."""
 
     run_id: int
     outcome: str
     success: bool
+    failures: int
     remedy: Remedy | None
     next_sync_at: datetime | None
     not_before: datetime | None
@@ -228,7 +231,7 @@ def close_run(
             last_success_at=now if ending.success else c.last_success_at,
             remedy_kind=ending.remedy.kind if ending.remedy else None,
             remedy_text=ending.remedy.text if ending.remedy else None,
-            failures=0 if ending.success else c.failures + 1,
+            failures=ending.failures,
             next_sync_at=ending.next_sync_at,
             not_before=ending.not_before,
             sync_requested_at=served,

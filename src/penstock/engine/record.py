@@ -75,7 +75,8 @@ def close(
     """Record how a run ended and give the lease back; return whether it was asked for once more.
 
     Where the lease was lost meanwhile, only the run's own record is closed: the connection
-    belongs to the other worker now.
+    belongs to the other worker now. What was asked for meanwhile is due at once, as a fact in the
+    database: a crash right after this forgets nothing.
     """
     ending = closing.ending
     runs.record(connection, closing.run_id, closing.tally)
@@ -87,7 +88,8 @@ def close(
     consent, remedy = _consent(row, ending, now)
     if consent is not row.consent and row.disconnected_at is None:
         connections.set_consent(connection, row.id, consent)
-    due = when_next(ending, now=now, every=every, failures=row.failures + 1, chance=chance)
+    failures = 0 if success else row.failures + _failed(closing)
+    due = when_next(ending, now=now, every=every, failures=failures, chance=chance)
     connections.close_run(
         connection,
         row.id,
@@ -95,6 +97,7 @@ def close(
             run_id=closing.run_id,
             outcome=ending.outcome,
             success=success,
+            failures=failures,
             remedy=remedy,
             next_sync_at=due.next_sync_at if row.disconnected_at is None else None,
             not_before=due.not_before,
@@ -102,7 +105,15 @@ def close(
         now=now,
         asked_before=closing.began,
     )
-    return leases.release(connection, closing.lease) and success
+    again = leases.release(connection, closing.lease) and success
+    if again:
+        connections.request_sync(connection, row.id, now=now)
+    return again
+
+
+def _failed(closing: Closing) -> bool:
+    """Say whether a run that was no success counts: one that kept the bank's bar did not ask it."""
+    return closing.ending.outcome is not Outcome.THROTTLED or closing.tally.requests > 0
 
 
 def _consent(
