@@ -115,15 +115,6 @@ async def _write(database: Database, owner_id: int, account_id: int, commits: in
     return rows
 
 
-async def prepare(gate: Gate, *, url: str) -> str:
-    """Bring a database to the newest schema."""
-    from penstock.db import migrations  # noqa: PLC0415 - Alembic is slow to import
-
-    gate()
-    migrations.prepare(url)
-    return "ready"
-
-
 def last_number(connection: sa.Connection, owner_id: int) -> int:
     """Return the last number of a feed; a first look also opens the connection."""
     f = feeds.feeds

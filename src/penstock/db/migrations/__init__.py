@@ -1,10 +1,14 @@
-"""How a database comes to the newest schema, and how one knows that it is there (Alembic)."""
+"""How a database comes to the newest schema, and how one knows that it is there (Alembic).
+
+`scripts` is the folder of the steps everywhere; it is this one unless a test says otherwise.
+"""
 
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import command
@@ -15,6 +19,8 @@ from alembic.script import ScriptDirectory
 from penstock.db.connect import open_database
 from penstock.domain.errors import Conflict
 from penstock.domain.remedy import fix_code
+
+SCRIPTS: Final = str(files(__name__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,55 +36,50 @@ class Revisions:
         return self.stored == self.wanted
 
 
-def revisions(connection: sa.Connection) -> Revisions:
+def revisions(connection: sa.Connection, scripts: str = SCRIPTS) -> Revisions:
     """Return the schema's revision and the one that this program wants."""
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    wanted = ScriptDirectory.from_config(_config(scripts)).get_current_head()
     stored = MigrationContext.configure(connection).get_current_revision()
     return Revisions(stored, wanted or "")
 
 
-def upgrade(url: str) -> None:
-    """Bring the database at `url` to the newest schema. Two at once on PostgreSQL take turns."""
-    database = open_database(url)
-    try:
-        with database.engine.connect() as connection:
-            writer = connection.execution_options(sqlite_begin="IMMEDIATE")
-            with writer.begin():
-                if database.kind == "postgresql":
-                    writer.exec_driver_sql("SELECT pg_advisory_xact_lock(7235102)")
-                config = _config()
-                config.attributes["connection"] = writer
-                command.upgrade(config, "head")
-    finally:
-        database.close()
+def upgrade(url: str, scripts: str = SCRIPTS) -> None:
+    """Bring the database at `url` to the newest schema. Several at once take turns.
 
-
-def prepare(url: str) -> None:
-    """Make a usable schema where that is safe to do unasked.
-
-    An empty database gets its tables. An older SQLite file is copied beside itself, then
-    upgraded. An older PostgreSQL schema may be in use by other machines: raises Conflict.
+    An older SQLite file is copied beside itself first. Raises Conflict for a newer schema.
     """
     database = open_database(url)
     try:
-        found = database.read_now(revisions)
+        database.write_now(_upgrade, scripts)
     finally:
         database.close()
-    if found.newest:
-        return
-    if found.stored is not None:
-        if database.kind == "postgresql":
+
+
+def prepare(url: str, scripts: str = SCRIPTS) -> None:
+    """Make a usable schema where that is safe to do unasked.
+
+    An empty database gets its tables, an older SQLite file is upgraded. An older PostgreSQL schema
+    may be in use by other machines: raises Conflict, as for a schema that is newer than ours.
+    """
+    database = open_database(url)
+    try:
+        found = database.read_now(revisions, scripts)
+        if found.newest:
+            return
+        _refuse_newer(found, scripts)
+        if found.stored is not None and database.kind == "postgresql":
             raise Conflict(
                 f"The database has schema {found.stored}, this program wants {found.wanted}.",
                 remedy=fix_code("Stop the other programs on it, then run `penstock db upgrade`."),
             )
-        path = Path(database.engine.url.database or "")
-        back_up(path, path.with_name(f"{path.name}.before-{found.wanted}"))
-    upgrade(url)
+        database.write_now(_upgrade, scripts)
+    finally:
+        database.close()
 
 
 def back_up(path: Path, to: Path) -> None:
-    """Copy a SQLite file, whole and consistent even while it is in use."""
+    """Copy a SQLite file, whole and consistent even while it is in use, for its owner's eyes."""
+    to.touch(mode=0o600)
     with (
         closing(sqlite3.connect(path)) as source,
         closing(sqlite3.connect(to)) as target,
@@ -86,7 +87,33 @@ def back_up(path: Path, to: Path) -> None:
         source.backup(target)
 
 
-def _config() -> Config:
+def _upgrade(connection: sa.Connection, scripts: str) -> None:
+    """Do what is to be done, once nobody else is at it; all of it or nothing."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7235102)")
+    found = revisions(connection, scripts)  # another program may just have done it
+    if found.newest:
+        return
+    _refuse_newer(found, scripts)
+    if found.stored is not None and connection.dialect.name == "sqlite":
+        path = Path(connection.engine.url.database or "")
+        back_up(path, path.with_name(f"{path.name}.before-{found.wanted}"))
+    config = _config(scripts)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _refuse_newer(found: Revisions, scripts: str) -> None:
+    steps = ScriptDirectory.from_config(_config(scripts)).walk_revisions()
+    if found.stored is not None and found.stored not in {step.revision for step in steps}:
+        raise Conflict(
+            f"The database has schema {found.stored}, which this program does not know: a newer "
+            f"Penstock made it. This one knows schemas up to {found.wanted}.",
+            remedy=fix_code("Install that newer version again. Nothing was changed."),
+        )
+
+
+def _config(scripts: str) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files(__name__)))
+    config.set_main_option("script_location", scripts.replace("%", "%%"))
     return config
