@@ -1,4 +1,4 @@
-"""What the processes of a crowd do with a database that is not ready yet (tests/engine/crowd.py)."""
+"""What the processes of a crowd do with a database that is not ready yet (crowd.py)."""
 
 from penstock.db import migrations
 from tests.engine.crowd import Gate
