@@ -61,6 +61,7 @@ def _find(place: KeyPlace, *, empty: bool) -> Key:
 
 def _remember(connection: sa.Connection, key: Key) -> None:
     """Store the check value, unless another process that starts now has stored its own."""
+    vault_check.lock(connection)
     known = vault_check.values(connection)
     if known and key.id not in known:
         raise KeyWrong("Another process has just set this database up with another key.")
