@@ -116,7 +116,7 @@ def test_every_answer_has_its_headers(sqlite_api: Api, method: str, path: str, s
     answer = sqlite_api.client.request(method, path)
     assert answer.status_code == status
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-    assert "script-src 'unsafe" not in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["referrer-policy"] == "no-referrer"
@@ -239,7 +239,7 @@ def test_https_is_for_ever(sqlite_database: Database, tmp_path: Path) -> None:
 def test_the_documentation_needs_nobody_else(sqlite_api: Api) -> None:
     """The page and all that it loads comes from us, and its policy allows nothing else."""
     page = sqlite_api.client.get("/docs")
-    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    loaded = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page.text)
     assert len(loaded) == 3
     for address in loaded:
         assert "//" not in address

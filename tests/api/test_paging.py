@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.api.paging import BadCursor, Wanted, cursor_after
+from penstock.api.errors import BadCursor
+from penstock.api.paging import Wanted, cursor_after
 
 
 class Position(NamedTuple):

@@ -1,6 +1,7 @@
 """How to make, for a person, each thing that a route knows by an id: one line a path parameter.
 
-They are written as rows, without a bank: what is tested with them is who may see them.
+They are written as rows, without a bank: what is tested with them is who may see them. All that
+is one person's belongs together: one connection, one account in it, its transaction and balance.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, connections, feeds, leases, links, runs
+from penstock.db import accounts, balances, connections, feeds, leases, links, runs
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
 from tests.api.serving import NOWHERE, Api
@@ -46,6 +47,8 @@ def _link(api: Api, owner_id: int) -> str:
 
 
 def _add_connection(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    for row in connections.page(connection, owner_id=owner_id):
+        return row.id
     made = connections.create(connection, owner_id=owner_id, connector="sandbox", now=api.clock())
     leases.open_lease(connection, made)
     return made
@@ -63,9 +66,12 @@ def _add_run(connection: sa.Connection, api: Api, owner_id: int) -> int:
 
 
 def _add_account(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    connection_id = _add_connection(connection, api, owner_id)
+    for row in accounts.of_connection(connection, connection_id):
+        return row.id
     values = {
         "owner_id": owner_id,
-        "connection_id": _add_connection(connection, api, owner_id),
+        "connection_id": connection_id,
         "external_id": "a-1",
         "name": "Current account",
         "type": "checking",
@@ -74,7 +80,25 @@ def _add_account(connection: sa.Connection, api: Api, owner_id: int) -> int:
         "created_at": api.clock(),
         "change_number": feeds.next_change(connection, owner_id),
     }
-    return accounts.create(connection, values)
+    account_id = accounts.create(connection, values)
+    _add_balance(connection, api, owner_id, account_id)
+    return account_id
+
+
+def _add_balance(connection: sa.Connection, api: Api, owner_id: int, account_id: int) -> None:
+    row = {
+        "owner_id": owner_id,
+        "account_id": account_id,
+        "run_id": 1,
+        "kind": "current",
+        "amount": Decimal("100.00"),
+        "currency": "EUR",
+        "as_of": api.clock(),
+        "as_of_on": api.clock().date(),
+        "observed_at": api.clock(),
+        "change_number": feeds.next_change(connection, owner_id),
+    }
+    balances.append(connection, [row])
 
 
 def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:

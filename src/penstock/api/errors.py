@@ -59,6 +59,10 @@ class MalformedRequest(InvalidInput):
     """The request cannot be read."""
 
 
+class BadCursor(MalformedRequest):
+    """The cursor is not one that this list gave out; begin without a cursor."""
+
+
 class BodyTooLarge(InvalidInput):
     """The body is larger than we take."""
 
@@ -87,6 +91,7 @@ INTERNAL: Final = Kind(500, "internal", "We made a mistake.")
 # Looked up along the error's ancestors: the nearest one decides.
 KINDS: Final[Mapping[type[PenstockError], Kind]] = {
     MalformedRequest: Kind(400, "malformed-request", "The request cannot be read."),
+    BadCursor: Kind(400, "bad-cursor", "The cursor is not one of this list."),
     NotSignedIn: Kind(401, "not-signed-in", "Sign in first."),
     Forbidden: Kind(403, "forbidden", "The token does not allow this."),
     NotFound: NOWHERE,

@@ -14,17 +14,13 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from fastapi import Depends, Query
 
-from penstock.api.errors import MalformedRequest
+from penstock.api.errors import BadCursor
 
 MOST_ROWS: Final = 500
 _CHECK: Final = 6  # bytes: one wrong cursor in 2^48 goes unnoticed
 MOST_CHARACTERS: Final = 600
 
 T = TypeVar("T")
-
-
-class BadCursor(MalformedRequest):
-    """The cursor is not one that this list gave out; begin without a cursor."""
 
 
 @dataclass(frozen=True, slots=True)

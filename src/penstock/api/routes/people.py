@@ -82,7 +82,7 @@ async def change_password(
 
 
 @router.get("/sessions")
-async def sessions(
+async def list_sessions(
     caller: Annotated[Caller, require("read")], running: Running, page: Page
 ) -> Sessions:
     """List where you are signed in."""
