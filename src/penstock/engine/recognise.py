@@ -1,7 +1,8 @@
 """Which stored account is which of the accounts that the bank lists now (sync.md 17, 26).
 
 By its id; else by what it says of itself (an IBAN's keyed hash); else by type, currency, name and
-mask, where that is the only match both ways. An account that is no longer listed becomes inactive.
+mask, where that is the only match both ways and no hash contradicts. An account that is no longer
+listed becomes inactive.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,9 +90,15 @@ def match(
             key = of_seen(one)
             rows = [row for row in free if key and of_stored(row) == key]
             rivals = [other for other in new if of_seen(other) == key]
-            if len(rows) == 1 and len(rivals) == 1:
+            if len(rows) == len(rivals) == 1 and not _contradict(one, rows[0], hashes):
                 found[one.external_id] = rows[0]
     return found
+
+
+def _contradict(one: AccountSeen, row: AccountRow, hashes: dict[str, str]) -> bool:
+    """Say whether both tell who they are, and it is not the same."""
+    told = hashes.get(one.external_id)
+    return None not in (told, row.identity_hash) and told != row.identity_hash
 
 
 def _looks_of_seen(one: AccountSeen) -> tuple[str, ...] | None:
