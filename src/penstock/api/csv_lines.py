@@ -33,19 +33,17 @@ def lines(rows: Iterable[Sequence[Any]], amounts: frozenset[int]) -> bytes:
 
 
 def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case str():
-            return _text(value)
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return value.isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case _:
-            raise TypeError(f"a cell cannot hold a {type(value).__name__}")
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a cell cannot hold a {type(value).__name__}")
 
 
 def _text(text: str) -> str:

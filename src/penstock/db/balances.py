@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +12,9 @@ from penstock.db import accounts
 from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
 from penstock.domain.balance import BalanceKind
+
+ALL: Final = 1_000_000
+"""A page that holds whatever there is."""
 
 balances = sa.Table(
     "balances",
@@ -117,54 +121,63 @@ def page(
 
 def newest(
     connection: sa.Connection,
+    account_ids: Sequence[int],
     *,
     owner_id: int,
-    account_ids: Sequence[int] | None = None,
     after: tuple[int, str, str] | None = None,
-    limit: int | None = None,
+    limit: int = ALL,
 ) -> Sequence[sa.Row[Any]]:
-    """Return the newest balance of each kind and currency, of these accounts (None: of all).
+    """Return the newest balance of each of the owner's accounts among these, by kind and currency.
 
-    They are ordered by account, kind and currency, and begin past `after`.
-
-    It steps from one (account, kind, currency) to the next in the index, so that a long history
-    costs nothing.
+    They are ordered by account, kind and currency, and begin past `after`. A long history costs
+    nothing: from one (account, kind, currency) to the next is one look into the index.
     """
+    given: dict[str, object] = {"owner": owner_id, "accounts": account_ids, "most": limit}
+    if after is not None:
+        given |= zip(("account", "kind", "currency"), after, strict=True)
+    # Two looks: as one, PostgreSQL reads all balances to join them with a few numbers.
+    numbers = connection.execute(_newest(further=after is not None), given).scalars().all()
     c = balances.c
-    steps = _steps(owner_id, account_ids)
-    candidate = balances.alias("candidate")
+    query = reading().where(c.id.in_(numbers), c.owner_id == owner_id)
+    return connection.execute(query.order_by(c.account_id, c.kind, c.currency)).all()
+
+
+@cache
+def _newest(*, further: bool) -> sa.Select[tuple[int]]:
+    """Return the query of the newest balances' numbers; to make it takes longer than to run it."""
+    c, steps = balances.c, _steps()
+    key = (steps.c.account_id, steps.c.kind, steps.c.currency)
     top = (
-        sa.select(candidate.c.id)
-        .where(
-            candidate.c.account_id == steps.c.account_id,
-            candidate.c.kind == steps.c.kind,
-            candidate.c.currency == steps.c.currency,
-        )
-        .order_by(candidate.c.as_of.desc(), candidate.c.id.desc())
+        sa.select(c.id)
+        .where(c.account_id == key[0], c.kind == key[1], c.currency == key[2])
+        .order_by(c.as_of.desc(), c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    key = (c.account_id, c.kind, c.currency)
-    query = reading().join(steps, c.id == top).order_by(*key).limit(limit)
-    if after is not None:
-        query = query.where(sa.tuple_(*key) > sa.tuple_(*map(sa.literal, after)))
-    return connection.execute(query).all()
+    numbers = sa.select(top).where(steps.c.currency.is_not(None))
+    if further:
+        reached = sa.tuple_(
+            sa.bindparam("account", type_=Id),
+            sa.bindparam("kind", type_=sa.Text()),
+            sa.bindparam("currency", type_=sa.Text()),
+        )
+        numbers = numbers.where(sa.tuple_(*key) > reached)
+    return numbers.order_by(*key).limit(sa.bindparam("most"))
 
 
-def _steps(owner_id: int, account_ids: Sequence[int] | None) -> sa.CTE:
-    """Every (account, kind, currency) that there is, each found by one look into the index."""
+def _steps() -> sa.CTE:
+    """Every (account, kind, currency) that there is, and null where a kind has no more of them."""
     c, a = balances.c, accounts.accounts.c
     each = (sa.select(sa.literal(str(kind), sa.Text()).label("kind")) for kind in BalanceKind)
     kinds = sa.union_all(*each).subquery("kinds")
     first = sa.select(sa.func.min(c.currency)).where(c.account_id == a.id, c.kind == kinds.c.kind)
-    start = (
+    chosen = a.id.in_(sa.bindparam("accounts", expanding=True))
+    steps = (
         sa.select(a.id.label("account_id"), kinds.c.kind, first.scalar_subquery().label("currency"))
         .select_from(accounts.accounts.join(kinds, sa.true()))
-        .where(a.owner_id == owner_id)
+        .where(a.owner_id == sa.bindparam("owner"), chosen)
+        .cte("steps", recursive=True)
     )
-    if account_ids is not None:
-        start = start.where(a.id.in_(account_ids))
-    steps = start.cte("steps", recursive=True)
     following = sa.select(sa.func.min(c.currency)).where(
         c.account_id == steps.c.account_id,
         c.kind == steps.c.kind,

@@ -9,6 +9,7 @@ page is being read belongs to a later one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from heapq import merge
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -57,44 +58,54 @@ def page(
     connection: sa.Connection, *, owner_id: int, today: date, after: Position, limit: int
 ) -> ChangePage:
     """Return the owner's changes from past `after`."""
-    last = sa.select(feeds.feeds.c.last).where(feeds.feeds.c.owner_id == owner_id)
+    c = feeds.feeds.c
+    last = sa.select(c.last).where(c.owner_id == owner_id)
     horizon = connection.execute(last).scalar_one_or_none() or 0
-    readings = (
-        (accounts.reading(), accounts.accounts.c),
-        (balances.reading(), balances.balances.c),
-        (transactions.reading(), transactions.transactions.c),
-        (erasures.reading(), erasures.erasures.c),
-    )
+    given: dict[str, object] = {"owner": owner_id, "horizon": horizon, "most": limit + 1}
+    given |= {"number": after.number, "id": after.id, **transactions.overdue(today)}
     found = [
-        _changes(
-            connection,
-            transactions.overdue(today),
-            kind,
-            reading.add_columns(c.change_number)
-            .where(c.owner_id == owner_id, c.change_number <= horizon, _past(after, kind, c))
-            .order_by(c.change_number, c.id)
-            .limit(limit + 1),
-        )
-        for kind, (reading, c) in enumerate(readings)
+        _changes(connection, kind, _statement(kind, _side(kind, after.kind)), given)
+        for kind in range(len(KINDS))
     ]
     changes = list(islice(merge(*found), limit + 1))
     return ChangePage(changes[:limit], more=len(changes) > limit)
 
 
-def _past(
-    after: Position, kind: int, c: sa.ColumnCollection[str, sa.ColumnElement[Any]]
-) -> sa.ColumnElement[bool]:
-    if kind < after.kind:
-        return c.change_number > after.number
-    if kind > after.kind:
-        return c.change_number >= after.number
-    return sa.tuple_(c.change_number, c.id) > sa.tuple_(
-        sa.literal(after.number, sa.BigInteger()), sa.literal(after.id, Id)
+def _changes(
+    connection: sa.Connection, kind: int, statement: sa.Select[Any], given: dict[str, object]
+) -> list[Change]:
+    rows = connection.execute(statement, given)
+    return [Change(Position(row.change_number, kind, row.id), row) for row in rows]
+
+
+def _side(kind: int, reached: int) -> int:
+    """Say whether a kind comes before, at or after the kind that a reader has reached."""
+    return (kind > reached) - (kind < reached)
+
+
+@cache
+def _statement(kind: int, side: int) -> sa.Select[Any]:
+    """Return the query of one kind. To make one takes longer than to read a page."""
+    reading, c = _readings()[kind]
+    number = sa.bindparam("number", type_=sa.BigInteger())
+    past = {
+        -1: c.change_number > number,
+        0: sa.tuple_(c.change_number, c.id) > sa.tuple_(number, sa.bindparam("id", type_=Id)),
+        1: c.change_number >= number,
+    }
+    horizon = sa.bindparam("horizon", type_=sa.BigInteger())
+    return (
+        reading.add_columns(c.change_number)
+        .where(c.owner_id == sa.bindparam("owner"), c.change_number <= horizon, past[side])
+        .order_by(c.change_number, c.id)
+        .limit(sa.bindparam("most"))
     )
 
 
-def _changes(
-    connection: sa.Connection, parameters: dict[str, object], kind: int, query: sa.Select[Any]
-) -> list[Change]:
-    rows = connection.execute(query, parameters)
-    return [Change(Position(row.change_number, kind, row.id), row) for row in rows]
+def _readings() -> Sequence[tuple[sa.Select[Any], sa.ColumnCollection[str, sa.Column[Any]]]]:
+    return (
+        (accounts.reading(), accounts.accounts.c),
+        (balances.reading(), balances.balances.c),
+        (transactions.reading(), transactions.transactions.c),
+        (erasures.reading(), erasures.erasures.c),
+    )

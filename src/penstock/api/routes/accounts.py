@@ -208,7 +208,7 @@ def _read_one(connection: sa.Connection, number: int, *, owner_id: int) -> _Foun
 
 def _with_all(connection: sa.Connection, rows: Sequence[sa.Row[Any]], owner_id: int) -> _Found:
     numbers = [row.id for row in rows]
-    newest = balances.newest(connection, owner_id=owner_id, account_ids=numbers)
+    newest = balances.newest(connection, numbers, owner_id=owner_id)
     checked = tie_outs.page(connection, owner_id=owner_id, account_ids=numbers)
     behind = sorted({row.connection_id for row in rows})
     return _Found(

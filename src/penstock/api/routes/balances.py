@@ -136,6 +136,4 @@ def _read_newest(
         connection, owner_id=owner_id, account_id=account_id, connection_id=None
     )
     seen = [one.id for one in among if hidden or account_id is not None or not one.hidden]
-    return balances.newest(
-        connection, owner_id=owner_id, account_ids=seen, after=after, limit=limit
-    )
+    return balances.newest(connection, seen, owner_id=owner_id, after=after, limit=limit)
