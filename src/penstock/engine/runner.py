@@ -110,7 +110,10 @@ class Runner:
         self._live.pop(run_id, None)
 
     async def _finish(self, run: Run) -> None:
-        _, again = await run.finish()
-        if again:
-            with contextlib.suppress(Conflict):
-                await self.sync_now(run.connection.id, trigger="again")
+        try:
+            _, again = await run.finish()
+            if again:
+                with contextlib.suppress(Conflict):
+                    await self.sync_now(run.connection.id, trigger="again")
+        except Exception:  # its end could not be recorded: the lease runs out, and it is due again
+            log.exception("sync.not_closed")

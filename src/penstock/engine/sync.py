@@ -8,12 +8,12 @@ inside a transaction.
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from penstock.db import bulk, cursors, leases
+from penstock.db import bulk, leases
 from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
 from penstock.db.leases import Lease
@@ -21,25 +21,22 @@ from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
-from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
+from penstock.domain.errors import LeaseLost, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.protocol import Connector, PendingRule, SenderFor
-from penstock.domain.schedule import SOON
-from penstock.domain.update import Balances, Page, Stream
-from penstock.engine.commit import Move, Place, commit
-from penstock.engine.drive import CursorLost, Driver, Limits, Restart, Sleep
+from penstock.domain.update import Stream
+from penstock.engine.commit import Place
+from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.recognise import Fingerprint, recognise
 from penstock.engine.record import Closing, Opening, close, open_run
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
-from penstock.engine.stage import Stage
+from penstock.engine.streams import StreamReader
 from penstock.engine.tieout import tie_out_connection
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics
 
-MOST_PAGES: Final = 100_000
-MOST_RESTARTS: Final = 5
 _ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired")
 
 log = get_logger(__name__)
@@ -132,7 +129,12 @@ class Run:
         while True:
             await asyncio.sleep(self.syncer.lease_time.total_seconds() / 3)
             until = self.syncer.clock() + self.syncer.lease_time
-            if not await self.syncer.database.write(leases.extend, self.lease, until=until):
+            try:
+                ours = await self.syncer.database.write(leases.extend, self.lease, until=until)
+            except Exception:  # the database is away: the commit will tell whose lease it is
+                log.exception("sync.heartbeat_missed")
+                continue
+            if not ours:
                 work.cancel()
                 return
 
@@ -153,10 +155,11 @@ class Run:
             fingerprint=syncer.fingerprint,
             now=syncer.clock(),
         )
+        reader = StreamReader(syncer.database, syncer.clock, driver, self.from_start)
         endings: list[Ending] = []
         for stream in connector.streams(discovery):
             place = self._place(connector, known.ids, stream)
-            endings.append(await self._read_stream(driver, stream, place))
+            endings.append(await reader.read(stream, place))
             if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
                 break
         await syncer.database.write(tie_out_connection, connection.id, now=syncer.clock())
@@ -214,97 +217,6 @@ class Run:
             ),
             stream=stream.key,
         )
-
-    async def _read_stream(self, driver: Driver, stream: Stream, place: Place) -> Ending:
-        """Read one stream to its end. One that fails does not stop the others (sync.md 29)."""
-        before = await self.syncer.database.read(cursors.find, self.connection.id, stream.key)
-        cursor = None if self.from_start else before
-        try:
-            with Stage() as stage:
-                while True:
-                    try:
-                        return await self._read_updates(
-                            driver, stream, place, stage, before, cursor
-                        )
-                    except Restart as moved:
-                        await self._start_over(driver, moved)
-                    except CursorLost as lost:
-                        if cursor is None:
-                            message = (
-                                lost.message or "The bank lost a cursor that was never stored."
-                            )
-                            return Ending(Outcome.CURSOR_LOST, message)
-                        cursor = None  # identities are kept: rows are found again by their ids
-                        self.tally.restarts += 1
-                    stage.clear()
-                    now_stored = await self.syncer.database.read(
-                        cursors.find, self.connection.id, stream.key
-                    )
-                    if now_stored != before:  # a checkpoint was committed: go on from there
-                        before = cursor = now_stored
-        except Halt as halt:
-            return halt.ending
-        except ContractBroken as error:
-            return outcome.contract_broken(error.message)
-
-    async def _start_over(self, driver: Driver, moved: Restart) -> None:
-        self.tally.restarts += 1
-        if self.tally.restarts > MOST_RESTARTS:
-            raise Halt(outcome.transient(f"The data moved each time it was read: {moved.message}"))
-        await driver.sleep(min(0.1 * 2**self.tally.restarts, 2.0) * driver.random())
-
-    async def _read_updates(
-        self,
-        driver: Driver,
-        stream: Stream,
-        place: Place,
-        stage: Stage,
-        before: str | None,
-        cursor: str | None,
-    ) -> Ending:
-        """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
-        # Reading all from the beginning tells of no removal. Where there is a cursor it stays, so
-        # that the next sync still hears of those.
-        keeps_cursor = self.from_start and cursor is None and before is not None
-        move = Move(before, before)
-        seen: set[str] = set() if cursor is None else {cursor}
-        more = False
-        async for step in driver.pull(driver.connector.pull(stream, cursor)):
-            if isinstance(step, Balances):
-                stage.balances.extend(step.balances)
-                continue
-            if step.next_cursor == "":
-                return outcome.not_ready(self.syncer.clock() + SOON)
-            self._check_progress(step, seen)
-            stage.add(step)
-            more = step.more
-            if step.next_cursor is not None and not keeps_cursor:
-                move = Move(move.before, step.next_cursor)
-            if more and step.checkpoint:
-                await self._commit(place, stage, move)
-                move = Move(move.after, move.after)
-        if more:
-            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
-        await self._commit(place, stage, move)
-        return outcome.DONE
-
-    def _check_progress(self, page: Page, seen: set[str]) -> None:
-        """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
-        self.tally.pages += 1
-        if page.more and page.next_cursor in seen:
-            raise Halt(outcome.partial("The bank announces more pages, but its cursor repeats."))
-        if self.tally.pages >= MOST_PAGES and page.more:
-            raise Halt(outcome.partial(f"There are more than {MOST_PAGES} pages."))
-        if page.next_cursor is not None:
-            seen.add(page.next_cursor)
-
-    async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
-        done = await self.syncer.database.write(
-            commit, place, stage, move, self.tally, self.syncer.clock()
-        )
-        for counted in fields(Tally):
-            setattr(self.tally, counted.name, getattr(done, counted.name))
-        stage.clear()
 
     async def _close(self, ending: Ending) -> bool:
         syncer, connector = self.syncer, self.connection.connector

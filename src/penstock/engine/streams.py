@@ -1,0 +1,121 @@
+"""Reading one stream: pages into a stage, and each whole update into the database.
+
+An update that breaks off leaves nothing behind: what was staged is thrown away, and it is read
+again from the cursor of its first page (sync.md 1-5, 27).
+"""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from penstock.db import cursors
+from penstock.db.lane import Database
+from penstock.db.runs import Tally
+from penstock.domain import outcome
+from penstock.domain.clock import Clock
+from penstock.domain.errors import ContractBroken
+from penstock.domain.outcome import Ending, Halt, Outcome
+from penstock.domain.schedule import SOON
+from penstock.domain.update import Balances, Page, Stream
+from penstock.engine.commit import Move, Place, commit
+from penstock.engine.drive import CursorLost, Driver, Restart
+from penstock.engine.stage import Stage
+
+MOST_PAGES: Final = 100_000
+MOST_RESTARTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReader:
+    """Reads the streams of one run."""
+
+    database: Database
+    clock: Clock
+    driver: Driver
+    from_start: bool
+
+    async def read(self, stream: Stream, place: Place) -> Ending:
+        """Read a stream to its end. One that fails does not stop the others (sync.md 29)."""
+        try:
+            with Stage() as stage:
+                return await self._read_until_whole(stream, place, stage)
+        except Halt as halt:
+            return halt.ending
+        except ContractBroken as error:
+            return outcome.contract_broken(error.message)
+
+    async def _read_until_whole(self, stream: Stream, place: Place, stage: Stage) -> Ending:
+        """Start over as often as the data moved, or once from nothing where the cursor is lost."""
+        stored = await self._stored(place)
+        cursor = None if self.from_start else stored
+        while True:
+            try:
+                return await self._read_once(stream, place, stage, Move(stored, stored), cursor)
+            except Restart as moved:
+                await self._start_over(moved)
+            except CursorLost as lost:
+                if cursor is None:
+                    message = lost.message or "The bank lost a cursor that was never stored."
+                    return Ending(Outcome.CURSOR_LOST, message)
+                cursor = None  # identities are kept: rows are found again by their ids
+                self.driver.tally.restarts += 1
+            stage.clear()
+            now_stored = await self._stored(place)
+            if now_stored != stored:  # a checkpoint was committed: go on from there
+                stored = cursor = now_stored
+
+    async def _read_once(
+        self, stream: Stream, place: Place, stage: Stage, move: Move, cursor: str | None
+    ) -> Ending:
+        """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
+        # Reading all from the beginning tells of no removal. Where there is a cursor it stays, so
+        # that the next sync still hears of those.
+        keeps_cursor = self.from_start and cursor is None and move.before is not None
+        seen: set[str] = set() if cursor is None else {cursor}
+        more = False
+        async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
+            if isinstance(step, Balances):
+                stage.balances.extend(step.balances)
+                continue
+            if step.next_cursor == "":
+                return outcome.not_ready(self.clock() + SOON)
+            self._check_progress(step, seen)
+            stage.add(step)
+            more = step.more
+            if step.next_cursor is not None and not keeps_cursor:
+                move = Move(move.before, step.next_cursor)
+            if more and step.checkpoint:
+                await self._commit(place, stage, move)
+                move = Move(move.after, move.after)
+        if more:
+            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+        await self._commit(place, stage, move)
+        return outcome.DONE
+
+    def _check_progress(self, page: Page, seen: set[str]) -> None:
+        """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
+        tally = self.driver.tally
+        tally.pages += 1
+        if page.more and page.next_cursor in seen:
+            raise Halt(outcome.partial("The bank announces more pages, but its cursor repeats."))
+        if tally.pages >= MOST_PAGES and page.more:
+            raise Halt(outcome.partial(f"There are more than {MOST_PAGES} pages."))
+        if page.next_cursor is not None:
+            seen.add(page.next_cursor)
+
+    async def _start_over(self, moved: Restart) -> None:
+        tally = self.driver.tally
+        tally.restarts += 1
+        if tally.restarts > MOST_RESTARTS:
+            raise Halt(outcome.transient(f"The data moved each time it was read: {moved.message}"))
+        await self.driver.sleep(min(0.1 * 2**tally.restarts, 2.0) * self.driver.random())
+
+    async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
+        tally = self.driver.tally
+        done = await self.database.write(commit, place, stage, move, tally, self.clock())
+        for counted in fields(Tally):
+            setattr(tally, counted.name, getattr(done, counted.name))
+        stage.clear()
+
+    async def _stored(self, place: Place) -> str | None:
+        connection_id = place.lease.connection_id
+        return await self.database.read(cursors.find, connection_id, place.stream)
