@@ -44,9 +44,9 @@ class Report:
     @property
     def tie_out(self) -> str:
         """`ok` if every account added up after every sync, else the first word that was not."""
-        return next(
-            (one for one in self.tie_outs if one != "ok"), "ok" if self.tie_outs else "none"
-        )
+        if not self.tie_outs:
+            return "unproven"
+        return next((one for one in self.tie_outs if one != "ok"), "ok")
 
     def expect(self, what: str, wanted: object, found: object) -> bool:
         """Note that `found` had to equal `wanted`; return whether it does."""
