@@ -26,7 +26,7 @@ class Town:
     api: Api
     bank: Bank
 
-    def begin(self, client: TestClient, **body: Any) -> dict[str, Any]:  # noqa: ANN401
+    def begin(self, client: TestClient, **body: Any) -> dict[str, Any]:
         """Begin a link through a program of the person's; return it."""
         asked = {"connector": "sandbox", "redirect_uri": OURS} | body
         answer = client.post("/v1/connections", json=asked)
@@ -51,7 +51,7 @@ class Town:
         connection: dict[str, Any] = answer.json()
         return connection
 
-    def sync(self, client: TestClient, connection_id: str, **order: Any) -> dict[str, Any]:  # noqa: ANN401
+    def sync(self, client: TestClient, connection_id: str, **order: Any) -> dict[str, Any]:
         """Sync a connection to the end; return the sync."""
         answer = client.post(f"/v1/connections/{connection_id}/syncs", json=order)
         assert answer.status_code == 202, answer.text
@@ -65,7 +65,7 @@ class Town:
 
 
 @contextlib.contextmanager
-def town(url: str, home: Path, **settings: Any) -> Iterator[Town]:  # noqa: ANN401
+def town(url: str, home: Path, **settings: Any) -> Iterator[Town]:
     """Open a bank, and serve the migrated database at `url` beside it."""
     with (
         start_blocking_portal() as portal,

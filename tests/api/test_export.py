@@ -17,7 +17,7 @@ from penstock.domain.ids import public_id
 from tests.api.serving import Api
 from tests.db.books import NOW, Books
 
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'quoted", "＝1")  # noqa: RUF001
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'quoted", "\uff1d1")
 TEXTS = st.one_of(
     st.sampled_from(FORMULAS),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),

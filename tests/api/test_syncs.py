@@ -1,7 +1,9 @@
 """Syncs over the API: started, watched and explained, against a whole bank."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,13 @@ from tests.api.serving import Api
 from tests.api.test_accounts import all_rows
 from tests.databases import Database
 from tests.db.books import NOW, Books
+
+
+class Watched:
+    """A runner with syncs that are running."""
+
+    def __init__(self, tallies: dict[int, Tally]) -> None:
+        self.live = tallies.get
 
 
 @pytest.fixture
@@ -86,7 +95,8 @@ def test_the_counts_of_a_running_sync_are_those_of_this_moment(sqlite_api: Api) 
     run = books.run(owner, connection, outcome="running", finished_at=None)
     path = f"/v1/syncs/{public_id('run', run)}"
     assert client.get(path).json()["counts"]["pages"] == 0
-    sqlite_api.penstock.runner._live[run] = Tally(pages=2, inserted=100)  # noqa: SLF001
+    watched: Any = {"runner": Watched({run: Tally(pages=2, inserted=100)})}
+    sqlite_api.app.state.installation = dataclasses.replace(sqlite_api.penstock, **watched)
     counts = client.get(path).json()["counts"]
     assert (counts["pages"], counts["inserted"]) == (2, 100)
 

@@ -32,11 +32,14 @@ from penstock.api.envelope import Envelope
 from penstock.api.errors import answer_database, answer_error, answer_http, answer_invalid
 from penstock.api.limits import BodyLimit
 from penstock.api.openapi import describe
+from penstock.api.peer import read_proxies
 from penstock.api.routes import (
     accounts,
     balances,
+    callbacks,
     changes,
     connections,
+    connectors,
     docs,
     export,
     health,
@@ -56,8 +59,10 @@ from penstock.domain.errors import PenstockError
 NOUNS: Final[tuple[ModuleType, ...]] = (
     token,
     people,
+    connectors,
     connections,
     links,
+    callbacks,
     accounts,
     balances,
     transactions,
@@ -114,6 +119,7 @@ def _lifespan(opener: Opener) -> Callable[[FastAPI], Any]:
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with opener() as installation:
             app.state.installation = installation
+            app.state.proxies = read_proxies(installation.settings.trusted_proxies)
             yield
 
     return live

@@ -1,8 +1,8 @@
-"""Banks that can be linked, and those that are: how fresh each one is, and what it asks for."""
+"""Connections: how fresh each one is, what it asks for, and how it ends."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Query
@@ -24,43 +24,15 @@ from penstock.api.schemas import (
 )
 from penstock.db import accounts, connections
 from penstock.db.connections import ConnectionRow
-from penstock.domain.consent import ConsentState, LinkPlan, OAuthPlan
+from penstock.domain.consent import ConsentState
 from penstock.domain.freshness import FreshnessState, Standing, freshness
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Connector as Code
 from penstock.domain.remedy import RemedyKind
 from penstock.engine import edit
 from penstock.identity.caller import Caller
 
 router = nouns("connections")
-
-
-class Plan(Outgoing):
-    """One way to link. `consent`: through the browser. `token`: one is made there and pasted."""
-
-    number: Annotated[int, Field(examples=[0])]
-    kind: Annotated[Literal["consent", "token"], Field(examples=["consent"])]
-    where: Annotated[str | None, Field(description="How to make the token that is pasted.")]
-    url: Annotated[str | None, Field(description="Where to make it.")]
-
-
-class Connector(Outgoing):
-    """A provider that Penstock can speak with."""
-
-    name: Annotated[str, Field(examples=["sandbox"])]
-    title: Annotated[str, Field(examples=["Sandbox bank"])]
-    docs_url: Annotated[str, Field(examples=["https://developer.example.org"])]
-    ready: Annotated[bool, Field(description="Whether it is set up here.", examples=[True])]
-    missing_settings: Annotated[list[str], Field(examples=[[]])]
-    plans: Annotated[list[Plan], Field(description="The ways to link, the best first.")]
-
-
-class Connectors(Outgoing):
-    """The connectors, in one page."""
-
-    rows: list[Connector]
-    next_cursor: str | None
 
 
 class Institution(Outgoing):
@@ -128,16 +100,6 @@ class Disconnected(Outgoing):
         bool, Field(description="Whether the bank confirmed that our access has ended.")
     ]
     data_deleted: Annotated[bool, Field(description="Whether its rows are deleted here too.")]
-
-
-@router.get("/connectors")
-async def list_connectors(
-    caller: Annotated[Caller, require("read")],  # noqa: ARG001 - anybody who is signed in
-    running: Running,
-    page: Page,  # noqa: ARG001 - they fit on one page; a reader of lists may still ask for pages
-) -> Connectors:
-    """List what can be linked, how, and what is still to be set up for it."""
-    return Connectors(rows=list(map(_connector, running.connectors.values())), next_cursor=None)
 
 
 @router.get("/connections")
@@ -250,23 +212,6 @@ def _remedy(row: ConnectionRow) -> Remedy | None:
         text = "It was disconnected. Link the institution again: `penstock connect`."
         return Remedy(kind=RemedyKind.ASK_PERSON, text=text, until=None)
     return remedy(row.remedy_kind, row.remedy_text, row.not_before)
-
-
-def _connector(code: Code) -> Connector:
-    return Connector(
-        name=code.name,
-        title=code.title,
-        docs_url=code.docs_url,
-        ready=not code.missing_settings,
-        missing_settings=list(code.missing_settings),
-        plans=[_plan(number, plan) for number, plan in enumerate(code.link_plans)],
-    )
-
-
-def _plan(number: int, plan: LinkPlan) -> Plan:
-    if isinstance(plan, OAuthPlan):
-        return Plan(number=number, kind="consent", where=None, url=None)
-    return Plan(number=number, kind="token", where=plan.where, url=plan.url)
 
 
 def _read_page(

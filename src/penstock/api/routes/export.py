@@ -5,7 +5,6 @@ sync overtakes still has every row once. It is read in batches, and no transacti
 the network takes its time.
 """
 
-import zipfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +17,7 @@ from fastapi import Query
 from starlette.responses import StreamingResponse
 
 from penstock.api import csv_lines
+from penstock.api.archive import zipped
 from penstock.api.auth import require
 from penstock.api.routes import accounts, balances, transactions
 from penstock.api.routes.changes import AccountChange, BalanceChange, TransactionChange
@@ -27,7 +27,6 @@ from penstock.api.running import Installation, Running
 from penstock.db import accounts as stored_accounts
 from penstock.db import balances as stored_balances
 from penstock.db import transactions as stored_transactions
-from penstock.domain.clock import Clock
 from penstock.identity.caller import Caller
 
 router = nouns("export")
@@ -190,16 +189,9 @@ async def _csv(running: Installation, owner_id: int, table: Table) -> AsyncItera
 async def _zip(
     running: Installation, owner_id: int, tables: Iterable[Table]
 ) -> AsyncIterator[bytes]:
-    """Write an archive as it goes: sizes come after each file, so nothing is kept back."""
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as archive:
-        for table in tables:
-            member = _member(f"{table.kind}.csv", running.clock)
-            with archive.open(member, "w", force_zip64=True) as file:
-                async for chunk in _csv(running, owner_id, table):
-                    file.write(chunk)
-                    yield sink.take()
-    yield sink.take()
+    files = {f"{table.kind}.csv": _csv(running, owner_id, table) for table in tables}
+    async for chunk in zipped(files, made_at=running.clock()):
+        yield chunk
 
 
 async def _batches(
@@ -235,34 +227,3 @@ def _as_jsonl(table: Table, values: Iterable[tuple[Any, ...]]) -> bytes:
 
 def _as_csv(table: Table, values: Iterable[tuple[Any, ...]]) -> bytes:
     return csv_lines.lines(values, table.amounts)
-
-
-def _member(name: str, clock: Clock) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, clock().timetuple()[:6])
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.external_attr = 0o600 << 16
-    return member
-
-
-class _Sink:
-    """Takes what the archive writes, until the answer takes it away."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, part: bytes) -> int:
-        """Take a part."""
-        self._parts.append(bytes(part))
-        return len(part)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def take(self) -> bytes:
-        """Return what was written since the last time."""
-        whole = b"".join(self._parts)
-        self._parts.clear()
-        return whole

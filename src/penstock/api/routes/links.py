@@ -1,33 +1,26 @@
-"""The act of linking: a person is sent to the bank, and comes back with a connection."""
+"""How a link begins: with a token that was made at the bank, or by sending the person there."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request
 from pydantic import Field, SecretStr
 from starlette.responses import Response
 
-from penstock.api.auth import open_to_all, require
-from penstock.api.errors import MalformedRequest, kind_of
-from penstock.api.page import escape, html_page
+from penstock.api.auth import require
 from penstock.api.redirects import choose_redirect
 from penstock.api.routes.connections import Connection, one
-from penstock.api.routing import ANY_QUERY, nouns
+from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import ConnectionId, Incoming, LinkId, Outgoing, Whole
-from penstock.db import connections, links
-from penstock.db.links import LinkRow
-from penstock.domain.errors import InvalidInput, NotFound, PenstockError
+from penstock.api.schemas import Incoming, LinkId, Outgoing, Whole
+from penstock.db import connections
+from penstock.domain.errors import InvalidInput
 from penstock.domain.ids import public_id, row_number
-from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
 from penstock.engine.link import LinkBegun
 from penstock.identity.caller import Caller
 
 MEDIA_TYPE: Final = "application/json"
-_MOST_PARAMETERS: Final = 50
 # What an authorization request says by itself, and nobody may say instead of it.
 _RESERVED: Final = frozenset(
     "client_id client_secret code_challenge code_challenge_method nonce redirect_uri request"
@@ -93,34 +86,6 @@ class Begun(Outgoing):
     link: Link
 
 
-class LinkStage(StrEnum):
-    """How far a link has come."""
-
-    WAITING = "waiting"
-    DONE = "done"
-    FAILED = "failed"
-    EXPIRED = "expired"
-
-
-class LinkState(Outgoing):
-    """How far a link has come. `failure` says why there is no connection."""
-
-    id: LinkId
-    state: Annotated[LinkStage, Field(examples=["waiting"])]
-    connector: Annotated[str, Field(examples=["sandbox"])]
-    connection_id: ConnectionId | None
-    failure: str | None
-    expires_at: datetime
-
-
-class Callback(Incoming):
-    """What the bank sent a program of yours: the query of the address that was called."""
-
-    callback: Annotated[
-        str, Field(min_length=1, max_length=16_000, examples=["code=SplxlOBeZQQ&state=af0ifjs"])
-    ]
-
-
 _LINKING: Final[dict[int | str, dict[str, Any]]] = {
     202: {"model": Begun, "description": "Send the person to the bank."}
 }
@@ -158,60 +123,6 @@ async def renew_connection(
     number = row_number("con", connection_id)
     row = await running.database.read(connections.get, number, owner_id=caller.user_id)
     return await _begin(request, caller, running, row.connector, body, number)
-
-
-@router.get("/links/{link_id}")
-async def get_link(
-    link_id: str, caller: Annotated[Caller, require("connect")], running: Running
-) -> LinkState:
-    """Say how far a link has come, for a program that waits for it."""
-    row = await _own_link(running, link_id, caller)
-    return _state(row, running.clock())
-
-
-@router.post("/links/{link_id}/finish")
-async def finish_link(
-    link_id: str,
-    body: Callback,
-    caller: Annotated[Caller, require("connect")],
-    running: Running,
-) -> Connection:
-    """End a link with what the bank sent to a program's own redirect address."""
-    row = await _own_link(running, link_id, caller)
-    parameters = _parameters(body.callback)
-    states = [value for name, value in parameters if name == "state"]
-    if [running.linker.hash_state(state) for state in states] != [row.state_hash]:
-        raise InvalidInput(
-            "This answer from the bank belongs to another link.",
-            remedy=ask_person("Begin again with `penstock connect`."),
-        )
-    number = await running.linker.finish(row.connector, parameters, owner_id=caller.user_id)
-    return await one(running, number, caller.user_id)
-
-
-@router.get(
-    "/callbacks/{connector}",
-    response_class=Response,
-    dependencies=[open_to_all("the bank sends a browser here; the state is what opens it")],
-    responses={200: {"content": {"text/html": {}}, "description": "A page for the person."}},
-    include_in_schema=False,
-)
-async def come_back(
-    connector: str, request: Request, running: Running, _query: Annotated[None, ANY_QUERY]
-) -> Response:
-    """End a link whose person the bank sent back to this server, and tell them how it went."""
-    parameters = request.query_params.multi_items()
-    try:
-        if len(parameters) > _MOST_PARAMETERS:
-            raise InvalidInput("The bank sent more than an answer has.")
-        await running.linker.finish(connector, parameters, owner_id=None)
-    except PenstockError as error:
-        what = escape(error.message)
-        next_ = f"<p>{escape(error.remedy.text)}</p>" if error.remedy else ""
-        return html_page("Not linked", f'<p class="fault">{what}</p>{next_}', kind_of(error).status)
-    return html_page(
-        "Linked", "<p>Your bank is linked, and is being read now. You can close this page.</p>"
-    )
 
 
 async def _begin(
@@ -264,41 +175,3 @@ def _link(begun: LinkBegun) -> Begun:
             expires_at=begun.expires_at,
         )
     )
-
-
-async def _own_link(running: Installation, link_id: str, caller: Caller) -> LinkRow:
-    number = row_number("lnk", link_id)
-    row = await running.database.read(links.find, number, owner_id=caller.user_id)
-    if row is None:
-        raise NotFound("There is no such link.")
-    return row
-
-
-def _state(row: LinkRow, now: datetime) -> LinkState:
-    made = row.result_connection_id
-    if made is not None:
-        stage = LinkStage.DONE
-    elif row.failure is not None:
-        stage = LinkStage.FAILED
-    elif row.used_at is None and row.expires_at <= now:
-        stage = LinkStage.EXPIRED
-    else:
-        stage = LinkStage.WAITING
-    return LinkState(
-        id=public_id("lnk", row.id),
-        state=stage,
-        connector=row.connector,
-        connection_id=public_id("con", made) if made else None,
-        failure=row.failure,
-        expires_at=row.expires_at,
-    )
-
-
-def _parameters(callback: str) -> list[tuple[str, str]]:
-    """Read a query string, or the query of a whole address."""
-    try:
-        whole = callback.startswith(("http://", "https://"))
-        query = urlsplit(callback).query if whole else callback.removeprefix("?")
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
-    except ValueError:
-        raise MalformedRequest("That is not the query of an address.") from None

@@ -55,8 +55,12 @@ class Sessions(Outgoing):
 class NewPassword(Incoming):
     """A password to replace the present one: at least 8 characters of any kind."""
 
-    old: Annotated[str, Field(json_schema_extra={"format": "password"})]
-    new: Annotated[str, Field(json_schema_extra={"format": "password"})]
+    old: Annotated[
+        str, Field(json_schema_extra={"format": "password"}, examples=["the present one"])
+    ]
+    new: Annotated[
+        str, Field(json_schema_extra={"format": "password"}, examples=["correct horse battery"])
+    ]
 
 
 @router.get("/me")
