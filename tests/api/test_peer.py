@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from penstock.api.peer import client_address, is_encrypted, is_this_machine
+from penstock.api.peer import client_address, is_encrypted, is_this_machine, read_proxies
+from penstock.domain.errors import InvalidInput
 
-PROXY = ("10.0.0.0/8", "2001:db8::1")
+PROXY = read_proxies(["10.0.0.0/8", "2001:db8::1"])
 
 
 def scope(peer: str | None, *headers: tuple[str, str], scheme: str = "http") -> dict[str, Any]:
@@ -42,6 +43,13 @@ def test_forwarded_addresses(peer: str | None, forwarded: str | None, address: s
     """L4: a forwarded address counts only from a named proxy, read from the right."""
     headers = [] if forwarded is None else [("x-forwarded-for", forwarded)]
     assert client_address(scope(peer, *headers), PROXY) == address
+
+
+@pytest.mark.parametrize("word", ["", "proxy.example", "10.0.0.0/33", "10.0.0", "*"])
+def test_other_words_for_a_proxy_are_refused(word: str) -> None:
+    """A proxy that cannot be told from a client is an error before anything is served."""
+    with pytest.raises(InvalidInput, match="PENSTOCK_TRUSTED_PROXIES"):
+        read_proxies(["10.0.0.1", word])
 
 
 def test_several_headers_are_one_list() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
+from starlette.testclient import TestClient
 
 from penstock.domain.secret import Secret
 from tests.api.serving import Api, lines, serving
@@ -189,6 +190,21 @@ def test_addresses_that_nobody_vouches_for_are_not_believed(sqlite_api: Api) -> 
         sent = {"X-Forwarded-For": f"198.51.100.{n}"}
         statuses.append(sqlite_api.client.post("/token", data=form, headers=sent).status_code)
     assert statuses[-1] == 429
+
+
+def test_a_named_proxy_is_believed(sqlite_database: Database, tmp_path: Path) -> None:
+    """L4: behind a proxy that the operator named, each client has guesses of its own."""
+    with serving(sqlite_database.url, tmp_path, trusted_proxies="10.0.0.2") as api:
+        proxied = TestClient(api.app, client=("10.0.0.2", 50000))
+        proxied.portal = api.client.portal
+        form = {"grant_type": "password", "username": "ada", "password": "wrong"}
+        statuses = [
+            proxied.post(
+                "/token", data=form, headers={"X-Forwarded-For": f"198.51.100.{n // 6}"}
+            ).status_code
+            for n in range(12)
+        ]
+    assert statuses == ([400] * 5 + [429]) * 2
 
 
 def test_the_password_grant_can_be_switched_off(sqlite_database: Database, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.errors import internal_problem
-from penstock.api.peer import client_address, is_encrypted
+from penstock.api.peer import Proxies, client_address, is_encrypted
 from penstock.api.running import Installation
 from penstock.observe.log import bind_request_id, get_logger, is_request_id
 
@@ -56,8 +56,8 @@ class Envelope:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         running: Installation = scope["app"].state.installation
-        trusted = running.settings.trusted_proxies
-        headers = _headers(scope, running, request_id)
+        trusted: Proxies = scope["app"].state.proxies
+        headers = _headers(scope, running, trusted) | {HEADER: request_id}
         scope.setdefault("state", {})["address"] = client_address(scope, trusted)
         started = self._timer()
         status = 0
@@ -82,14 +82,11 @@ class Envelope:
             _report(scope, running, status, self._timer() - started)
 
 
-def _headers(scope: Scope, running: Installation, request_id: str) -> dict[str, str]:
-    headers = {**_HEADERS, HEADER: request_id}
+def _headers(scope: Scope, running: Installation, trusted: Proxies) -> dict[str, str]:
     public = running.settings.public_url
-    if (public and public.scheme == "https") or is_encrypted(
-        scope, running.settings.trusted_proxies
-    ):
-        headers["Strict-Transport-Security"] = _HSTS
-    return headers
+    if (public and public.scheme == "https") or is_encrypted(scope, trusted):
+        return {**_HEADERS, "Strict-Transport-Security": _HSTS}
+    return _HEADERS
 
 
 def _report(scope: Scope, running: Installation, status: int, seconds: float) -> None:

@@ -5,18 +5,41 @@ that the operator named in PENSTOCK_TRUSTED_PROXIES (addresses or networks). The
 the right: the first address that is no trusted proxy is the client, whatever stands left of it.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 
+from penstock.domain.errors import InvalidInput
+from penstock.domain.remedy import fix_code
+
 Address = IPv4Address | IPv6Address
+Proxies = tuple[IPv4Network | IPv6Network, ...]
 
 UNKNOWN: Final = "unknown"
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
-def client_address(scope: Any, trusted: tuple[str, ...]) -> str:  # noqa: ANN401 - an ASGI scope
+def read_proxies(words: Iterable[str]) -> Proxies:
+    """Read addresses and networks. Raises InvalidInput for anything else, a host name for one."""
+    try:
+        return tuple(ip_network(word, strict=False) for word in words)
+    except ValueError as error:
+        raise InvalidInput(
+            f"PENSTOCK_TRUSTED_PROXIES: {error}.",
+            remedy=fix_code("Name proxies by address or network, such as 10.0.0.2 or 10.0.0.0/8."),
+        ) from None
+
+
+def client_address(scope: Any, trusted: Proxies) -> str:  # noqa: ANN401 - an ASGI scope
     """Return the client's address as text, `unknown` where there is none (a Unix socket, say)."""
     peer = _address(scope["client"][0] if scope.get("client") else "")
     if peer is None:
@@ -33,7 +56,7 @@ def client_address(scope: Any, trusted: tuple[str, ...]) -> str:  # noqa: ANN401
     return str(peer)
 
 
-def is_encrypted(scope: Any, trusted: tuple[str, ...]) -> bool:  # noqa: ANN401 - an ASGI scope
+def is_encrypted(scope: Any, trusted: Proxies) -> bool:  # noqa: ANN401 - an ASGI scope
     """Say whether the client reached us by HTTPS."""
     peer = _address(scope["client"][0] if scope.get("client") else "")
     if peer is not None and _is_trusted(peer, trusted):
@@ -50,8 +73,8 @@ def is_this_machine(scope: Any) -> bool:  # noqa: ANN401 - an ASGI scope
     return peer is not None and peer.is_loopback and not any(name in headers for name in _FORWARDED)
 
 
-def _is_trusted(address: Address, trusted: tuple[str, ...]) -> bool:
-    return any(address in ip_network(one, strict=False) for one in trusted)
+def _is_trusted(address: Address, trusted: Proxies) -> bool:
+    return any(address in network for network in trusted)
 
 
 def _address(text: str) -> Address | None:

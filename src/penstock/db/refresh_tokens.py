@@ -17,6 +17,7 @@ refresh_tokens = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
     sa.Index("ix_refresh_tokens_session", "session_id", "id"),
+    sa.Index("ix_refresh_tokens_expiry", "expires_at"),
 )
 
 _c = refresh_tokens.c

@@ -1,21 +1,21 @@
 """Everything about people that others may ask for."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
 from penstock.db.lane import Database
-from penstock.db.sessions import Holder, SessionRow
+from penstock.db.sessions import SessionRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity import sessions, setup
 from penstock.identity.caller import Caller
 from penstock.identity.keyring import Keyring
+from penstock.identity.live import LiveSessions
 from penstock.identity.passwords import Passwords, check_new, is_plausible
 from penstock.identity.scopes import ALL, Scope, UnknownScope, read_scopes, write_scopes
 from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
@@ -25,9 +25,6 @@ from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key
 from penstock.identity.usernames import known_username, new_username
 from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
-
-_SEEN_FOR: Final = timedelta(seconds=5)
-_MOST_SEEN: Final = 10_000
 
 _log = get_logger("penstock.identity")
 
@@ -69,7 +66,7 @@ class Identity:
         self._passwords = passwords or Passwords(pepper)
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
-        self._seen: dict[int, tuple[datetime, Holder | None]] = {}
+        self._live = LiveSessions(database, clock)
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""
@@ -118,7 +115,7 @@ class Identity:
         done = await self._database.write(self._rotate, token, successor, scopes)
         if isinstance(done, Reused):
             _log.warning("refresh_token_reused", session=done.session_id, ended=done.ended)
-            self._seen.pop(done.session_id, None)
+            self._live.forget([done.session_id])
         if done is None or isinstance(done, Reused):
             raise RefreshRefused
         return await self._issue(done, successor)
@@ -130,7 +127,7 @@ class Identity:
         """
         key = await self.keyring.key(key_name(token))
         grant = self._format.read(token, key, now=self._clock())
-        holder = await self._holder(grant.session_id)
+        holder = await self._live.holder(grant.session_id)
         if holder is None or holder.user_id != grant.user_id:
             raise TokenBad("The session has ended.")
         return Caller(grant.user_id, grant.session_id, holder.username, grant.scopes)
@@ -148,7 +145,7 @@ class Identity:
     async def end_session(self, session_id: int, *, user_id: int, why: Ended = Ended.ENDED) -> None:
         """End one of a person's sessions, if it has not ended yet. Raises NotFound."""
         await self._database.write(_end, session_id, user_id, why, self._clock())
-        self._seen.pop(session_id, None)
+        self._live.forget([session_id])
         _log.info("session_ended", session=session_id, why=why.value)
 
     async def add_user(self, username: str, password: Secret) -> int:
@@ -176,14 +173,14 @@ class Identity:
             raise SignInRefused("The present password is not that one.")
         password_hash = await self._passwords.hash(new)
         ended = await self._database.write(self._set_password, caller, password_hash, attempt)
-        self._forget(ended)
+        self._live.forget(ended)
 
     async def disable_user(self, username: str) -> int:
         """Let a person in no more and end all their sessions. Raises NotFound."""
         user_id, ended = await self._database.write(
             _disable, known_username(username), self._clock()
         )
-        self._forget(ended)
+        self._live.forget(ended)
         return user_id
 
     async def offer_setup(self) -> SetupLink | None:
@@ -257,21 +254,6 @@ class Identity:
         signer = await self.keyring.signer()
         access = Secret(self._format.issue(grant, signer, now=self._clock()))
         return Issued(access, refresh, int(LIFETIME.total_seconds()), grant.scopes)
-
-    async def _holder(self, session_id: int) -> Holder | None:
-        now = self._clock()
-        seen = self._seen.get(session_id)
-        if seen is not None and timedelta(0) <= now - seen[0] < _SEEN_FOR:
-            return seen[1]
-        holder = await self._database.read(stored_sessions.holder, session_id, now=now)
-        if len(self._seen) >= _MOST_SEEN:
-            self._seen.clear()
-        self._seen[session_id] = (now, holder)
-        return holder
-
-    def _forget(self, session_ids: list[int]) -> None:
-        for session_id in session_ids:
-            self._seen.pop(session_id, None)
 
 
 def _end(
