@@ -1,0 +1,337 @@
+"""The driver sends what generators ask for, and takes each answer as it must be taken."""
+
+import contextlib
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.db.runs import Tally
+from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.errors import ContractBroken, DestinationRefused, TransportFailure
+from penstock.domain.outcome import Ending, Halt, Outcome
+from penstock.domain.protocol import Pull, Request, Response
+from penstock.domain.secret import Secret
+from penstock.domain.update import Balances, Page
+from penstock.engine.drive import ATTEMPTS, CursorLost, Driver, Limits, Restart
+from penstock.observe.metrics import Metrics
+from tests.engine.fake_bank import URL, FakeBank, page
+from tests.engine.house import play
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+GET = Request("GET", URL)
+Said = int | Response | Exception
+
+
+def answer(status: int, **headers: str) -> Response:
+    """Make an answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, named, b"body", URL)
+
+
+@dataclass
+class Drawer:
+    """Tokens that are numbered; counts how often they were looked at and renewed."""
+
+    number: int = 1
+    looked: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    async def current(self) -> Credentials:
+        self.looked += 1
+        return Credentials(Secret(f"token {self.number}"))
+
+    async def renew(self, refused: Credentials) -> Credentials:
+        self.refused.append(refused.access.reveal())
+        self.number += 1
+        return await self.current()
+
+
+class Road:
+    """A driver whose bank says one thing after another, and whose time passes by sleeping."""
+
+    def __init__(self, says: Sequence[Said], limits: Limits | None = None) -> None:
+        self.says = list(says)
+        self.now = NOW
+        self.sent: list[Request] = []
+        self.slept: list[float] = []
+        self.tokens = Drawer()
+        self.driver = Driver(
+            connector=FakeBank(),
+            send=self._send,
+            tokens=self.tokens,
+            tally=Tally(),
+            metrics=Metrics(),
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            random=lambda: 1.0,
+            limits=limits or Limits(),
+        )
+
+    async def _send(self, request: Request) -> Response:
+        self.sent.append(request)
+        said = self.says.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return answer(said) if isinstance(said, int) else said
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+    def ask(self, request: Request = GET) -> Response:
+        """Ask once."""
+        return play(self.driver.ask(request))
+
+    def halt(self, request: Request = GET) -> Ending:
+        """Ask once, and return the ending that comes of it."""
+        with pytest.raises(Halt) as caught:
+            self.ask(request)
+        return caught.value.ending
+
+
+def test_what_is_asked_is_signed_and_counted() -> None:
+    """sync.md 31: each request and byte is counted; only what wants credentials carries them."""
+    road = Road([200, 200])
+    assert road.ask().body == b"body"
+    road.ask(Request("GET", URL, authorized=False))
+    assert [dict(request.headers) for request in road.sent] == [{"authorization": "token 1"}, {}]
+    assert (road.driver.tally.requests, road.driver.tally.received_bytes) == (2, 8)
+    assert road.slept == []
+
+
+TROUBLE: list[Said] = [429, 503, TransportFailure("cut off"), answer(503, retry_after="soon")]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=str)
+def test_what_often_mends_itself_is_tried_again(trouble: Said) -> None:
+    """sync.md 22: exponential, with full jitter; the credentials are looked at anew each time."""
+    road = Road([trouble, trouble, trouble, 200])
+    assert road.ask().status == 200
+    assert road.slept == [1.0, 2.0, 4.0]
+    tally = road.driver.tally
+    assert (tally.requests, tally.retries, tally.waited_ms) == (4, 3, 7000)
+    assert tally.throttled == (3 if trouble == 429 else 0)
+    assert road.tokens.looked == 4
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("7", 7),
+        ("0", 0),
+        (format_datetime(NOW + timedelta(seconds=9), usegmt=True), 9),
+        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_bank_says_is_obeyed(said: str, seconds: float, status: int) -> None:
+    """sync.md 22: Retry-After in seconds and as a date, on 429 and 503 alike, not a moment less."""
+    road = Road([answer(status, retry_after=said), 200])
+    road.ask()
+    assert road.slept == [seconds]
+
+
+def test_a_long_wait_is_not_slept() -> None:
+    """sync.md 22: more than a run may wait ends it with the instant, a day at most."""
+    for said, wait in (("61", 61), ("86400", 86_400), ("9" * 11, 86_400), ("9" * 40, 86_400)):
+        for status in (429, 503):
+            road = Road([answer(status, retry_after=said)])
+            ending = road.halt()
+            assert ending.outcome is Outcome.THROTTLED
+            assert ending.until == NOW + timedelta(seconds=wait)
+            assert road.slept == []
+
+
+def test_the_waits_of_a_run_add_up() -> None:
+    """sync.md 22: what a run may wait is counted over all of its requests together."""
+    road = Road([answer(429, retry_after="40"), 200, answer(429, retry_after="21")])
+    road.ask()
+    ending = road.halt()
+    assert (ending.outcome, road.slept) == (Outcome.THROTTLED, [40.0])
+    assert ending.until == road.now + timedelta(seconds=21)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "outcome"),
+    [
+        (503, Outcome.TRANSIENT),
+        (TransportFailure("no answer"), Outcome.TRANSIENT),
+        (429, Outcome.THROTTLED),
+    ],
+)
+def test_trying_again_ends(trouble: Said, outcome: Outcome) -> None:
+    """sync.md 21, 22: after five times it is an ending, which says whether the bank is busy."""
+    road = Road([trouble] * (ATTEMPTS + 1))
+    ending = road.halt()
+    assert ending.outcome is outcome
+    assert ending.message
+    assert len(road.sent) == ATTEMPTS
+    assert (ending.until is not None) == (outcome is Outcome.THROTTLED)
+
+
+def test_an_address_we_do_not_talk_to_is_not_tried_again() -> None:
+    """security.md X2: a refused destination ends the run at once, for somebody to look at."""
+    road = Road([DestinationRefused("That is a private address.")])
+    ending = road.halt()
+    assert (ending.outcome, len(road.sent)) == (Outcome.CONTRACT, 1)
+    assert ending.message == "That is a private address."
+
+
+def test_a_refused_token_is_renewed_once() -> None:
+    """sync.md 25: after a 401 with newer credentials; a second 401 asks the person: no loop."""
+    road = Road([401, 200, 401, 401])
+    road.ask()
+    assert road.tokens.refused == ["token 1"]
+    assert road.sent[1].headers["authorization"] == "token 2"
+    ending = road.halt()
+    assert (ending.outcome, ending.consent) == (Outcome.CONSENT, ConsentState.LOGIN_REQUIRED)
+    assert road.tokens.refused == ["token 1", "token 2"]
+    assert len(road.sent) == 4
+
+
+def test_a_token_that_ends_while_we_wait_is_noticed() -> None:
+    """sync.md 25: after each wait the credentials are those of that moment."""
+    road = Road([503, 200])
+
+    async def renewed_meanwhile(_seconds: float) -> None:
+        road.tokens.number = 7
+
+    road.driver.sleep = renewed_meanwhile
+    road.ask()
+    assert road.sent[1].headers["authorization"] == "token 7"
+
+
+def test_final_answers_end_the_run() -> None:
+    """sync.md 21: consent and contract are not tried again, and say what the bank said."""
+    ending = Road([403]).halt()
+    assert (ending.outcome, ending.consent) == (Outcome.CONSENT, ConsentState.REVOKED)
+    assert ending.message == "The bank said 403."
+    assert Road([422]).halt().outcome is Outcome.CONTRACT
+    with pytest.raises(CursorLost):
+        Road([404]).ask()
+    with pytest.raises(Restart):
+        Road([409]).ask()
+
+
+def test_a_consent_that_ends_soon_is_remembered() -> None:
+    """sync.md 26: one answer that warns is enough, whatever the others say."""
+    road = Road([200, 203, 200])
+    for _ in range(3):
+        road.ask()
+    assert road.driver.consent_ends_soon
+
+
+class Watched:
+    """A generator whose end is noticed."""
+
+    def __init__(self, *steps: Request | Page | Balances, then: Exception | None = None) -> None:
+        self.steps = steps
+        self.then = then
+        self.heard: list[object] = []
+        self.closed = False
+
+    def pull(self) -> Pull:
+        try:
+            for step in self.steps:
+                self.heard.append((yield step))
+            if self.then:
+                raise self.then
+        finally:
+            self.closed = True
+
+    def asking(self) -> Generator[Request, Response, str]:
+        try:
+            for step in self.steps:
+                assert isinstance(step, Request)
+                self.heard.append((yield step))
+            if self.then:
+                raise self.then
+        finally:
+            self.closed = True
+        return "value"
+
+
+def test_a_generator_of_requests_gives_its_value() -> None:
+    """Architecture 2: it is sent each answer in turn, and its value comes back."""
+    watched = Watched(GET, GET)
+    assert play(Road([200, 203]).driver.run(watched.asking())) == "value"
+    assert [one.status for one in watched.heard if isinstance(one, Response)] == [200, 203]
+    assert play(Road([]).driver.run(Watched().asking())) == "value"
+
+
+def test_a_stream_hands_over_its_pages() -> None:
+    """Architecture 2: requests are answered, pages and balances are handed over in their order."""
+    one, two, stated = page(cursor="1", more=True), page(cursor="2"), Balances([])
+    watched = Watched(GET, one, GET, stated, two)
+
+    async def read() -> list[Page | Balances]:
+        return [step async for step in Road([200, 200]).driver.pull(watched.pull())]
+
+    assert play(read()) == [one, stated, two]
+    assert [isinstance(heard, Response) for heard in watched.heard] == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert watched.closed
+
+
+@pytest.mark.parametrize("kind", [ContractBroken("nonsense"), Halt(Ending(Outcome.PARTIAL))])
+def test_what_a_generator_raises_ends_the_run(kind: Exception) -> None:
+    """sync.md 8, 21: an answer that makes no sense is a contract broken, nothing less."""
+    outcome = Outcome.CONTRACT if isinstance(kind, ContractBroken) else Outcome.PARTIAL
+    for watched in (Watched(GET, then=kind), Watched(then=kind)):
+        with pytest.raises(Halt) as caught:
+            play(Road([200]).driver.run(watched.asking()))
+        assert caught.value.ending.outcome is outcome
+        assert watched.closed
+
+    async def read(watched: Watched) -> None:
+        async for _ in Road([200]).driver.pull(watched.pull()):
+            pass
+
+    for watched in (Watched(GET, page(cursor="1"), then=kind), Watched(then=kind)):
+        with pytest.raises(Halt) as caught:
+            play(read(watched))
+        assert caught.value.ending.outcome is outcome
+        assert watched.closed
+
+
+def test_generators_are_closed_when_the_run_ends() -> None:
+    """Architecture 2: whatever stops a run, the connector's generator is not left hanging."""
+    watched = Watched(GET)
+    with pytest.raises(Halt):
+        play(Road([422]).driver.run(watched.asking()))
+    assert watched.closed
+
+    watched = Watched(GET, page(cursor="1"))
+
+    async def read() -> None:
+        async for _ in Road([422]).driver.pull(watched.pull()):
+            pass
+
+    with pytest.raises(Halt):
+        play(read())
+    assert watched.closed
+
+
+@given(
+    st.lists(st.sampled_from([200, 401, 429, 503]), max_size=30),
+    st.integers(1, 6),
+    st.floats(0, 100),
+)
+def test_no_mixture_of_troubles_loops(answers: list[int], attempts: int, patience: float) -> None:
+    """sync.md 21, 22: whatever the bank says, asking ends, within its attempts and its patience."""
+    road = Road([*answers, 200], Limits(wait_at_most=patience, attempts=attempts))
+    with contextlib.suppress(Halt):
+        assert road.ask().status == 200
+    assert len(road.sent) <= attempts + 1
+    assert len(road.tokens.refused) <= 1
+    assert sum(road.slept) <= patience + 0.001
