@@ -106,7 +106,7 @@ class LazyGroup(click.Group):
                 raise BrokenPipeError(*error.args) from error
             if ctx.ensure_object(Flags).verbose:
                 raise
-            raise _bug(error) from error
+            raise _database_failed(error) or _bug(error) from error
 
 
 def _is_closed_pipe(error: OSError) -> bool:
@@ -114,6 +114,17 @@ def _is_closed_pipe(error: OSError) -> bool:
     import errno
 
     return error.errno == errno.EPIPE or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def _database_failed(error: Exception) -> Failed | None:
+    """Put into words that the database itself failed; told by name, for its library is heavy."""
+    if type(error).__module__.partition(".")[0] not in {"sqlalchemy", "sqlite3", "alembic"}:
+        return None
+    what = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return Failed(
+        f"the database cannot be used: {what}",
+        remedy="Run `penstock doctor` to see what is wrong with it.",
+    )
 
 
 def _bug(error: Exception) -> Failed:

@@ -26,7 +26,8 @@ T = TypeVar("T")
 def ask(flags: Flags, work: Callable[[Client], Awaitable[T]]) -> T:
     """Run `work` with a client of the API, and return what it returns."""
     settings = flags.settings()
-    quieten(settings, verbose=flags.verbose)
+    if settings.url is None:
+        quieten(settings, verbose=flags.verbose)
 
     async def run() -> T:
         async with open_client(settings) as client:

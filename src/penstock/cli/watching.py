@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.cli.client import Client
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Row = dict[str, Any]
+Sleep = Callable[[float], Awaitable[None]]
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -34,12 +35,14 @@ async def watch(client: Client, started: list[Row], names: Mapping[str, str]) ->
         return list(await asyncio.gather(*(watch_one(client, row, display) for row in started)))
 
 
-async def watch_one(client: Client, row: Row, display: Display) -> Row:
+async def watch_one(
+    client: Client, row: Row, display: Display, *, sleep: Sleep = asyncio.sleep
+) -> Row:
     """Wait until one sync has ended; return it as it ended."""
     pause, still = _FIRST_PAUSE, 0.0
     while row["outcome"] == RUNNING:
         display.show(row)
-        await asyncio.sleep(pause)
+        await sleep(pause)
         seen = row["counts"]
         row = await client.get(f"/v1/syncs/{row['id']}")
         still = still + pause if row["counts"] == seen else 0.0

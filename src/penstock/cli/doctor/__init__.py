@@ -45,13 +45,17 @@ def examine(settings: "Settings") -> Iterator[Check]:
     from penstock.cli.doctor import banks, home, machine, prices, server, store
     from penstock.domain.clock import utc_now
 
+    now = utc_now()
     yield from machine.checks()
     yield from home.checks(settings)
     with store.opened(settings) as database:
-        yield from store.checks(settings, database, now=utc_now())
-        yield from banks.checks(settings, database, now=utc_now())
+        stored = list(store.checks(settings, database, now=now))
+        yield from stored
+        yield from banks.connector_checks(settings)
+        if database is not None and all(check.state is State.OK for check in stored):
+            yield from banks.connection_checks(settings, database, now=now)
     yield from prices.checks(settings)
-    yield from server.checks(settings, now=utc_now())
+    yield from server.checks(settings, now=now)
 
 
 def _print(check: Check) -> None:

@@ -20,8 +20,8 @@ from penstock.wiring import connectors_of
 _MOST = 1000
 
 
-def checks(settings: Settings, database: Database | None, *, now: datetime) -> Iterator[Check]:
-    """Look at every connector, then at every connection."""
+def connector_checks(settings: Settings) -> Iterator[Check]:
+    """Say which connectors are ready, and what the others lack."""
     for connector in connectors_of(settings).values():
         missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector.missing_settings)
         if missing:
@@ -29,11 +29,13 @@ def checks(settings: Settings, database: Database | None, *, now: datetime) -> I
             yield warn("connector", f"{connector.name} is not set up", remedy)
         else:
             yield ok("connector", f"{connector.name} is ready")
-    if database is not None and sa.inspect(database.engine).has_table(users.name):
-        every = timedelta(minutes=settings.sync_every_minutes)
-        rows = database.read_now(_live)
-        for row in rows:
-            yield connection(row, now=now, every=every)
+
+
+def connection_checks(settings: Settings, database: Database, *, now: datetime) -> Iterator[Check]:
+    """Look at everybody's live connections. The database is readable and at the newest schema."""
+    every = timedelta(minutes=settings.sync_every_minutes)
+    for row in database.read_now(_live):
+        yield connection(row, now=now, every=every)
 
 
 def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:

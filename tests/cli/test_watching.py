@@ -1,0 +1,79 @@
+"""Watching syncs to their end."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from penstock.cli.access import Access
+from penstock.cli.client import Client
+from penstock.cli.session import Sessions
+from penstock.cli.watching import Lively, Silent, watch_one
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+NOTHING = dict.fromkeys(
+    "pages requests retries throttled refreshes restarts waited_ms received_bytes inserted"
+    " changed unchanged removed paired".split(),
+    0,
+)
+
+
+def sync(number: int, outcome: str, **counts: int) -> dict[str, Any]:
+    """Return a sync as the API shows it."""
+    return {
+        "id": f"run_{number}",
+        "connection_id": "con_1",
+        "outcome": outcome,
+        "counts": NOTHING | counts,
+    }
+
+
+class Server:
+    """A server whose first sync never moves, because its worker died; the second one ends."""
+
+    def __init__(self) -> None:
+        self.posts = 0
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST":
+            self.posts += 1
+            return httpx2.Response(202, json=sync(2, "running"))
+        done = request.url.path.endswith("run_2")
+        return httpx2.Response(200, json=sync(2, "done") if done else sync(1, "running"))
+
+
+def test_a_sync_whose_worker_died_is_begun_anew(tmp_path: Path) -> None:
+    """sync.md 29: one that does not move for longer than a lease lasts is asked for again."""
+    server, slept = Server(), []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def run() -> dict[str, Any]:
+        transport = httpx2.MockTransport(server)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
+            access = Access("here", Sessions(tmp_path), http=http, clock=lambda: NOW, given="token")
+            return await watch_one(Client(http, access), sync(1, "running"), Silent(), sleep=sleep)
+
+    assert asyncio.run(run())["outcome"] == "done"
+    assert server.posts == 1
+    assert 30 < sum(slept) < 60
+
+
+def test_a_display_shows_each_connection_once() -> None:
+    """Each sync has its line, which says what was read and what it waits for."""
+    shown: list[Any] = []
+    display = Lively(shown.append, {"con_1": "My \x1b[2Jbank"})
+    display.show(sync(1, "running", pages=2, inserted=1500, throttled=1, waited_ms=1000))
+    display.show(sync(1, "throttled", pages=2, inserted=1500, throttled=1, waited_ms=1000))
+    table = shown[-1]
+    assert table.row_count == 1
+    cells = [str(cell) for column in table.columns for cell in column.cells]
+    text = json.dumps(cells, ensure_ascii=False)
+    assert "1,500 rows" in text
+    assert "1 x 429" in text
+    assert "throttled" in text
+    assert "\x1b" not in "".join(cells)
