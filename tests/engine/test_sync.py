@@ -53,7 +53,7 @@ def test_the_main_job(database: Database) -> None:
 
 @pytest.mark.parametrize("how", list(RetryAfter))
 def test_throttling_is_obeyed_and_counted(database: Database, how: RetryAfter) -> None:
-    """sync.md 22: Retry-After in seconds, as a date or absent: waited for, counted, and overcome."""
+    """sync.md 22: Retry-After in seconds, as a date or absent: waited for, counted, overcome."""
 
     async def story() -> None:
         async with house(database.url) as home:
@@ -105,16 +105,17 @@ FAULTY = [
 
 @pytest.mark.parametrize("scenario", FAULTY)
 def test_every_scenario_ends_at_the_truth(database: Database, scenario: Scenario) -> None:
-    """sync.md 3, 8, 10, 12, 15, 22: whatever the bank does, what is stored in the end is its truth."""
+    """sync.md 3, 8, 10, 12, 15, 22: whatever the bank does, what is stored ends as its truth."""
 
     async def story() -> None:
         async with house(
             database.url, Options(transactions=60, page_size=7, slow_seconds=0)
         ) as home:
             connection = await home.link(scenario)
-            for _ in range(12):
-                ending, _ = await home.sync(connection)
+            ending, _ = await home.sync(connection)
+            for _ in range(11):
                 await _forget_waits(home)
+                ending, _ = await home.sync(connection)
             assert ending.outcome is Outcome.DONE
             if scenario in (Scenario.PENDING, Scenario.REMOVED):  # the bank moves after each update
                 return
@@ -131,7 +132,7 @@ async def _forget_waits(home: House) -> None:
 
 
 def test_rows_of_an_unfinished_update_are_never_visible(database: Database) -> None:
-    """sync.md 2, 3: an update that breaks off on its last page stores no row and moves no cursor."""
+    """sync.md 2, 3: an update that breaks off on its last page stores no row, moves no cursor."""
 
     async def story() -> None:
         async with house(database.url, wait_at_most_seconds=0) as home:
@@ -207,7 +208,7 @@ def test_a_run_that_a_crash_left_behind_is_picked_up(database: Database) -> None
 
 
 def test_an_ended_access_token_is_renewed(database: Database) -> None:
-    """sync.md 25: after a 401 the token is renewed once, stored before it is used, and all goes on."""
+    """sync.md 25: after a 401 the token is renewed once, stored before its use, and all goes on."""
 
     async def story() -> None:
         async with house(database.url) as home:
@@ -234,7 +235,7 @@ def test_an_ended_access_token_is_renewed(database: Database) -> None:
 def test_an_ended_consent_is_said_and_renewed_in_place(
     database: Database, scenario: Scenario, state: ConsentState
 ) -> None:
-    """sync.md 21, 26: it is never retried on its own, says what to do, and renewal doubles nothing."""
+    """sync.md 21, 26: never retried on its own, it says what to do, and renewal doubles nothing."""
 
     async def story() -> None:
         async with house(database.url) as home:
@@ -289,7 +290,7 @@ def test_a_forgotten_cursor_starts_over_with_identities_kept(database: Database)
 
 
 def test_garbage_is_never_half_stored(database: Database) -> None:
-    """sync.md 8: an answer that makes no sense aborts the update by name; nothing is skipped over."""
+    """sync.md 8: an answer that makes no sense aborts the update by name; nothing is skipped."""
 
     async def story() -> None:
         async with house(database.url) as home:
@@ -310,7 +311,7 @@ def test_garbage_is_never_half_stored(database: Database) -> None:
 
 
 def test_balances_are_appended(database: Database) -> None:
-    """sync.md 17: balances are appended with their instant; what was heard before is not repeated."""
+    """sync.md 17: balances are appended with their instant; what was heard is not repeated."""
 
     async def story() -> None:
         async with house(database.url) as home:
