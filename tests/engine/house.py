@@ -131,6 +131,7 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                 database_url=url,
                 key=KEY,
                 sandbox_url=bank.url,
+                starling_url=f"{bank.url}/starling",
                 **settings,
             )
             async with open_penstock(given, sleep=no_wait) as penstock:
