@@ -52,7 +52,11 @@ def cursor_after(listing: str, position: object) -> str:
 async def _wanted(
     cursor: Annotated[
         str | None,
-        Query(description="`next_cursor` of the page before.", max_length=MOST_CHARACTERS),
+        Query(
+            description="`next_cursor` of the page before.",
+            max_length=MOST_CHARACTERS,
+            examples=["v0e_x-xWWzMsMSwxXQ"],
+        ),
     ] = None,
     limit: Annotated[
         int, Query(description="Rows at most.", ge=1, le=MOST_ROWS, examples=[100])

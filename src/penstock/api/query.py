@@ -21,7 +21,11 @@ class Paged(BaseModel):
 
     cursor: Annotated[
         str | None,
-        Field(description="`next_cursor` of the page before.", max_length=MOST_CHARACTERS),
+        Field(
+            description="`next_cursor` of the page before.",
+            max_length=MOST_CHARACTERS,
+            examples=["v0e_x-xWWzMsMSwxXQ"],
+        ),
     ] = None
     limit: Annotated[
         int, Field(description="Rows at most.", ge=1, le=MOST_ROWS, examples=[100])

@@ -55,7 +55,7 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     raise ValueError("write a decimal number, such as -12.50")
 
 
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, BeforeValidator(_day), Field(examples=["2026-11-20"])]
 """A day, `2026-11-30`; no other way of writing one is taken."""
 
 Whole = int
@@ -79,6 +79,17 @@ BalanceId = Annotated[str, _id("bal")]
 TransactionId = Annotated[str, _id("txn")]
 SyncId = Annotated[str, _id("run")]
 LinkId = Annotated[str, _id("lnk")]
+
+Moment = Annotated[datetime, Field(examples=["2026-11-21T09:30:00Z"])]
+"""An instant on its way out, in UTC."""
+
+On = Annotated[date, Field(examples=["2026-11-20"])]
+"""A day of the bank on its way out."""
+
+NextCursor = Annotated[
+    str | None,
+    Field(description="For the page after this one; null: there is none.", examples=["v0e_x-xWWz"]),
+]
 
 AmountText = Annotated[
     str, Field(description="Exact; + is towards you.", pattern=_SHOWN, examples=["-12.50"])
@@ -109,7 +120,7 @@ class Remedy(Outgoing):
 
     kind: Annotated[RemedyKind, Field(examples=["ask_person"])]
     text: Annotated[str, Field(examples=["Renew the consent: `penstock connect --renew ID`."])]
-    until: Annotated[datetime | None, Field(description="Until when to wait, where that is known.")]
+    until: Annotated[Moment | None, Field(description="Until when to wait, where that is known.")]
 
 
 def remedy(kind: str | None, text: str | None, until: datetime | None) -> Remedy | None:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Annotated, Any, Final, cast
 
 import msgspec
@@ -26,6 +25,9 @@ from penstock.api.schemas import (
     Day,
     Incoming,
     Line,
+    Moment,
+    NextCursor,
+    On,
     Outgoing,
     TransactionId,
     Yes,
@@ -48,14 +50,14 @@ class Account(Outgoing):
     connection_id: ConnectionId
     parent_id: Annotated[AccountId | None, Field(description="The account it is a part of.")]
     name: Annotated[str, Field(description="The provider's name.", examples=["Current account"])]
-    label: Annotated[str | None, Field(description="What the person calls it.")]
+    label: Annotated[str | None, Field(description="What the person calls it.", examples=["Joint"])]
     type: Annotated[AccountType, Field(examples=["checking"])]
     currency: Currency
     mask: Annotated[str | None, Field(description="The last digits.", examples=["4242"])]
     active: Annotated[bool, Field(description="Whether the institution still lists it.")]
     hidden: bool
-    start_on: Annotated[date | None, Field(description="Rows dated before it are not listed.")]
-    created_at: datetime
+    start_on: Annotated[On | None, Field(description="Rows dated before it are not listed.")]
+    created_at: Moment
 
 
 _REST: Final = len(Account.model_fields) - 3
@@ -69,11 +71,11 @@ class TieOut(Outgoing):
     amount: Annotated[
         AmountText, Field(description="What the bank's balance has more than the rows explain.")
     ]
-    first_on: Annotated[date | None, Field(description="The first day that may hold it.")]
+    first_on: Annotated[On | None, Field(description="The first day that may hold it.")]
     candidates: Annotated[
         list[TransactionId], Field(description="Rows that would explain it.", examples=[[]])
     ]
-    checked_at: datetime
+    checked_at: Moment
 
 
 class AccountNow(Account):
@@ -88,7 +90,7 @@ class Accounts(Outgoing):
     """A page of accounts."""
 
     rows: list[AccountNow]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class AccountEdit(Incoming):
@@ -138,7 +140,7 @@ async def list_accounts(
 
 @router.get("/accounts/{account_id}")
 async def get_account(
-    account_id: str, caller: Annotated[Caller, require("read")], running: Running
+    account_id: AccountId, caller: Annotated[Caller, require("read")], running: Running
 ) -> AccountNow:
     """Show one account."""
     return await _one(running, row_number("acc", account_id), caller.user_id)
@@ -146,7 +148,7 @@ async def get_account(
 
 @router.patch("/accounts/{account_id}")
 async def edit_account(
-    account_id: str,
+    account_id: AccountId,
     body: AccountEdit,
     caller: Annotated[Caller, require("write")],
     running: Running,

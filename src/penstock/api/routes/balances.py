@@ -1,7 +1,7 @@
 """What institutions said stands on accounts: the newest of each kind, and how it was before."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import sqlalchemy as sa
@@ -14,7 +14,18 @@ from penstock.api.paging import Page, cursor_after
 from penstock.api.routing import nouns
 from penstock.api.rows import answer, row_of
 from penstock.api.running import Running
-from penstock.api.schemas import AccountId, AmountText, BalanceId, Currency, Day, Outgoing, Yes
+from penstock.api.schemas import (
+    AccountId,
+    AmountText,
+    BalanceId,
+    Currency,
+    Day,
+    Moment,
+    NextCursor,
+    On,
+    Outgoing,
+    Yes,
+)
 from penstock.db import accounts, balances
 from penstock.db.balances import History
 from penstock.domain.balance import BalanceKind
@@ -36,16 +47,16 @@ class Balance(Outgoing):
     type: Annotated[BalanceKind, Field(examples=["current"])]
     amount: AmountText
     currency: Currency
-    as_of: Annotated[datetime, Field(description="When it was true.")]
-    as_of_on: Annotated[date, Field(description="That day, in the bank's own zone.")]
-    observed_at: Annotated[datetime, Field(description="When we heard it.")]
+    as_of: Annotated[Moment, Field(description="When it was true.")]
+    as_of_on: Annotated[On, Field(description="That day, in the bank's own zone.")]
+    observed_at: Annotated[Moment, Field(description="When we heard it.")]
 
 
 class Balances(Outgoing):
     """A page of balances."""
 
     rows: list[Balance]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 _REST: Final = len(Balance.model_fields) - 2
@@ -83,7 +94,7 @@ async def list_newest(
 @router.get("/accounts/{account_id}/balances", response_model=Balances)
 async def list_history(
     *,
-    account_id: str,
+    account_id: AccountId,
     caller: Annotated[Caller, require("read")],
     running: Running,
     page: Page,

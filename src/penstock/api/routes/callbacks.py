@@ -15,7 +15,7 @@ from penstock.api.page import escape, html_page
 from penstock.api.routes.connections import Connection, one
 from penstock.api.routing import ANY_QUERY, nouns
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import ConnectionId, Incoming, LinkId, Outgoing
+from penstock.api.schemas import ConnectionId, Incoming, LinkId, Moment, Outgoing
 from penstock.db import links
 from penstock.db.links import LinkRow
 from penstock.domain.errors import InvalidInput, NotFound, PenstockError
@@ -44,8 +44,8 @@ class LinkState(Outgoing):
     state: Annotated[LinkStage, Field(examples=["waiting"])]
     connector: Annotated[str, Field(examples=["sandbox"])]
     connection_id: ConnectionId | None
-    failure: str | None
-    expires_at: datetime
+    failure: Annotated[str | None, Field(examples=["The bank says: access_denied."])]
+    expires_at: Moment
 
 
 class Callback(Incoming):
@@ -58,7 +58,7 @@ class Callback(Incoming):
 
 @router.get("/links/{link_id}")
 async def get_link(
-    link_id: str, caller: Annotated[Caller, require("connect")], running: Running
+    link_id: LinkId, caller: Annotated[Caller, require("connect")], running: Running
 ) -> LinkState:
     """Say how far a link has come, for a program that waits for it."""
     row = await _own_link(running, link_id, caller)
@@ -67,7 +67,7 @@ async def get_link(
 
 @router.post("/links/{link_id}/finish")
 async def finish_link(
-    link_id: str,
+    link_id: LinkId,
     body: Callback,
     caller: Annotated[Caller, require("connect")],
     running: Running,

@@ -58,7 +58,7 @@ class Changes(Outgoing):
     """A page of changes. `next_cursor` is always there: ask with it again, now or tomorrow."""
 
     rows: list[AnyChange]
-    next_cursor: str
+    next_cursor: Annotated[str, Field(examples=["v0e_x-xWWzMsMSwxXQ"])]
     has_more: Annotated[bool, Field(description="Whether more is waiting already.")]
 
 

@@ -1,7 +1,7 @@
 """Connections: how fresh each one is, what it asks for, and how it ends."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -16,6 +16,8 @@ from penstock.api.schemas import (
     ConnectionId,
     Incoming,
     Line,
+    Moment,
+    NextCursor,
     Outgoing,
     Remedy,
     SyncId,
@@ -46,14 +48,14 @@ class Consent(Outgoing):
     """What the person allowed, and until when."""
 
     state: Annotated[ConsentState, Field(examples=["active"])]
-    expires_at: datetime | None
+    expires_at: Moment | None
 
 
 class Freshness(Outgoing):
     """How old what is shown is, and what that means. Anything but `fresh` has a reason."""
 
     state: Annotated[FreshnessState, Field(examples=["fresh"])]
-    last_success_at: datetime | None
+    last_success_at: Moment | None
     age_seconds: Annotated[int | None, Field(examples=[120])]
 
 
@@ -61,8 +63,10 @@ class Connection(Outgoing):
     """One person's access to one institution."""
 
     id: ConnectionId
-    name: Annotated[str, Field(description="The label, else the institution's name.")]
-    label: Annotated[str | None, Field(description="What the person calls it.")]
+    name: Annotated[
+        str, Field(description="The label, else the institution's name.", examples=["Sandbox Bank"])
+    ]
+    label: Annotated[str | None, Field(description="What the person calls it.", examples=["Joint"])]
     connector: Annotated[str, Field(examples=["sandbox"])]
     institution: Annotated[Institution | None, Field(description="Known after the first sync.")]
     consent: Consent
@@ -73,17 +77,17 @@ class Connection(Outgoing):
     last_sync_id: SyncId | None
     failures: Annotated[int, Field(description="In a row, since the last success.", examples=[0])]
     remedy: Remedy | None
-    next_sync_at: datetime | None
+    next_sync_at: Moment | None
     accounts: Annotated[int, Field(description="How many there are.", examples=[2])]
-    created_at: datetime
-    disconnected_at: datetime | None
+    created_at: Moment
+    disconnected_at: Moment | None
 
 
 class Connections(Outgoing):
     """A page of connections."""
 
     rows: list[Connection]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class ConnectionEdit(Incoming):
@@ -120,7 +124,7 @@ async def list_connections(
 
 @router.get("/connections/{connection_id}")
 async def get_connection(
-    connection_id: str, caller: Annotated[Caller, require("read")], running: Running
+    connection_id: ConnectionId, caller: Annotated[Caller, require("read")], running: Running
 ) -> Connection:
     """Show one connection."""
     return await one(running, row_number("con", connection_id), caller.user_id)
@@ -128,7 +132,7 @@ async def get_connection(
 
 @router.patch("/connections/{connection_id}")
 async def edit_connection(
-    connection_id: str,
+    connection_id: ConnectionId,
     body: ConnectionEdit,
     caller: Annotated[Caller, require("write")],
     running: Running,
@@ -143,7 +147,7 @@ async def edit_connection(
 
 @router.delete("/connections/{connection_id}")
 async def disconnect(
-    connection_id: str,
+    connection_id: ConnectionId,
     caller: Annotated[Caller, require("connect")],
     running: Running,
     delete_data: Annotated[Yes, Query(description="Erase the history as well.")] = False,

@@ -8,7 +8,7 @@ from penstock.api.auth import require
 from penstock.api.paging import Page
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import Outgoing
+from penstock.api.schemas import NextCursor, Outgoing
 from penstock.domain.consent import LinkPlan, OAuthPlan
 from penstock.domain.protocol import Connector as Code
 from penstock.identity.caller import Caller
@@ -21,8 +21,13 @@ class Plan(Outgoing):
 
     number: Annotated[int, Field(examples=[0])]
     kind: Annotated[Literal["consent", "token"], Field(examples=["consent"])]
-    where: Annotated[str | None, Field(description="How to make the token that is pasted.")]
-    url: Annotated[str | None, Field(description="Where to make it.")]
+    where: Annotated[
+        str | None,
+        Field(description="How to make the token.", examples=["Settings, Developer, New token"]),
+    ]
+    url: Annotated[
+        str | None, Field(description="Where to make it.", examples=["https://bank.example/tokens"])
+    ]
 
 
 class Connector(Outgoing):
@@ -40,7 +45,7 @@ class Connectors(Outgoing):
     """The connectors, in one page."""
 
     rows: list[Connector]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 @router.get("/connectors")

@@ -1,6 +1,5 @@
 """How a link begins: with a token that was made at the bank, or by sending the person there."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Request
@@ -12,7 +11,7 @@ from penstock.api.redirects import choose_redirect
 from penstock.api.routes.connections import Connection, one
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import Incoming, LinkId, Outgoing, Whole
+from penstock.api.schemas import ConnectionId, Incoming, LinkId, Moment, Outgoing, Whole
 from penstock.db import connections
 from penstock.domain.errors import InvalidInput
 from penstock.domain.ids import public_id, row_number
@@ -77,7 +76,7 @@ class Link(Outgoing):
 
     id: LinkId
     authorization_url: Annotated[str, Field(examples=["https://bank.example/authorize?state=…"])]
-    expires_at: datetime
+    expires_at: Moment
 
 
 class Begun(Outgoing):
@@ -113,7 +112,7 @@ async def begin_connection(
     responses=_LINKING,
 )
 async def renew_connection(
-    connection_id: str,
+    connection_id: ConnectionId,
     body: Renewal,
     request: Request,
     caller: Annotated[Caller, require("connect")],

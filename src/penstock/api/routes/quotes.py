@@ -1,7 +1,6 @@
 """Prices now: one quote or one reason for each symbol, in the order they were asked for."""
 
 import re
-from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import Query
@@ -10,7 +9,7 @@ from pydantic import Field
 from penstock.api.auth import require
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import AmountText, Currency, Outgoing, Remedy
+from penstock.api.schemas import AmountText, Currency, Moment, Outgoing, Remedy
 from penstock.domain import quote as prices
 from penstock.domain.errors import InvalidInput
 from penstock.identity.caller import Caller
@@ -32,15 +31,17 @@ class Quote(Outgoing):
     amount: Annotated[AmountText, Field(description="In `currency`.", examples=["4.025"])]
     currency: Annotated[Currency, Field(examples=["GBP"])]
     basis: Annotated[prices.Basis, Field(examples=["per_share"])]
-    as_of: Annotated[datetime, Field(description="When it was the price.")]
-    fetched_at: datetime
+    as_of: Annotated[Moment, Field(description="When it was the price.")]
+    fetched_at: Moment
     source: Annotated[str, Field(examples=["ecb"])]
     venue: Annotated[str | None, Field(examples=["XLON"])]
     delay_seconds: Annotated[
         float | None, Field(description="How far the source says it is behind.", examples=[900.0])
     ]
     flags: Annotated[list[str], Field(description="What is odd about it.", examples=[[]])]
-    extractor: Annotated[str, Field(description="Which way of reading the source found it.")]
+    extractor: Annotated[
+        str, Field(description="Which way of reading the source found it.", examples=["json"])
+    ]
     raw: Annotated[str, Field(description="The text as it stood there.", examples=["402.50p"])]
 
 

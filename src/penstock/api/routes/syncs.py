@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Final
 
 import sqlalchemy as sa
@@ -16,7 +15,16 @@ from penstock.api.paging import Page, cursor_after
 from penstock.api.routing import nouns
 from penstock.api.rows import MEDIA_TYPE
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import ConnectionId, Incoming, Outgoing, Remedy, SyncId, remedy
+from penstock.api.schemas import (
+    ConnectionId,
+    Incoming,
+    Moment,
+    NextCursor,
+    Outgoing,
+    Remedy,
+    SyncId,
+    remedy,
+)
 from penstock.db import connections, runs
 from penstock.db.runs import RunRow
 from penstock.domain.errors import Conflict, NotFound
@@ -56,8 +64,8 @@ class Sync(Outgoing):
     id: SyncId
     connection_id: ConnectionId
     trigger: Annotated[str, Field(description="Who or what wanted it.", examples=["person"])]
-    started_at: datetime
-    finished_at: datetime | None
+    started_at: Moment
+    finished_at: Moment | None
     outcome: Annotated[
         str,
         Field(
@@ -66,17 +74,20 @@ class Sync(Outgoing):
             examples=["done"],
         ),
     ]
-    message: str | None
+    message: Annotated[str | None, Field(examples=["The bank is not ready yet."])]
     remedy: Remedy | None
     counts: Annotated[Counts, Field(description="While it runs they grow.")]
-    request_id: Annotated[str | None, Field(description="The X-Request-ID that started it.")]
+    request_id: Annotated[
+        str | None,
+        Field(description="The X-Request-ID that started it.", examples=["5f8c0d2e9b1a4f7c"]),
+    ]
 
 
 class Syncs(Outgoing):
     """A page of syncs, newest first."""
 
     rows: list[Sync]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class Order(Incoming):
@@ -90,7 +101,7 @@ class Order(Incoming):
 
 @router.post("/connections/{connection_id}/syncs", status_code=202, response_model=Sync)
 async def sync_connection(
-    connection_id: str,
+    connection_id: ConnectionId,
     caller: Annotated[Caller, require("sync")],
     running: Running,
     body: Order | None = None,
@@ -146,7 +157,7 @@ async def list_syncs(
 
 @router.get("/syncs/{sync_id}")
 async def get_sync(
-    sync_id: str, caller: Annotated[Caller, require("read")], running: Running
+    sync_id: SyncId, caller: Annotated[Caller, require("read")], running: Running
 ) -> Sync:
     """Show one sync; while it runs, its counts are those of this moment."""
     return await _one(running, row_number("run", sync_id), caller.user_id)

@@ -5,7 +5,7 @@ written, so that a page of a hundred rows costs little more than reading them.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final, cast
 
 import msgspec
@@ -29,6 +29,9 @@ from penstock.api.schemas import (
     Incoming,
     Line,
     Lines,
+    Moment,
+    NextCursor,
+    On,
     Outgoing,
     TransactionId,
     Yes,
@@ -52,35 +55,35 @@ class Transaction(Outgoing):
     amount: AmountText
     currency: Annotated[Currency, Field(description="The account's.")]
     dated_on: Annotated[
-        date, Field(description="By this day it is listed: booked, else authorized, else value.")
+        On, Field(description="By this day it is listed: booked, else authorized, else value.")
     ]
-    booked_on: date | None
-    value_on: date | None
-    authorized_on: date | None
+    booked_on: On | None
+    value_on: On | None
+    authorized_on: On | None
     description: Annotated[str, Field(examples=["Bakery"])]
     counterparty: Annotated[str | None, Field(examples=["Brot & Co"])]
     category: Annotated[
         str | None, Field(description="The person's, else the provider's.", examples=["food"])
     ]
-    person_category: str | None
+    person_category: Annotated[str | None, Field(examples=["treats"])]
     provider_category: Annotated[str | None, Field(examples=["food"])]
-    note: Annotated[str | None, Field(description="The person's.")]
-    reference: str | None
+    note: Annotated[str | None, Field(description="The person's.", examples=["for Ada"])]
+    reference: Annotated[str | None, Field(examples=["RF18 5390 0754"])]
     original_amount: Annotated[AmountText | None, Field(description="What was paid abroad.")]
     original_currency: Annotated[Currency | None, Field(description="And in what.")]
     hidden: Annotated[bool, Field(description="The person does not want to see it.")]
     overdue: Annotated[bool, Field(description="Pending for more than 14 days.")]
-    removed_at: Annotated[datetime | None, Field(description="The provider took it back.")]
-    deleted_at: Annotated[datetime | None, Field(description="The person deleted it.")]
-    created_at: datetime
-    updated_at: datetime
+    removed_at: Annotated[Moment | None, Field(description="The provider took it back.")]
+    deleted_at: Annotated[Moment | None, Field(description="The person deleted it.")]
+    created_at: Moment
+    updated_at: Moment
 
 
 class Transactions(Outgoing):
     """A page of transactions, newest first."""
 
     rows: list[Transaction]
-    next_cursor: str | None
+    next_cursor: NextCursor
 
 
 class TransactionEdit(Incoming):
@@ -159,7 +162,7 @@ async def list_transactions(
 
 @router.get("/transactions/{transaction_id}", response_model=Transaction)
 async def get_transaction(
-    transaction_id: str, caller: Annotated[Caller, require("read")], running: Running
+    transaction_id: TransactionId, caller: Annotated[Caller, require("read")], running: Running
 ) -> Response:
     """Show one transaction, whatever its state."""
     return await _one(running, row_number("txn", transaction_id), caller.user_id)
@@ -167,7 +170,7 @@ async def get_transaction(
 
 @router.patch("/transactions/{transaction_id}", response_model=Transaction)
 async def edit_transaction(
-    transaction_id: str,
+    transaction_id: TransactionId,
     body: TransactionEdit,
     caller: Annotated[Caller, require("write")],
     running: Running,
@@ -183,7 +186,7 @@ async def edit_transaction(
 
 @router.delete("/transactions/{transaction_id}", status_code=204)
 async def delete_transaction(
-    transaction_id: str, caller: Annotated[Caller, require("write")], running: Running
+    transaction_id: TransactionId, caller: Annotated[Caller, require("write")], running: Running
 ) -> Response:
     """Delete a transaction. It stays deleted, whatever the bank says, until you restore it."""
     await running.database.write(
@@ -197,7 +200,7 @@ async def delete_transaction(
 
 @router.post("/transactions/{transaction_id}/restore", response_model=Transaction)
 async def restore_transaction(
-    transaction_id: str, caller: Annotated[Caller, require("write")], running: Running
+    transaction_id: TransactionId, caller: Annotated[Caller, require("write")], running: Running
 ) -> Response:
     """Take a deletion back."""
     number = row_number("txn", transaction_id)
