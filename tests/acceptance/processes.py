@@ -37,7 +37,7 @@ class Machine:
             capture_output=True,
             check=False,
             encoding="utf-8",
-            env=self._given(environment or {}),
+            env=self.surroundings(environment),
             timeout=SECONDS,
         )
         assert ran.returncode == code, f"{arguments}: {ran.returncode}\n{ran.stdout}{ran.stderr}"
@@ -56,7 +56,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            env=self._given({}),
+            env=self.surroundings(),
             **_apart(),
         )
         server = Server(process)
@@ -68,9 +68,11 @@ class Machine:
             process.kill()
             process.communicate()
 
-    def _given(self, environment: Mapping[str, str]) -> dict[str, str]:
+    def surroundings(self, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment that its commands are given."""
         inherited = {**os.environ}  # noqa: TID251 - a program is given what this one was
-        return {**inherited, "PENSTOCK_HOME": str(self.home), **self.environment, **environment}
+        own = {"PENSTOCK_HOME": str(self.home), **self.environment}
+        return {**inherited, **own, **(environment or {})}
 
 
 class Server:

@@ -1,92 +1,17 @@
 """Tokens: where they are kept, to whom they go, and how they are renewed."""
 
 import asyncio
-import json
 import os
 import stat
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import httpx2
 import pytest
 
-from penstock.cli.access import Access
-from penstock.cli.client import Client
 from penstock.cli.failure import Failed
 from penstock.cli.session import Session, Sessions
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-HERE = "https://penstock.example"
-Answer = Callable[[httpx2.Request], httpx2.Response]
-
-
-class Server:
-    """A server that knows one access token, and trades one refresh token for the next pair."""
-
-    def __init__(self) -> None:
-        self.good = "access-1"
-        self.refresh = "refresh-1"
-        self.refreshes = 0
-        self.paths: list[str] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.paths.append(request.url.path)
-        if request.url.path == "/token":
-            return self._trade(parse_qs(request.content.decode()))
-        if request.headers["authorization"] != f"Bearer {self.good}":
-            return refusal(401, "not-signed-in", "The access token is too old.")
-        return httpx2.Response(200, json={"username": "ada"})
-
-    def _trade(self, form: dict[str, list[str]]) -> httpx2.Response:
-        if form["grant_type"] == ["password"]:
-            if form["password"] != ["right"]:
-                return httpx2.Response(400, json={"error": "invalid_grant"})
-        elif form["refresh_token"] != [self.refresh]:
-            return httpx2.Response(400, json={"error": "invalid_grant"})
-        self.refreshes += 1
-        self.good, self.refresh = f"access-{self.refreshes + 1}", f"refresh-{self.refreshes + 1}"
-        return httpx2.Response(
-            200,
-            json={
-                "access_token": self.good,
-                "refresh_token": self.refresh,
-                "expires_in": 600,
-                "token_type": "bearer",
-            },
-        )
-
-
-class Fixed:
-    """A server that always says the same."""
-
-    def __init__(self, answer: httpx2.Response) -> None:
-        self.answer = answer
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.answer.request = request
-        return self.answer
-
-
-def refusal(status: int, name: str, detail: str) -> httpx2.Response:
-    """Return a problem as the API writes it."""
-    body = {"type": f"urn:penstock:problem:{name}", "status": status, "detail": detail}
-    content_type = {"content-type": "application/problem+json"}
-    return httpx2.Response(status, content=json.dumps(body), headers=content_type)
-
-
-def client(home: Path, server: Answer, *, address: str = HERE, given: str | None = None) -> Client:
-    """Return a client of `server`."""
-    http = httpx2.AsyncClient(transport=httpx2.MockTransport(server), base_url=address)
-    access = Access(address, Sessions(home), http=http, clock=lambda: NOW, given=given)
-    return Client(http, access)
-
-
-def stored(home: Path, *, minutes: float = 5, address: str = HERE) -> None:
-    """Store a session whose access token is good for some minutes more."""
-    session = Session("ada", "access-1", "refresh-1", NOW + timedelta(minutes=minutes))
-    Sessions(home).save(address, session)
+from tests.cli.pretending import HERE, NOW, Server, client, refusal, stored
 
 
 def test_without_a_session_nothing_is_asked(tmp_path: Path) -> None:
@@ -252,83 +177,3 @@ def test_a_session_does_not_show_its_tokens() -> None:
     assert "ada" in shown
     assert "access-1" not in shown
     assert "refresh-1" not in shown
-
-
-def test_refusals_are_put_into_words(tmp_path: Path) -> None:
-    """A problem's detail and remedy reach the person; its status decides the exit code."""
-    expected = {404: 1, 403: 1, 409: 1, 422: 2, 429: 1, 502: 1}
-    stored(tmp_path)
-    for status, code in expected.items():
-        server = Fixed(refusal(status, "x", "What happened."))
-        with pytest.raises(Failed, match="What happened") as failed:
-            asyncio.run(client(tmp_path, server).get("/v1/me"))
-        assert failed.value.exit_code == code
-
-
-def test_another_kind_of_server_is_noticed(tmp_path: Path) -> None:
-    """An HTML page says that PENSTOCK_URL may be wrong, and is not shown."""
-    stored(tmp_path)
-    page = httpx2.Response(502, text="<h1>Bad gateway</h1>")
-    with pytest.raises(Failed) as failed:
-        asyncio.run(client(tmp_path, Fixed(page)).get("/v1/me"))
-    assert "PENSTOCK_URL" in failed.value.remedy
-    assert "<h1>" not in failed.value.message
-
-
-def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """No answer at all names the address, and what to look at."""
-
-    def refused(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectError("Connection refused", request=request)
-
-    stored(tmp_path)
-    with pytest.raises(Failed) as failed:
-        asyncio.run(client(tmp_path, refused).get("/v1/me"))
-    assert HERE in failed.value.message
-    assert "penstock serve" in failed.value.remedy
-
-
-def test_pages_are_followed_to_the_end(tmp_path: Path) -> None:
-    """A list is read page by page, all of it or as many rows as were asked for."""
-    asked = []
-
-    def pages(request: httpx2.Request) -> httpx2.Response:
-        asked.append(dict(request.url.params))
-        first = int(request.url.params.get("cursor", "0"))
-        last = min(first + int(request.url.params["limit"]), 1200)
-        rows = [{"n": n} for n in range(first, last)]
-        cursor = str(last) if last < 1200 else None
-        return httpx2.Response(200, json={"rows": rows, "next_cursor": cursor})
-
-    async def count(limit: int | None) -> int:
-        rows = client(tmp_path, pages).pages("/v1/x", {"text": "a", "no": None}, limit=limit)
-        return len([row async for row in rows])
-
-    stored(tmp_path)
-    assert asyncio.run(count(None)) == 1200
-    assert asyncio.run(count(501)) == 501
-    assert asyncio.run(count(0)) == 0
-    assert asked[0] == {"text": "a", "limit": "500"}
-    assert [one["limit"] for one in asked] == ["500", "500", "500", "500", "1"]
-
-
-def test_a_post_is_sent_with_a_key_of_its_own(tmp_path: Path) -> None:
-    """Each POST has its Idempotency-Key, and a repeated one has the same."""
-    keys = []
-
-    def once(request: httpx2.Request) -> httpx2.Response:
-        if request.url.path == "/token":
-            return Server()(request)
-        keys.append(request.headers["idempotency-key"])
-        return refusal(401, "x", "no") if len(keys) == 1 else httpx2.Response(202, json={})
-
-    stored(tmp_path)
-
-    async def run() -> None:
-        asking = client(tmp_path, once)
-        await asking.post("/v1/syncs")
-        await asking.post("/v1/syncs")
-
-    asyncio.run(run())
-    assert keys[0] == keys[1]
-    assert keys[2] != keys[0]

@@ -4,23 +4,31 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx2
 import pytest
 
 from tests.cli.conftest import PASSWORD, Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
 
+Dialogue = Sequence[tuple[str, str | Callable[[str], str]]]
+"""Prompts, and the answer to each."""
+
 
 def at_terminal(
     terminal: Terminal,
     arguments: Sequence[str],
-    dialogue: Sequence[tuple[str, str]] = (),
+    dialogue: Dialogue = (),
     **environment: str,
 ) -> tuple[int, str]:
-    """Run a command at a pseudo-terminal; answer each prompt. Return its code and all it showed."""
+    """Run a command at a pseudo-terminal; answer each prompt. Return its code and all it showed.
+
+    An answer is a text, or is made from all that was shown so far.
+    """
     ours, theirs = os.openpty()
     given = {**os.environ, **terminal.environment, "TERM": "xterm", **environment}  # noqa: TID251 - what the program is given
     run = [sys.executable, "-m", "penstock", *arguments]
@@ -31,7 +39,9 @@ def at_terminal(
         while chunk := os.read(ours, 4096):
             shown += chunk
             if left and shown.rstrip().endswith(left[0][0].encode()):
-                os.write(ours, f"{left.pop(0)[1]}\n".encode())
+                answer = left.pop(0)[1]
+                typed = answer if isinstance(answer, str) else answer(shown.decode())
+                os.write(ours, f"{typed}\n".encode())
     code = program.wait(60)
     os.close(ours)
     assert left == [], shown
@@ -74,3 +84,19 @@ def test_a_sync_is_watched(ada: Terminal) -> None:
     assert code == 0, shown
     assert "x 429" in shown
     assert "Sandbox Bank" in shown
+
+
+def test_a_callback_may_be_pasted(ada: Terminal) -> None:
+    """Where the browser is on another machine, the address that it was sent to is pasted."""
+
+    def consent(shown: str) -> str:
+        found = re.search(r"http://\S+/oauth/authorize\?\S+", shown)
+        assert found
+        form = dict(parse_qsl(urlsplit(found[0]).query)) | {"decision": "allow"}
+        answer = httpx2.post(found[0].partition("?")[0], data=form, follow_redirects=False)
+        return str(answer.headers["location"])
+
+    dialogue: Dialogue = [("sent to.", "hello"), ("Paste it whole.", consent)]
+    code, shown = at_terminal(ada, ["connect", "sandbox", "--no-browser"], dialogue)
+    assert code == 0, shown
+    assert ada.json("connections")[0]["connector"] == "sandbox"

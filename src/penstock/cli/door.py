@@ -14,6 +14,7 @@ from penstock.cli.failure import USAGE, Failed
 from penstock.cli.flags import Flags
 from penstock.cli.in_process import BASE_URL, AppTransport
 from penstock.cli.session import IN_PROCESS, Sessions
+from penstock.cli.terminal import say
 from penstock.domain.clock import utc_now
 from penstock.settings import Profile, Settings
 
@@ -31,7 +32,12 @@ def ask(flags: Flags, work: Callable[[Client], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with open_client(settings) as client:
-            return await work(client)
+            try:
+                return await work(client)
+            except asyncio.CancelledError:
+                if settings.url is None:
+                    say("Stopping as soon as what runs can end well; Ctrl-C again ends it at once.")
+                raise
 
     return asyncio.run(run())
 

@@ -82,6 +82,8 @@ def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False)
         return client.access.address
 
     say(f"{username} is signed in: {ask(flags, work)}.")
+    if flags.settings().token is not None:
+        say("PENSTOCK_TOKEN is set too, and goes before this session.")
 
 
 def store_token(flags: Flags, token: str) -> None:
