@@ -6,7 +6,7 @@ uv run scripts/reference.py --check    exit 1 if a page is not what the code say
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,19 +24,15 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def pages() -> Iterator[tuple[Path, str]]:
-    """Yield each page's file and what has to stand in it."""
-    for name, write in PAGES.items():
-        yield FOLDER / name, NOTE + write()
+def text_of(name: str) -> str:
+    """Return what has to stand in a page."""
+    return NOTE + PAGES[name]()
 
 
-def stale() -> list[str]:
-    """Return the names of the pages that are not what the code says."""
-    return [
-        path.relative_to(ROOT).as_posix()
-        for path, text in pages()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+def is_current(name: str) -> bool:
+    """Say whether a page is what the code says."""
+    path = FOLDER / name
+    return path.exists() and path.read_text(encoding="utf-8") == text_of(name)
 
 
 def main() -> int:
@@ -44,13 +40,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write docs/reference from the code.")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
     if parser.parse_args().check:
-        behind = stale()
+        behind = [f"docs/reference/{name}" for name in PAGES if not is_current(name)]
         if behind:
             print(f"{', '.join(behind)}: not what the code says. Run scripts/reference.py.")
         return 1 if behind else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for path, text in pages():
-        path.write_text(text, encoding="utf-8", newline="\n")
+    for name in PAGES:
+        (FOLDER / name).write_text(text_of(name), encoding="utf-8", newline="\n")
     return 0
 
 
