@@ -98,6 +98,8 @@ def test_nothing_is_falsely_green(sqlite_api: Api, stored: dict[str, Any], state
     Books(sqlite_api.penstock.database).connection(sqlite_api.person("ada"), **values)
     (row,) = client.get("/v1/connections").json()["rows"]
     assert row["freshness"]["state"] == state
+    if row["consent"]["state"] == "expired" or "consent_expires_at" in stored:
+        assert row["remedy"]["kind"] == "ask_person"
 
 
 def test_what_is_wrong_comes_with_what_to_do(sqlite_api: Api) -> None:

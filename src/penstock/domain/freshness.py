@@ -43,6 +43,12 @@ class Standing:
     last_success_at: datetime | None
 
 
+def consent_holds(standing: Standing, now: datetime) -> bool:
+    """Say whether the person's consent still lets us in, as far as we know."""
+    ends = standing.consent_expires_at
+    return standing.consent in _OPEN and (ends is None or ends > now)
+
+
 def freshness(standing: Standing, *, now: datetime, every: timedelta) -> Freshness:
     """Say how fresh a connection is that is synced `every` so often; two missed turns are stale."""
     last = standing.last_success_at
@@ -53,9 +59,7 @@ def freshness(standing: Standing, *, now: datetime, every: timedelta) -> Freshne
 def _state(
     standing: Standing, age: timedelta | None, now: datetime, every: timedelta
 ) -> FreshnessState:
-    ends = standing.consent_expires_at
-    closed = standing.consent not in _OPEN or (ends is not None and ends <= now)
-    if standing.connected and (standing.failures or closed):
+    if standing.connected and (standing.failures or not consent_holds(standing, now)):
         return FreshnessState.FAILING
     if age is None:
         return FreshnessState.NEVER

@@ -1,7 +1,7 @@
 """Connections: how fresh each one is, what it asks for, and how it ends."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from penstock.api.schemas import (
 from penstock.db import accounts, connections
 from penstock.db.connections import ConnectionRow
 from penstock.domain.consent import ConsentState
-from penstock.domain.freshness import FreshnessState, Standing, freshness
+from penstock.domain.freshness import FreshnessState, Standing, consent_holds, freshness
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
 from penstock.domain.remedy import RemedyKind
@@ -185,7 +185,7 @@ def shape(row: ConnectionRow, counts: Mapping[int, int], running: Installation) 
         last_outcome=Outcome(row.last_outcome) if row.last_outcome else None,
         last_sync_id=public_id("run", row.last_run_id) if row.last_run_id else None,
         failures=row.failures,
-        remedy=_remedy(row),
+        remedy=_remedy(row, running.clock()),
         next_sync_at=row.next_sync_at,
         accounts=counts.get(row.id, 0),
         created_at=row.created_at,
@@ -195,15 +195,8 @@ def shape(row: ConnectionRow, counts: Mapping[int, int], running: Installation) 
 
 def freshness_of(row: ConnectionRow, running: Installation) -> Freshness:
     """Return how fresh a connection is now."""
-    standing = Standing(
-        consent=row.consent,
-        consent_expires_at=row.consent_expires_at,
-        connected=row.disconnected_at is None,
-        failures=row.failures,
-        last_success_at=row.last_success_at,
-    )
     every = timedelta(minutes=running.settings.sync_every_minutes)
-    found = freshness(standing, now=running.clock(), every=every)
+    found = freshness(_standing(row), now=running.clock(), every=every)
     return Freshness(
         state=found.state,
         last_success_at=found.last_success_at,
@@ -211,11 +204,27 @@ def freshness_of(row: ConnectionRow, running: Installation) -> Freshness:
     )
 
 
-def _remedy(row: ConnectionRow) -> Remedy | None:
+def _standing(row: ConnectionRow) -> Standing:
+    return Standing(
+        consent=row.consent,
+        consent_expires_at=row.consent_expires_at,
+        connected=row.disconnected_at is None,
+        failures=row.failures,
+        last_success_at=row.last_success_at,
+    )
+
+
+def _remedy(row: ConnectionRow, now: datetime) -> Remedy | None:
+    """Return what to do: as the last sync left it, or what has become plain since."""
     if row.disconnected_at is not None:
-        text = "It was disconnected. Link the institution again: `penstock connect`."
-        return Remedy(kind=RemedyKind.ASK_PERSON, text=text, until=None)
+        return _ask("It was disconnected. Link the institution again: `penstock connect`.")
+    if row.remedy_kind is None and not consent_holds(_standing(row), now):
+        return _ask("The consent has ended. Renew it: `penstock connect --renew ID`.")
     return remedy(row.remedy_kind, row.remedy_text, row.not_before)
+
+
+def _ask(text: str) -> Remedy:
+    return Remedy(kind=RemedyKind.ASK_PERSON, text=text, until=None)
 
 
 def _read_page(
