@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.programs import surroundings
 
 SECONDS = 120
 PASSWORD = "a gate that feeds a mill"
@@ -70,9 +71,8 @@ class Machine:
 
     def surroundings(self, environment: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment that its commands are given."""
-        inherited = {**os.environ}  # noqa: TID251 - a program is given what this one was
-        own = {"PENSTOCK_HOME": str(self.home), **self.environment}
-        return {**inherited, **own, **(environment or {})}
+        own = {"PENSTOCK_HOME": str(self.home)}
+        return surroundings(own, self.environment, environment or {})
 
 
 class Server:

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from tests.cli.conftest import PASSWORD, Terminal
+from tests.programs import surroundings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no pseudo-terminal")
 
@@ -30,7 +31,7 @@ def at_terminal(
     An answer is a text, or is made from all that was shown so far.
     """
     ours, theirs = os.openpty()
-    given = {**os.environ, **terminal.environment, "TERM": "xterm", **environment}  # noqa: TID251 - what the program is given
+    given = surroundings(terminal.environment, {"TERM": "xterm"}, environment)
     run = [sys.executable, "-m", "penstock", *arguments]
     program = subprocess.Popen(run, stdin=theirs, stdout=theirs, stderr=theirs, env=given)
     os.close(theirs)

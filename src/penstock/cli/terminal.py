@@ -1,12 +1,16 @@
 """What goes to whom: answers to stdout, everything else to stderr."""
 
+import re
 import sys
 from collections.abc import AsyncIterable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from penstock.cli.failure import printable
+
+# What JSON may hold as it is, and a terminal takes for orders: C1 controls, marks of direction.
+_STEERING: Final = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def prepare_streams() -> None:
@@ -46,13 +50,14 @@ def print_json(value: Any) -> None:
 
 
 async def print_json_array(values: AsyncIterable[Any]) -> int:
-    """Print a JSON array on stdout, each value as it comes; return how many there were."""
+    """Print a JSON array on stdout, one value a line, as they come; return how many there were."""
     count = 0
     async for value in values:
-        click.echo("[\n" if count == 0 else ",\n", nl=False)
-        click.echo(_encode(value), nl=False)
+        sys.stdout.write("[\n" if count == 0 else ",\n")
+        sys.stdout.write(_encode(value))
         count += 1
-    click.echo("\n]" if count else "[]")
+    sys.stdout.write("\n]\n" if count else "[]\n")
+    sys.stdout.flush()
     return count
 
 
@@ -107,6 +112,8 @@ def _plain(text: str) -> str:
 
 
 def _encode(value: Any, *, indent: int | None = None) -> str:
+    """Write JSON in which nothing is left that a terminal would obey."""
     import json
 
-    return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
