@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from penstock.db import leases
@@ -104,7 +104,18 @@ CALM = settings(
 )
 
 
+YOUNGER_THAN_THE_CURSOR = [
+    ("sync",),
+    ("post", Decimal("0.01")),
+    ("sync_from_start",),
+    ("remove", 0),
+]
+OLDER_THAN_THE_CURSOR = [("post", Decimal("0.01")), ("sync",), ("remove", 0), ("sync_from_start",)]
+
+
 @CALM
+@example(story=YOUNGER_THAN_THE_CURSOR, rows=0, page_size=5)
+@example(story=OLDER_THAN_THE_CURSOR, rows=0, page_size=5)
 @given(story=stories, rows=st.integers(0, 40), page_size=st.integers(1, 12))
 def test_it_always_ends_at_the_banks_truth(
     databases: Databases, story: list[tuple[Any, ...]], rows: int, page_size: int

@@ -14,11 +14,14 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, PenstockError
+from penstock.domain.remedy import wait
 from penstock.engine.sync import Run, Syncer
 from penstock.observe.log import get_logger
 
 GRACE: Final = 20.0
 """How many seconds a shutdown waits for syncs to end by themselves, before it abandons them."""
+
+_LOOKS: Final = 3
 
 log = get_logger(__name__)
 
@@ -47,18 +50,20 @@ class Runner:
         A running one is followed by another, since it may have read past what you wait for.
         Raises NotFound, and Conflict where the connection was disconnected.
         """
-        run = await self.syncer.start(
-            connection_id, trigger=trigger, from_start=from_start, request_id=request_id
-        )
-        if run is None:
+        for _ in range(_LOOKS):
+            run = await self.syncer.start(
+                connection_id, trigger=trigger, from_start=from_start, request_id=request_id
+            )
+            if run is not None:
+                self._begin(run)
+                return run.run_id
             running = await self.database.read(runs.find_running, connection_id)
-            if running is None:  # it ended between the two looks
-                return await self.sync_now(
-                    connection_id, trigger=trigger, from_start=from_start, request_id=request_id
-                )
-            return running
-        self._begin(run)
-        return run.run_id
+            if running is not None:
+                return running  # else it ended between the two looks
+        raise Conflict(
+            "Another worker holds this connection, and runs no sync on it.",
+            remedy=wait("Try again in a minute: what a dead worker holds is set free by itself."),
+        )
 
     def live(self, run_id: int) -> Tally | None:
         """Return the counts of a run of this process, as they grow; None for any other run."""

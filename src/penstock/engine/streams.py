@@ -4,6 +4,7 @@ An update that breaks off leaves nothing behind: what was staged is thrown away,
 again from the cursor of its first page (sync.md 1-5, 27).
 """
 
+import asyncio
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -12,12 +13,13 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
-from penstock.domain.errors import ContractBroken
+from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Page, Stream
 from penstock.engine.commit import Move, Place, commit
 from penstock.engine.drive import CursorLost, Driver, Restart
+from penstock.engine.fault import ending_of
 from penstock.engine.stage import Stage
 
 MOST_PAGES: Final = 100_000
@@ -42,9 +44,13 @@ class StreamReader:
             return halt.ending
         except ContractBroken as error:
             return outcome.contract_broken(error.message)
+        except (LeaseLost, VaultError):
+            raise  # no stream of this connection can go on
+        except Exception as error:  # noqa: BLE001 - it is logged, and ends this stream alone
+            return ending_of(error, connector=self.driver.connector.name)
 
     async def _read_until_whole(self, stream: Stream, place: Place, stage: Stage) -> Ending:
-        """Start over as often as the data moved, or once from nothing where the cursor is lost."""
+        """Start over where the data moved; from nothing where the bank lost the stored cursor."""
         stored = await self._stored(place)
         cursor = None if self.from_start else stored
         while True:
@@ -53,11 +59,14 @@ class StreamReader:
             except Restart as moved:
                 await self._start_over(moved)
             except CursorLost as lost:
-                if cursor is None:
+                if stage.pages:  # one that this update was given on its way, not the stored one
+                    await self._start_over(lost)
+                elif cursor is None:
                     message = lost.message or "The bank lost a cursor that was never stored."
                     return Ending(Outcome.CURSOR_LOST, message)
-                cursor = None  # identities are kept: rows are found again by their ids
-                self.driver.tally.restarts += 1
+                else:
+                    cursor = None  # identities are kept: rows are found again by their ids
+                    self.driver.tally.restarts += 1
             stage.clear()
             now_stored = await self._stored(place)
             if now_stored != stored:  # a checkpoint was committed: go on from there
@@ -67,9 +76,7 @@ class StreamReader:
         self, stream: Stream, place: Place, stage: Stage, move: Move, cursor: str | None
     ) -> Ending:
         """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
-        # Reading all from the beginning tells of no removal. Where there is a cursor it stays, so
-        # that the next sync still hears of those.
-        keeps_cursor = self.from_start and cursor is None and move.before is not None
+        looks_back = self.from_start and cursor is None and move.before is not None
         seen: set[str] = set() if cursor is None else {cursor}
         more = False
         async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
@@ -81,28 +88,51 @@ class StreamReader:
             self._check_progress(step, seen)
             stage.add(step)
             more = step.more
-            if step.next_cursor is not None and not keeps_cursor:
+            if step.next_cursor is not None:
                 move = Move(move.before, step.next_cursor)
-            if more and step.checkpoint:
+            if more and step.checkpoint and not looks_back:
                 await self._commit(place, stage, move)
                 move = Move(move.after, move.after)
         if more:
             raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+        if looks_back and self.driver.connector.sends_removals:
+            await self._look_back(stream, stage, move.before)
         await self._commit(place, stage, move)
         return outcome.DONE
+
+    async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> None:
+        """Stage what happened since the stored cursor, after all was read from the beginning.
+
+        A full read tells of no removal, so those must still be heard. The cursor of the full read
+        is the one to store: it alone knows the rows that are younger than the other. These pages
+        are not counted as pages of the update.
+        """
+        seen: set[str] = set()
+        try:
+            async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
+                if isinstance(step, Balances):
+                    stage.balances.extend(step.balances)
+                    continue
+                self._refuse_circle(step, seen)
+                stage.add(step)
+        except CursorLost:
+            return  # the bank has forgotten what it had to say
 
     def _check_progress(self, page: Page, seen: set[str]) -> None:
         """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
         tally = self.driver.tally
         tally.pages += 1
-        if page.more and page.next_cursor in seen:
-            raise Halt(outcome.partial("The bank announces more pages, but its cursor repeats."))
         if tally.pages >= MOST_PAGES and page.more:
             raise Halt(outcome.partial(f"There are more than {MOST_PAGES} pages."))
+        self._refuse_circle(page, seen)
+
+    def _refuse_circle(self, page: Page, seen: set[str]) -> None:
+        if page.more and page.next_cursor in seen:
+            raise Halt(outcome.partial("The bank announces more pages, but its cursor repeats."))
         if page.next_cursor is not None:
             seen.add(page.next_cursor)
 
-    async def _start_over(self, moved: Restart) -> None:
+    async def _start_over(self, moved: Restart | CursorLost) -> None:
         tally = self.driver.tally
         tally.restarts += 1
         if tally.restarts > MOST_RESTARTS:
@@ -111,11 +141,23 @@ class StreamReader:
 
     async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
         tally = self.driver.tally
-        done = await self.database.write(commit, place, stage, move, tally, self.clock())
-        for counted in fields(Tally):
-            setattr(tally, counted.name, getattr(done, counted.name))
+        committing = asyncio.ensure_future(
+            self.database.write(commit, place, stage, move, tally, self.clock())
+        )
+        try:
+            await asyncio.shield(committing)
+        finally:  # who is stopped here waits for the transaction, and counts what it did
+            await asyncio.wait([committing])
+            if not committing.cancelled() and committing.exception() is None:
+                _adopt(tally, committing.result())
         stage.clear()
 
     async def _stored(self, place: Place) -> str | None:
         connection_id = place.lease.connection_id
         return await self.database.read(cursors.find, connection_id, place.stream)
+
+
+def _adopt(tally: Tally, done: Tally) -> None:
+    """Take over the counts, in place: others watch this tally."""
+    for counted in fields(Tally):
+        setattr(tally, counted.name, getattr(done, counted.name))

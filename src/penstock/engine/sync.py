@@ -28,6 +28,7 @@ from penstock.domain.protocol import Connector, PendingRule, SenderFor
 from penstock.domain.update import Stream
 from penstock.engine.commit import Place
 from penstock.engine.drive import Driver, Limits, Sleep
+from penstock.engine.fault import ending_of
 from penstock.engine.recognise import Fingerprint, recognise
 from penstock.engine.record import Closing, Opening, close, open_run
 from penstock.engine.refresh import ConnectionTokens
@@ -120,9 +121,8 @@ class Run:
             return outcome.transient(lost.message)
         except VaultError as error:
             return Ending(Outcome.CONTRACT, error.message, error.remedy)
-        except Exception as error:
-            log.exception("sync.failed", connector=self.connection.connector)
-            return outcome.contract_broken(f"Penstock itself failed ({type(error).__name__}).")
+        except Exception as error:  # noqa: BLE001 - it is logged, and ends the run
+            return ending_of(error, connector=self.connection.connector)
 
     async def _beat(self, work: asyncio.Task[Ending]) -> None:
         """Keep the lease alive; where it is lost, stop the work that may no longer commit."""
