@@ -108,15 +108,25 @@ class StreamReader:
         are not counted as pages of the update.
         """
         seen: set[str] = set()
+        more = False
         try:
             async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
                 if isinstance(step, Balances):
                     stage.balances.extend(step.balances)
                     continue
+                if step.next_cursor == "":
+                    raise Halt(outcome.not_ready(self.clock() + SOON))
                 self._refuse_circle(step, seen)
+                if stage.pages >= MOST_PAGES and step.more:
+                    raise Halt(outcome.partial(f"There are more than {MOST_PAGES} pages."))
                 stage.add(step)
+                more = step.more
         except CursorLost:
+            if seen:
+                raise  # half of what it had to say is staged: the update starts over
             return  # the bank has forgotten what it had to say
+        if more:
+            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
 
     def _check_progress(self, page: Page, seen: set[str]) -> None:
         """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
