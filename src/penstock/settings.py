@@ -29,7 +29,9 @@ class Profile(StrEnum):
 class Settings(BaseSettings):
     """The settings of one installation."""
 
-    model_config = SettingsConfigDict(env_prefix="PENSTOCK_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PENSTOCK_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("penstock", appauthor=False)),
@@ -133,9 +135,14 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def database_file(self) -> Path:
+        """The SQLite file, which is used where no database URL is given."""
+        return self.home / "penstock.db"
+
+    @property
     def database(self) -> str:
         """The database URL that is in force."""
-        return self.database_url or f"sqlite:///{(self.home / 'penstock.db').as_posix()}"
+        return self.database_url or f"sqlite:///{self.database_file.as_posix()}"
 
 
 def read_settings(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic says what each must be

@@ -68,6 +68,7 @@ def open_store(settings: Settings) -> tuple[Database, Key]:
     """
     if not settings.database_url:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.database_file.touch(mode=0o600)
     prepare(settings.database)
     database = open_database(settings.database)
     try:

@@ -41,7 +41,7 @@ def opened(settings: Settings) -> Iterator[Database | None]:
 
 def file_of(settings: Settings) -> Path:
     """Return the SQLite file of the home folder."""
-    return settings.home / "penstock.db"
+    return settings.database_file
 
 
 def checks(settings: Settings, database: Database | None, *, now: datetime) -> Iterator[Check]:
