@@ -1,97 +1,20 @@
 """The driver sends what generators ask for, and takes each answer as it must be taken."""
 
 import contextlib
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.db.runs import Tally
-from penstock.domain.consent import ConsentState, Credentials
-from penstock.domain.errors import ContractBroken, DestinationRefused, TransportFailure
-from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Pull, Request, Response
-from penstock.domain.secret import Secret
-from penstock.domain.update import Balances, Page
-from penstock.engine.drive import ATTEMPTS, CursorLost, Driver, Limits, Restart
-from penstock.observe.metrics import Metrics
-from tests.engine.fake_bank import URL, FakeBank, page
-from tests.engine.house import play
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-GET = Request("GET", URL)
-Said = int | Response | Exception
-
-
-def answer(status: int, **headers: str) -> Response:
-    """Make an answer."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status, named, b"body", URL)
-
-
-@dataclass
-class Drawer:
-    """Tokens that are numbered; counts how often they were looked at and renewed."""
-
-    number: int = 1
-    looked: int = 0
-    refused: list[str] = field(default_factory=list)
-
-    async def current(self) -> Credentials:
-        self.looked += 1
-        return Credentials(Secret(f"token {self.number}"))
-
-    async def renew(self, refused: Credentials) -> Credentials:
-        self.refused.append(refused.access.reveal())
-        self.number += 1
-        return await self.current()
-
-
-class Road:
-    """A driver whose bank says one thing after another, and whose time passes by sleeping."""
-
-    def __init__(self, says: Sequence[Said], limits: Limits | None = None) -> None:
-        self.says = list(says)
-        self.now = NOW
-        self.sent: list[Request] = []
-        self.slept: list[float] = []
-        self.tokens = Drawer()
-        self.driver = Driver(
-            connector=FakeBank(),
-            send=self._send,
-            tokens=self.tokens,
-            tally=Tally(),
-            metrics=Metrics(),
-            clock=lambda: self.now,
-            sleep=self._sleep,
-            random=lambda: 1.0,
-            limits=limits or Limits(),
-        )
-
-    async def _send(self, request: Request) -> Response:
-        self.sent.append(request)
-        said = self.says.pop(0)
-        if isinstance(said, Exception):
-            raise said
-        return answer(said) if isinstance(said, int) else said
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += timedelta(seconds=seconds)
-
-    def ask(self, request: Request = GET) -> Response:
-        """Ask once."""
-        return play(self.driver.ask(request))
-
-    def halt(self, request: Request = GET) -> Ending:
-        """Ask once, and return the ending that comes of it."""
-        with pytest.raises(Halt) as caught:
-            self.ask(request)
-        return caught.value.ending
+from penstock.domain.consent import ConsentState
+from penstock.domain.errors import DestinationRefused, TransportFailure
+from penstock.domain.outcome import Halt, Outcome
+from penstock.domain.protocol import Request
+from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
+from tests.engine.fake_bank import URL
+from tests.engine.road import NOW, Road, Said, answer
 
 
 def test_what_is_asked_is_signed_and_counted() -> None:
@@ -224,102 +147,6 @@ def test_a_consent_that_ends_soon_is_remembered() -> None:
     for _ in range(3):
         road.ask()
     assert road.driver.consent_ends_soon
-
-
-class Watched:
-    """A generator whose end is noticed."""
-
-    def __init__(self, *steps: Request | Page | Balances, then: Exception | None = None) -> None:
-        self.steps = steps
-        self.then = then
-        self.heard: list[object] = []
-        self.closed = False
-
-    def pull(self) -> Pull:
-        try:
-            for step in self.steps:
-                self.heard.append((yield step))
-            if self.then:
-                raise self.then
-        finally:
-            self.closed = True
-
-    def asking(self) -> Generator[Request, Response, str]:
-        try:
-            for step in self.steps:
-                assert isinstance(step, Request)
-                self.heard.append((yield step))
-            if self.then:
-                raise self.then
-        finally:
-            self.closed = True
-        return "value"
-
-
-def test_a_generator_of_requests_gives_its_value() -> None:
-    """Architecture 2: it is sent each answer in turn, and its value comes back."""
-    watched = Watched(GET, GET)
-    assert play(Road([200, 203]).driver.run(watched.asking())) == "value"
-    assert [one.status for one in watched.heard if isinstance(one, Response)] == [200, 203]
-    assert play(Road([]).driver.run(Watched().asking())) == "value"
-
-
-def test_a_stream_hands_over_its_pages() -> None:
-    """Architecture 2: requests are answered, pages and balances are handed over in their order."""
-    one, two, stated = page(cursor="1", more=True), page(cursor="2"), Balances([])
-    watched = Watched(GET, one, GET, stated, two)
-
-    async def read() -> list[Page | Balances]:
-        return [step async for step in Road([200, 200]).driver.pull(watched.pull())]
-
-    assert play(read()) == [one, stated, two]
-    assert [isinstance(heard, Response) for heard in watched.heard] == [
-        True,
-        False,
-        True,
-        False,
-        False,
-    ]
-    assert watched.closed
-
-
-@pytest.mark.parametrize("kind", [ContractBroken("nonsense"), Halt(Ending(Outcome.PARTIAL))])
-def test_what_a_generator_raises_ends_the_run(kind: Exception) -> None:
-    """sync.md 8, 21: an answer that makes no sense is a contract broken, nothing less."""
-    outcome = Outcome.CONTRACT if isinstance(kind, ContractBroken) else Outcome.PARTIAL
-    for watched in (Watched(GET, then=kind), Watched(then=kind)):
-        with pytest.raises(Halt) as caught:
-            play(Road([200]).driver.run(watched.asking()))
-        assert caught.value.ending.outcome is outcome
-        assert watched.closed
-
-    async def read(watched: Watched) -> None:
-        async for _ in Road([200]).driver.pull(watched.pull()):
-            pass
-
-    for watched in (Watched(GET, page(cursor="1"), then=kind), Watched(then=kind)):
-        with pytest.raises(Halt) as caught:
-            play(read(watched))
-        assert caught.value.ending.outcome is outcome
-        assert watched.closed
-
-
-def test_generators_are_closed_when_the_run_ends() -> None:
-    """Architecture 2: whatever stops a run, the connector's generator is not left hanging."""
-    watched = Watched(GET)
-    with pytest.raises(Halt):
-        play(Road([422]).driver.run(watched.asking()))
-    assert watched.closed
-
-    watched = Watched(GET, page(cursor="1"))
-
-    async def read() -> None:
-        async for _ in Road([422]).driver.pull(watched.pull()):
-            pass
-
-    with pytest.raises(Halt):
-        play(read())
-    assert watched.closed
 
 
 @given(
