@@ -60,7 +60,9 @@ async def record(rows: int) -> Recorded:
                 answers[_path(request.url)] = response = await send(request)
                 return response
 
-            await _sync(replace(penstock.syncer, send_for=lambda _: keep), connection)
+            syncer = replace(penstock.syncer, send_for=lambda _: keep)
+            await _sync(syncer, connection)
+            await _sync(syncer, connection, from_start=True)
     return Recorded(answers, rows)
 
 
