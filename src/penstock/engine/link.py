@@ -78,6 +78,8 @@ class Linker:
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
         state, verifier = new_state(self.entropy), new_verifier(self.entropy)
+        with_parameters = replace(chosen, parameters={**chosen.parameters, **(parameters or {})})
+        url = begin(with_parameters, redirect_uri=redirect_uri, state=state, verifier=verifier)
         now = self.clock()
         values: dict[str, object] = {
             "state_hash": self.hash_state(state),
@@ -90,8 +92,6 @@ class Linker:
             "expires_at": now + TTL,
         }
         link_id = await self.database.write(self._store, values, verifier)
-        with_parameters = replace(chosen, parameters={**chosen.parameters, **(parameters or {})})
-        url = begin(with_parameters, redirect_uri=redirect_uri, state=state, verifier=verifier)
         return LinkBegun(link_id, url, now + TTL)
 
     async def finish(
