@@ -1,6 +1,6 @@
 """Cursors: opaque, good for one list, and checked."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 import pytest
@@ -63,3 +63,21 @@ def test_a_cursor_of_another_shape_is_refused() -> None:
     """A cursor that an older version made of other things is refused, not misread."""
     with pytest.raises(BadCursor):
         Wanted(cursor_after("things", 42), 1).position("things", Position)
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_a_number_that_no_row_has_is_refused(number: int) -> None:
+    """X4: whoever makes a cursor up with a sound checksum asks no database the impossible."""
+    with pytest.raises(BadCursor):
+        Wanted(cursor_after("things", number), 1).position("things", int)
+    with pytest.raises(BadCursor):
+        Wanted(cursor_after("things", (HERE.day, number)), 1).position("things", Position)
+
+
+def test_texts_and_instants_that_no_row_has_are_refused() -> None:
+    """X4: the same for a NUL, which PostgreSQL cannot hold, and an instant without a zone."""
+    with pytest.raises(BadCursor):
+        Wanted(cursor_after("things", (1, "a\0")), 1).position("things", tuple[int, str])
+    cursor = cursor_after("things", ("2026-11-21T09:30:00", 1))
+    with pytest.raises(BadCursor):
+        Wanted(cursor, 1).position("things", tuple[datetime, int])

@@ -2,13 +2,16 @@
 
 A cursor holds the position of a row, the list it belongs to, and a checksum over both. It is no
 secret and opens nothing (every query is the owner's own); the checksum is there so that a cut,
-altered or foreign cursor is a clear error and never a page from somewhere else.
+altered or foreign cursor is a clear error and never a page from somewhere else. Anybody can make
+one up all the same, so what it holds is asked of no database that could not have said it.
 """
 
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, TypeVar
 
 import msgspec
@@ -19,6 +22,7 @@ from penstock.api.errors import BadCursor
 MOST_ROWS: Final = 500
 _CHECK: Final = 6  # bytes: one wrong cursor in 2^48 goes unnoticed
 MOST_CHARACTERS: Final = 600
+_MOST: Final = 2**63 - 1  # a row's number has 64 bits
 
 T = TypeVar("T")
 
@@ -77,9 +81,23 @@ def _read(cursor: str, listing: str, shape: type[T]) -> T:
         check, content = raw[:_CHECK], raw[_CHECK:]
         if check != _checksum(listing, content) or _text(raw) != cursor:
             raise BadCursor
-        return msgspec.json.decode(content, type=shape)
+        position = msgspec.json.decode(content, type=shape)
     except (UnicodeError, binascii.Error, msgspec.MsgspecError):
         raise BadCursor from None
+    if not _is_storable(position):
+        raise BadCursor
+    return position
+
+
+def _is_storable(value: object) -> bool:
+    """Say whether a database could have said it: no text holds a NUL, each instant has a zone."""
+    if isinstance(value, int):
+        return abs(value) <= _MOST
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    return all(map(_is_storable, value)) if isinstance(value, Iterable) else True
 
 
 def _text(raw: bytes) -> str:
