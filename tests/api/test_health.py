@@ -110,3 +110,23 @@ def test_metrics_count_routes_not_addresses(sqlite_api: Api) -> None:
     counted = sqlite_api.penstock.metrics.render()[0].decode()
     assert 'route="/v1/sessions/{session_id}"' in counted
     assert "ses_" not in counted
+
+
+def test_metrics_count_known_methods_only(sqlite_api: Api) -> None:
+    """Methods that somebody thinks up share one label: strangers make no series without end."""
+    for method in ("BREW", "WHEN"):
+        sqlite_api.client.request(method, "/v1/me")
+    counted = sqlite_api.penstock.metrics.render()[0].decode()
+    assert 'method="other"' in counted
+    assert "BREW" not in counted
+
+
+def test_metrics_behind_a_proxy_want_a_token(sqlite_database: Database, tmp_path: Path) -> None:
+    """Where a proxy stands before us, who comes from this machine may be the whole world."""
+    public = "https://penstock.example"
+    with serving(sqlite_database.url, tmp_path, public_url=public) as api:
+        near = TestClient(api.app, client=("127.0.0.1", 50000))
+        near.portal = api.client.portal
+        answer = near.get("/metrics")
+        assert answer.status_code == 403
+        assert "PENSTOCK_METRICS_TOKEN" in answer.json()["remedy"]["text"]

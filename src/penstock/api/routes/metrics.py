@@ -33,12 +33,14 @@ async def metrics(request: Request, running: Running) -> Response:
     """Return the counts in Prometheus' text format.
 
     With PENSTOCK_METRICS_TOKEN set, send it as `Authorization: Bearer …`; without, only requests
-    from this machine that came through no proxy are answered.
+    from this machine are answered, and where PENSTOCK_PUBLIC_URL names a proxy, none: not every
+    proxy says that it is one.
     """
     token = running.settings.metrics_token
-    if token is None and not is_this_machine(request.scope):
+    proxied = running.settings.public_url is not None
+    if token is None and (proxied or not is_this_machine(request.scope)):
         raise MetricsClosed(
-            "The metrics are shown on the machine itself only.",
+            "The metrics are shown on the machine itself only, and not through a proxy.",
             remedy=fix_code("Set PENSTOCK_METRICS_TOKEN, and let Prometheus send it."),
         )
     if token is not None:
