@@ -25,6 +25,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.errors import OAuthError, TransportFailure, VaultError
 from penstock.domain.protocol import Connector, SenderFor
+from penstock.engine.refresh import plan_of
 from penstock.engine.seal import Seals
 from penstock.oauth.run import run
 from penstock.oauth.token import revoke
@@ -78,7 +79,7 @@ class Forgetter:
 
     async def _revoke(self, name: str, plan: int, opened: Credentials) -> bool:
         connector = self.connectors.get(name)
-        chosen = connector.link_plans[plan] if connector else None
+        chosen = plan_of(connector, plan) if connector else None
         if not isinstance(chosen, OAuthPlan) or chosen.revoke_url is None:
             return False
         try:

@@ -5,6 +5,7 @@ back with it, by the person and for the connector it was made for (security.md O
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from penstock.oauth.token import exchange
 TTL: Final = timedelta(minutes=10)
 MOST_TOKEN: Final = 16_384
 MOST_STATE: Final = 512
+_TOKEN: Final = re.compile(r"[!-~]+")  # it goes into a header (RFC 6750 §2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Linker:
         if plan is None:
             raise InvalidInput(f"{connector} takes no pasted token: link it through the browser.")
         text = token.reveal().strip()
-        if not text or len(text) > MOST_TOKEN or not text.isascii() or not text.isprintable():
+        if len(text) > MOST_TOKEN or not _TOKEN.fullmatch(text):
             raise InvalidInput(
                 "That is not a token: paste it whole, without spaces or line breaks."
             )
@@ -190,7 +192,10 @@ class Linker:
         plan: int,
         renewed: int | None,
     ) -> int:
-        """Make the connection, or give the renewed one its new credentials; due at once."""
+        """Make the connection, or give the renewed one its new credentials; due at once.
+
+        A sync that runs with the old ones is not to commit, nor to say that the consent has ended.
+        """
         now = self.clock()
         if renewed is None:
             connection_id = connections.create(
@@ -200,6 +205,7 @@ class Linker:
             version = 1
         else:
             connection_id = renewed
+            leases.seize(connection, connection_id)
             _check_renewal(connection, connection_id, owner_id, connector)
             known = credentials.find(connection, connection_id)
             version = known.version + 1 if known else 1

@@ -16,7 +16,7 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
-from penstock.domain.consent import ConsentState, Credentials, OAuthPlan
+from penstock.domain.consent import ConsentState, Credentials, LinkPlan, OAuthPlan
 from penstock.domain.errors import GrantRefused, OAuthError, TransportFailure
 from penstock.domain.outcome import Halt
 from penstock.domain.protocol import Connector, Sender
@@ -65,7 +65,7 @@ class ConnectionTokens:
             opened = await self._read()
             if opened.access != refused.access:
                 return opened
-            plan = self.connector.link_plans[self._plan]
+            plan = plan_of(self.connector, self._plan)
             if opened.refresh is None or not isinstance(plan, OAuthPlan):
                 message = "The bank refused our token, and there is none to renew it with."
                 raise await self._login_required(message)
@@ -123,6 +123,12 @@ class ConnectionTokens:
     async def _login_required(self, message: str) -> Halt:
         await self.database.write(_ask_for_login, self.connection_id)
         return Halt(outcome.consent_needed(message, ConsentState.LOGIN_REQUIRED))
+
+
+def plan_of(connector: Connector, number: int) -> LinkPlan | None:
+    """Return the plan that a connection was linked with; None if it is no longer offered here."""
+    plans = connector.link_plans
+    return plans[number] if number < len(plans) else None
 
 
 def as_credentials(
