@@ -101,6 +101,14 @@ class Ledger:
         """Return the provider's ids of the rows that stand."""
         return [one.external_id for one in self.rows()]
 
+    def text(self, column: str) -> list[str | None]:
+        """Return a column of every row as the database keeps it, read as a text."""
+        query = sa.select(sa.cast(transactions.c[column], sa.Text())).order_by(transactions.c.id)
+        raw = query.compile(dialect=self.database.engine.dialect)
+        return self.database.read_now(
+            lambda connection: [row[0] for row in connection.exec_driver_sql(str(raw))]
+        )
+
     def edit(self, external_id: str, **values: object) -> None:
         """Write a person's columns."""
         statement = transactions.update().where(transactions.c.external_id == external_id)

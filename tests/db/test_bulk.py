@@ -1,8 +1,12 @@
 """The merge of an update keeps every promise of sync.md that is about rows."""
 
 from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
 
 from penstock.db.bulk import Counts
+from penstock.db.transactions import posted_sums
 from penstock.domain.transaction import Removal
 from penstock.domain.update import Page
 from tests.databases import Database
@@ -258,3 +262,45 @@ def test_nul_characters_are_kept_out(database: Database) -> None:
         assert book.merge([row("1", description="a\0b")]) == Counts(inserted=1)
         assert book.rows()[0].description == "a\ufffdb"
         assert book.merge([row("1", description="a\0b")]) == Counts(unchanged=1)
+
+
+def test_tiny_amounts_are_written_out(database: Database) -> None:
+    """sync.md 15: a satoshi is stored as digits, never with an exponent, and adds up."""
+    satoshi = row("1")._replace(currency="BTC", amount=Decimal("0.00000001"))
+    nothing = row("2")._replace(currency="BTC", amount=Decimal("0.00000000"))
+    dear = row("3", original_amount=Decimal("-0.0000001"), original_currency="BTC")
+    with ledger(database.url) as book:
+        for amount in ("0.00000001", "0.00000002"):  # the short way, then the long one
+            book.merge([satoshi._replace(amount=Decimal(amount)), nothing, dear])
+            kept = [book.text(column) for column in ("amount", "original_amount")]
+            if database.kind == "sqlite":
+                assert kept == [[amount, "0.00000000", "-10.00"], [None, None, "-0.0000001"]]
+            sums = book.database.read_now(posted_sums, book.accounts["a"])
+            assert sum(one.amount for one in sums) == Decimal(amount) - 10
+
+
+def test_a_pending_that_is_posted_itself_is_no_other_row(database: Database) -> None:
+    """sync.md 11: the pending settles under its own id, and another posted row names it too."""
+    with ledger(database.url) as book:
+        book.merge([row("p", "-10.00", pending=True)])
+        book.merge([row("p", "-10.00"), row("q", "-5.00", replaces="p")])
+        assert sorted(book.ids()) == ["p", "q"]
+        assert book.merge(removed=["p"]) == Counts(removed=1)
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_a_pending_that_came_back_became_no_other_row(database: Database, *, pending: bool) -> None:
+    """sync.md 11: taken back, then there again beside a new row of its amount: both stand."""
+    with ledger(database.url) as book:
+        book.merge([row("p", "-10.00", pending=True)])
+        book.merge(removed=["p"])
+        book.merge([row("p", "-10.00", pending=pending), row("q", "-10.00")])
+        assert sorted(book.ids()) == ["p", "q"]
+
+
+def test_a_first_update_makes_no_alias_of_a_row_that_stands(database: Database) -> None:
+    """sync.md 7: only a superseded id is deaf; a row that names itself, or one that stands, not."""
+    with ledger(database.url) as book:
+        book.merge([row("p"), row("q", replaces="p"), row("r", replaces="r")])
+        assert book.merge(removed=["p", "r"]) == Counts(removed=2)
+        assert book.ids() == ["q"]

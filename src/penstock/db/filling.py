@@ -111,6 +111,9 @@ _DROP_SETTLED_WITHIN: Final = f"""
 _REMEMBER_LINKS: Final = f"""
     INSERT INTO aliases (account_id, external_id, transaction_id)
         SELECT account_id, pending_external_id, min(id) {_LINKED}
+            AND NOT EXISTS (SELECT 1 FROM transactions k
+                WHERE k.account_id = transactions.account_id
+                    AND k.external_id = transactions.pending_external_id)
         GROUP BY account_id, pending_external_id ON CONFLICT DO NOTHING
 """
 _COUNT: Final = "SELECT count(*) FROM transactions WHERE account_id IN {accounts}"

@@ -52,7 +52,10 @@ def remember_links(statements: Statements) -> None:
 
 
 def _linked(statements: Statements) -> list[Pair]:
-    """Find stored pending rows that a staged posted row names as its own beginning."""
+    """Find stored pending rows that a staged posted row names as its own beginning.
+
+    One that is posted itself by now is a row beside the other, whoever names it (11).
+    """
     first: dict[int, Pair] = {}
     for row in statements.all(_LINKED):
         first.setdefault(row[0], Pair(*row))
@@ -65,7 +68,7 @@ def _certain(statements: Statements, *, sends_removals: bool) -> list[Pair]:
     The pending row must be gone: taken back by the bank, or no longer spoken of where the bank
     says no such thing. One that the bank still shows is another row.
     """
-    gone = _TAKEN_BACK if sends_removals else _NOT_SPOKEN_OF
+    gone = _NOT_SPOKEN_OF + (_TAKEN_BACK if sends_removals else "")
     pendings = statements.all(_PENDINGS + gone)
     if not pendings:
         return []
@@ -90,19 +93,21 @@ _LINKED: Final = """
     WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NOT NULL
         AND t.status = 'pending' AND NOT EXISTS (SELECT 1 FROM transactions k
             WHERE k.account_id = s.account_id AND k.external_id = s.external_id)
+        AND NOT EXISTS (SELECT 1 FROM stage r WHERE r.op = 0 AND r.status = 'posted'
+            AND r.account_id = t.account_id AND r.external_id = t.external_id)
     ORDER BY t.id, s.external_id
 """
 _PENDINGS: Final = """
     SELECT t.id, t.account_id, t.external_id, t.amount, t.currency, t.dated_on FROM transactions t
     WHERE t.account_id IN {accounts} AND t.status = 'pending' AND t.dated_on >= :since AND
 """
-_TAKEN_BACK: Final = """
-    (t.removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM stage r WHERE r.op = 1
-        AND r.account_id = t.account_id AND r.external_id = t.external_id))
-"""
 _NOT_SPOKEN_OF: Final = """
     NOT EXISTS (SELECT 1 FROM stage r WHERE r.op = 0
         AND r.account_id = t.account_id AND r.external_id = t.external_id)
+"""
+_TAKEN_BACK: Final = """
+    AND (t.removed_at IS NOT NULL OR EXISTS (SELECT 1 FROM stage r WHERE r.op = 1
+        AND r.account_id = t.account_id AND r.external_id = t.external_id))
 """
 _POSTED: Final = """
     SELECT 0, s.account_id, s.external_id, s.amount, s.currency, {dated} FROM stage s

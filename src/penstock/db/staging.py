@@ -6,6 +6,7 @@ SQLite gets its rows by executemany, PostgreSQL by COPY. The last event of each 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,8 @@ class Batch(NamedTuple):
     def rows(self) -> list[list[Any]]:
         """Return the rows as texts: (account, *SEEN), or (account, external_id) for removals."""
         rows = _DECODER.decode(self.packed)
+        if b"E-" in self.packed and not self.removal:
+            _write_out(rows)
         if b"\0" not in self.packed:
             return rows
         # PostgreSQL keeps no NUL in any text.
@@ -37,6 +40,15 @@ class Batch(NamedTuple):
 
 
 _DECODER: Final = msgspec.msgpack.Decoder(list[list[str | None]])
+_AMOUNTS: Final = (STAGED.index("amount"), STAGED.index("original_amount"))
+
+
+def _write_out(rows: list[list[Any]]) -> None:
+    """Write amounts without an exponent (a satoshi is packed as 1E-8): texts are added up."""
+    for row in rows:
+        for place in _AMOUNTS:
+            if row[place] and "E" in row[place]:
+                row[place] = format(Decimal(row[place]), "f")
 
 
 @dataclass(frozen=True, slots=True)
