@@ -118,3 +118,23 @@ def test_a_stranger_sees_no_balance(database: Database) -> None:
         assert books.database.read_now(balances.newest, [account], owner_id=stranger) == []
         with pytest.raises(NotFound):
             books.database.read_now(balances.page, History(account), owner_id=stranger, limit=9)
+
+
+def test_a_statement_is_appended_once_and_a_correction_each_time(database: Database) -> None:
+    """sync.md 17: said twice in one update it is one row; corrected, and back again, it is three.
+
+    What was heard last of an instant is what stands there.
+    """
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        said = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
+        said |= {"currency": "EUR", "as_of": NOW, "as_of_on": NOW.date(), "observed_at": NOW}
+        said |= {"change_number": 1}
+        new = [
+            books.database.write_now(balances.append, [said | {"amount": Decimal(text)}] * 2)
+            for text in ("1.00", "1.00", "2.00", "1.00")
+        ]
+        assert new == [1, 0, 1, 1]
+        (newest,) = books.database.read_now(balances.newest, [account], owner_id=owner)
+        assert Decimal(newest.amount) == 1

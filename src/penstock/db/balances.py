@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -38,20 +39,21 @@ balances = sa.Table(
 def append(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Append observed balances; return how many were new.
 
-    The very same statement (kind, currency, instant, amount) heard again is not a new one.
+    A statement (kind, currency, instant) heard again is not a new one, unless its amount is not
+    what was heard last: then the bank has corrected it.
     """
-    fresh = [row for row in rows if not _known(connection, row)]
-    if fresh:
-        connection.execute(balances.insert(), fresh)
-    return len(fresh)
+    new = 0
+    for row in rows:  # one after the other: an update may say the same twice
+        if _last_amount(connection, row) != row["amount"]:
+            connection.execute(balances.insert(), row)
+            new += 1
+    return new
 
 
-def _known(connection: sa.Connection, row: dict[str, Any]) -> bool:
-    same = [
-        balances.c[name] == row[name]
-        for name in ("account_id", "kind", "currency", "as_of", "amount")
-    ]
-    return connection.execute(sa.select(balances.c.id).where(*same).limit(1)).first() is not None
+def _last_amount(connection: sa.Connection, row: dict[str, Any]) -> Decimal | None:
+    same = [balances.c[name] == row[name] for name in ("account_id", "kind", "currency", "as_of")]
+    query = sa.select(balances.c.amount).where(*same).order_by(balances.c.id.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def observed(
