@@ -99,3 +99,18 @@ def test_sqlite_knows_both_functions(sqlite_database: Database) -> None:
         assert database.read_now(lambda one: tuple(one.execute(query).one())) == ("0.30", 1)
     finally:
         database.close()
+
+
+def test_an_error_does_not_tell_what_was_written(database: Database) -> None:
+    """K3: errors of the database are logged; what a statement carried does not stand in them."""
+    opened = open_database(database.url)
+    try:
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            opened.read_now(
+                lambda connection: connection.execute(
+                    sa.text("SELECT :said FROM nowhere"), {"said": "canary-7"}
+                )
+            )
+    finally:
+        opened.close()
+    assert "canary-7" not in str(caught.value)

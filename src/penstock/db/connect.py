@@ -52,7 +52,13 @@ def open_database(url: str) -> Database:
 
 
 def _sqlite(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30}, pool_size=8, max_overflow=4)
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": 30},
+        pool_size=8,
+        max_overflow=4,
+        hide_parameters=True,  # an error is logged: a person's rows are not
+    )
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -77,5 +83,6 @@ def _postgresql(url: str) -> sa.Engine:
         pool_size=8,
         max_overflow=4,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
     )
