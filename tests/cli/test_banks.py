@@ -1,6 +1,8 @@
 """Linking, syncing, reading and disconnecting from the command line, without a server."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,21 @@ def test_throttling_is_named(ada: Terminal, bank: Bank) -> None:
     shown = ada.good("sync").stdout
     assert "1 x 429" in shown
     assert "waited 1.0 s" in shown
+
+
+def test_a_bank_that_was_passed_over_is_not_up_to_date(linked_ada: Terminal) -> None:
+    """A connection whose sync could not be started is named, and `sync` ends with 1."""
+    with closing(sqlite3.connect(linked_ada.home / "penstock.db")) as database, database:
+        database.execute(
+            "UPDATE leases SET holder = 'gone', expires_at = '2999-01-01 00:00:00.000000'"
+        )
+    for arguments in (["sync"], ["sync", "--all"]):
+        result = linked_ada.run(*arguments)
+        assert result.exit_code == 1, result.output
+        assert "was not synced" in result.stderr
+    told = linked_ada.run("sync", "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["up_to_date"] is False
 
 
 def test_all_is_read_again_from_the_start(linked_ada: Terminal) -> None:

@@ -36,10 +36,12 @@ class Server:
 
     def __init__(self) -> None:
         self.posts = 0
+        self.orders: list[bytes] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.method == "POST":
             self.posts += 1
+            self.orders.append(request.content)
             return httpx2.Response(202, json=sync(2, "running"))
         done = request.url.path.endswith("run_2")
         return httpx2.Response(200, json=sync(2, "done") if done else sync(1, "running"))
@@ -56,10 +58,12 @@ def test_a_sync_whose_worker_died_is_begun_anew(tmp_path: Path) -> None:
         transport = httpx2.MockTransport(server)
         async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
             access = Access("here", Sessions(tmp_path), http=http, clock=lambda: NOW, given="token")
-            return await watch_one(Client(http, access), sync(1, "running"), Silent(), sleep=sleep)
+            asked, order = Client(http, access), {"from_start": True}
+            return await watch_one(asked, sync(1, "running"), Silent(), order, sleep=sleep)
 
     assert asyncio.run(run())["outcome"] == "done"
     assert server.posts == 1
+    assert json.loads(server.orders[0]) == {"from_start": True}
     assert 30 < sum(slept) < 60
 
 

@@ -48,11 +48,14 @@ def sync(
     ended, standing = ask(flags, work)
     behind = [row for row in standing if row["freshness"]["state"] != "fresh"]
     unfinished = [row for row in ended if row["outcome"] != "done"]
-    fresh = not behind and not unfinished
+    passed_over = _passed_over(ended, standing)
+    fresh = not (behind or unfinished or passed_over)
     if as_json:
         print_json({"up_to_date": fresh, "syncs": ended, "connections": standing})
     else:
         _print(ended, standing)
+    for row in passed_over:
+        say(f"{row['name']} was not synced: something else holds it. Try again in a minute.")
     if not fresh:
         context.exit(FAILED)
 
@@ -60,7 +63,11 @@ def sync(
 async def _sync(
     client: "Client", wanted: list[str], *, from_start: bool
 ) -> tuple[list[Row], list[Row]]:
-    """Start the syncs and wait for them; return how they ended and how the connections stand."""
+    """Start the syncs and wait for them; return how they ended and how the connections stand.
+
+    Without `wanted` that is how every live connection stands: one whose sync could not be started
+    is not in the answer, and must not be taken for one that is up to date.
+    """
     from penstock.cli.watching import watch
 
     order = {"from_start": from_start}
@@ -70,10 +77,20 @@ async def _sync(
     else:
         started = (await client.post("/v1/syncs", order)).json()["rows"]
     names = {row["id"]: row["name"] async for row in client.pages("/v1/connections")}
-    ended = await watch(client, started, names)
+    ended = await watch(client, started, names, order)
     synced = {row["connection_id"] for row in ended}
-    standing = [row async for row in client.pages("/v1/connections") if row["id"] in synced]
+    standing = [
+        row
+        async for row in client.pages("/v1/connections")
+        if row["id"] in synced or not (wanted or row["disconnected_at"])
+    ]
     return ended, standing
+
+
+def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
+    """Return the connections of which no sync was started."""
+    synced = {row["connection_id"] for row in ended}
+    return [row for row in standing if row["id"] not in synced]
 
 
 def _print(ended: list[Row], standing: list[Row]) -> None:
@@ -81,8 +98,9 @@ def _print(ended: list[Row], standing: list[Row]) -> None:
     from penstock.cli.sync_words import COUNTS, outcome, took, waits, why
     from penstock.domain.clock import utc_now
 
-    if not ended:
+    if not ended and not standing:
         say("There is nothing to sync: link a bank with `penstock connect`.")
+    if not ended:
         return
     names = {row["id"]: row["name"] for row in standing}
     columns = (

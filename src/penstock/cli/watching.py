@@ -29,16 +29,25 @@ class Display(Protocol):
         """Show a sync as it is now."""
 
 
-async def watch(client: Client, started: list[Row], names: Mapping[str, str]) -> list[Row]:
+async def watch(
+    client: Client, started: list[Row], names: Mapping[str, str], order: Row | None = None
+) -> list[Row]:
     """Wait until every sync has ended; return them as they ended."""
     with _display(names) as display:
-        return list(await asyncio.gather(*(watch_one(client, row, display) for row in started)))
+        return list(
+            await asyncio.gather(*(watch_one(client, row, display, order) for row in started))
+        )
 
 
 async def watch_one(
-    client: Client, row: Row, display: Display, *, sleep: Sleep = asyncio.sleep
+    client: Client,
+    row: Row,
+    display: Display,
+    order: Row | None = None,
+    *,
+    sleep: Sleep = asyncio.sleep,
 ) -> Row:
-    """Wait until one sync has ended; return it as it ended."""
+    """Wait until one sync has ended; return it as it ended. `order` is what was asked for."""
     pause, still = _FIRST_PAUSE, 0.0
     while row["outcome"] == RUNNING:
         display.show(row)
@@ -48,7 +57,8 @@ async def watch_one(
         still = still + pause if row["counts"] == seen else 0.0
         if still >= _STILL_SECONDS and row["outcome"] == RUNNING:
             # Where it is alive, this finds the same one; where its process died, it begins anew.
-            row = (await client.post(f"/v1/connections/{row['connection_id']}/syncs")).json()
+            path = f"/v1/connections/{row['connection_id']}/syncs"
+            row = (await client.post(path, order)).json()
             still = 0.0
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     display.show(row)
