@@ -31,6 +31,21 @@ def test_another_kind_of_server_is_noticed(tmp_path: Path) -> None:
     assert "<h1>" not in failed.value.message
 
 
+@pytest.mark.parametrize("body", ["<h1>Welcome</h1>", "[]", '"ok"'])
+def test_a_page_that_answers_well_is_no_answer(tmp_path: Path, body: str) -> None:
+    """A 200 of somebody else's is told from a bug of ours, when signing in too."""
+    stored(tmp_path)
+    asked = client(tmp_path, Fixed(httpx2.Response(200, text=body)))
+    with pytest.raises(Failed) as failed:
+        asyncio.run(asked.get("/v1/me"))
+    assert "PENSTOCK_URL" in failed.value.remedy
+    for text in (body, "{}"):
+        asked = client(tmp_path, Fixed(httpx2.Response(200, text=text)))
+        with pytest.raises(Failed) as failed:
+            asyncio.run(asked.access.sign_in("ada", "right"))
+        assert "PENSTOCK_URL" in failed.value.remedy
+
+
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
     """No answer at all names the address, and what to look at."""
 

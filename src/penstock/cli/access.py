@@ -11,7 +11,7 @@ import httpx2
 
 from penstock.cli.failure import SIGN_IN, SIGN_IN_REMEDY, Failed
 from penstock.cli.lock import locked
-from penstock.cli.problem import failed_by_answer, unreachable_as_failed
+from penstock.cli.problem import failed_by_answer, read_object, unreachable_as_failed
 from penstock.cli.session import IN_PROCESS, Session, Sessions
 from penstock.domain.clock import Clock
 
@@ -115,7 +115,10 @@ class Access:
             response = await self._http.post("/token", data=form)
         if not response.is_success:
             raise _refused(response)
-        return _session(response.json(), username, asked_at)
+        answer = read_object(response)
+        if not isinstance(answer.get("access_token"), str):
+            raise failed_by_answer(response)
+        return _session(answer, username, asked_at)
 
     def _over(self) -> Failed:
         return Failed(

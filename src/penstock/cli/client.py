@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 
 from penstock.cli.access import Access
-from penstock.cli.problem import failed_by_answer, unreachable_as_failed
+from penstock.cli.problem import failed_by_answer, read_object, unreachable_as_failed
 
 Parameters = Mapping[str, Any]
 
@@ -38,8 +38,7 @@ class Client:
 
     async def get(self, path: str, parameters: Parameters | None = None) -> dict[str, Any]:
         """Return what GET answers."""
-        answer: dict[str, Any] = (await self.ask("GET", path, parameters=parameters)).json()
-        return answer
+        return read_object(await self.ask("GET", path, parameters=parameters))
 
     async def post(self, path: str, body: object = None) -> httpx2.Response:
         """POST once, whatever happens on the way: the request carries an Idempotency-Key."""

@@ -15,10 +15,7 @@ def failed_by_answer(response: httpx2.Response) -> Failed:
     """Return how a command ends that was answered so. The answer's body has been read."""
     problem = _problem(response)
     if problem is None:
-        return Failed(
-            f"the server answered {response.status_code}, but not as Penstock does",
-            remedy="See that PENSTOCK_URL is the address of a Penstock server.",
-        )
+        return _not_ours(response)
     message = str(problem.get("detail") or problem.get("title") or "it was refused")
     remedy = _remedy(problem)
     if response.status_code == httpx2.codes.UNAUTHORIZED:
@@ -28,6 +25,24 @@ def failed_by_answer(response: httpx2.Response) -> Failed:
     if response.status_code >= _SERVER_ERROR and problem.get("request_id"):
         message = f"{message} (request {problem['request_id']})"
     return Failed(message, remedy=remedy, code=FAILED)
+
+
+def read_object(response: httpx2.Response) -> dict[str, Any]:
+    """Return the object that a good answer holds. Raises Failed: a web page may answer 200 too."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise _not_ours(response)
+    return answer
+
+
+def _not_ours(response: httpx2.Response) -> Failed:
+    return Failed(
+        f"the server answered {response.status_code}, but not as Penstock does",
+        remedy="See that PENSTOCK_URL is the address of a Penstock server.",
+    )
 
 
 def _problem(response: httpx2.Response) -> dict[str, Any] | None:
