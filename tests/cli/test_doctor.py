@@ -95,6 +95,25 @@ def test_a_broken_file_is_found(stranger: Terminal) -> None:
     assert "penstock doctor" in used.stderr
 
 
+def test_a_file_that_broke_in_the_middle_is_found(stranger: Terminal) -> None:
+    """Where only a part of the file can be read, all that could be examined is still said."""
+    stranger.sign_in()
+    path = stranger.home / "penstock.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = database.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'vault_check'"
+        ).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    path.write_bytes(content)
+    checks = by_name(stranger, 1)
+    assert checks["python"]["state"] == "ok"
+    assert any(one["state"] == "fail" and one["remedy"] for one in checks.values())
+    assert checks["disk"]["what"] == "disk"
+
+
 def test_orphans_are_found(sqlite_url: str) -> None:
     """A row that belongs to nothing is a fault of integrity, named with its table."""
     database = open_database(sqlite_url)
@@ -221,6 +240,8 @@ def test_a_server_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
         (200, {"status": "ok", "database": "ok", "schema": "ok", "key": "ok"}, "ok"),
         (503, {"status": "failed", "database": "ok", "schema": "ok", "key": "failed"}, "fail"),
         (200, ["not", "ours"], "fail"),
+        (200, {"status": "ok"}, "fail"),
+        (200, {"status": "failed", "database": "ok", "schema": "ok", "key": "ok"}, "fail"),
     ],
 )
 def test_what_a_server_says_of_itself_is_read(status: int, body: object, state: str) -> None:

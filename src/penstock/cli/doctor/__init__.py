@@ -52,7 +52,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
         stored = list(store.checks(settings, database, now=now))
         yield from stored
         yield from banks.connector_checks(settings)
-        if database is not None and all(check.state is State.OK for check in stored):
+        if database is not None and all(check.state is not State.FAIL for check in stored):
             yield from banks.connection_checks(settings, database, now=now)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)

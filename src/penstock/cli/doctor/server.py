@@ -14,6 +14,7 @@ from penstock.settings import Settings
 
 _SECONDS: Final = 10
 _APART: Final = timedelta(minutes=2)
+_PARTS: Final = frozenset({"status", "database", "schema", "key"})
 
 
 def checks(settings: Settings, *, now: datetime) -> Iterator[Check]:
@@ -39,10 +40,10 @@ def readiness(address: str, answer: httpx2.Response) -> Check:
         parts = answer.json()
     except ValueError:
         parts = None
-    if not isinstance(parts, dict) or "status" not in parts:
+    if not isinstance(parts, dict) or not parts.keys() >= _PARTS:
         remedy = "See that PENSTOCK_URL is the address of a Penstock server."
         return fail("server", f"{address} answers {answer.status_code}, but not as ours", remedy)
-    bad = [name for name, state in parts.items() if state != "ok" and name != "status"]
+    bad = [name for name, state in parts.items() if state != "ok"]
     if bad or not answer.is_success:
         remedy = "Run `penstock doctor` on that machine, and look into its log."
         return fail("server", f"{address} is not ready: {', '.join(bad)}", remedy)

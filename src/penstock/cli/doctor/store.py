@@ -50,13 +50,16 @@ def checks(settings: Settings, database: Database | None, *, now: datetime) -> I
         yield _absent(settings)
         return
     try:
-        found = database.read_now(revisions)
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        yield from _examined(settings, database, now)
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:  # a part of it may still be readable
         remedy = (
             "See that it runs and that PENSTOCK_DATABASE_URL is right; restore a backup if not."
         )
         yield fail("database", f"cannot be read: {_first_line(error)}", remedy)
-        return
+
+
+def _examined(settings: Settings, database: Database, now: datetime) -> Iterator[Check]:
+    found = database.read_now(revisions)
     yield ok("database", database.kind)
     if not found.newest:
         remedy = "Run `penstock db upgrade`; a SQLite file is copied first."
