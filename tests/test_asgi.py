@@ -35,12 +35,13 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     """Start uvicorn on a free port over a home that is not there yet."""
     environment = {
         **os.environ,  # noqa: TID251 - a program that is started gets one
         "PENSTOCK_HOME": str(tmp_path / "home"),
         "PENSTOCK_QUOTE_SOURCES": "",
+        **getattr(request, "param", {}),
     }
     command = [sys.executable, "-m", "uvicorn", "penstock.asgi:app", "--port", "0"]
     with subprocess.Popen(
@@ -95,6 +96,14 @@ def test_a_first_day(server: Server) -> None:
     for secret in (GOOD, token, form["link"]):
         assert not any(secret in line for line in log)
     assert not any(line["level"] == "error" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "server", [{"PENSTOCK_PUBLIC_URL": "https://home.example/penstock"}], indirect=True
+)
+def test_the_first_link_leads_through_the_proxy(server: Server) -> None:
+    """Where a proxy serves us below a path, the link for the first person has that path."""
+    assert server.wait_for(r"(https://\S+)setup\?link=")[1] == "https://home.example/penstock/"
 
 
 def test_settings_that_cannot_be_used_stop_it(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ async def _invite(penstock: Penstock) -> None:
     """Tell whoever started the server how the first person is made; never through the log."""
     link = await penstock.identity.offer_setup()
     if link is not None:
-        address = f"{penstock.settings.public_url or '/'}setup?link={link.token.reveal()}"
+        before = str(penstock.settings.public_url or "").rstrip("/")
+        address = f"{before}/setup?link={link.token.reveal()}"
         print(f"Nobody is here yet. Make the first person at {address}", file=sys.stderr)  # noqa: T201 - whoever started the server reads it
 
 
