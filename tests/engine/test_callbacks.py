@@ -10,7 +10,6 @@ import pytest
 from penstock.db import users
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials
-from penstock.db.lane import Database as Lanes
 from penstock.db.links import links
 from penstock.domain.errors import (
     InvalidInput,
@@ -21,6 +20,7 @@ from penstock.domain.remedy import RemedyKind
 from penstock.sandbox.faults import Fault, FaultKind, Place
 from tests.databases import Database
 from tests.engine.house import House
+from tests.engine.interposed import Interposed
 from tests.engine.linking import Callback, asked_for_tokens, at_home, come_back, finish, linked
 
 
@@ -166,38 +166,30 @@ def test_a_token_endpoint_in_trouble_stores_nothing(database: Database, kind: Fa
     at_home(database, story)
 
 
-class Stalling(Lanes):
-    """A database that takes its time to store a connection."""
-
-    def __init__(self, other: Lanes) -> None:
-        super().__init__(other.engine)
-        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
-
-    async def write(self, work, *args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN002, ANN003, ANN201 - any work
-        """Do the work; what opens a connection waits before it begins."""
-        if work.__name__ == "_open_connection":
-            self.reached.set()
-            await self.go_on.wait()
-        return await super().write(work, *args, **kwargs)
-
-
 def test_a_token_that_was_given_is_stored_though_nobody_waits(database: Database) -> None:
     """O4: who closes the browser after the bank gave its token loses nothing."""
 
     async def story(home: House) -> None:
-        stalling = Stalling(home.penstock.database)
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def late(work: str) -> None:
+            if work == "_open_connection":
+                reached.set()
+                await go_on.wait()
+
+        stalling = Interposed(home.penstock.database.engine, late)
         linker = replace(home.penstock.linker, database=stalling)
         ending = asyncio.create_task(finish(home, await come_back(home, linker), linker=linker))
-        await stalling.reached.wait()
+        await reached.wait()
         ending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await ending
         assert await linked(home) == 0
-        stalling.go_on.set()
+        go_on.set()
         while not await linked(home):
             await asyncio.sleep(0)
         assert len(await home.all(credentials.select())) == 1
-        await asyncio.to_thread(stalling._write.shutdown)  # noqa: SLF001 - its engine is the house's
+        await asyncio.to_thread(stalling.close)
 
     at_home(database, story)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,12 +15,12 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database as Lanes
 from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Request, Response
-from penstock.engine.commit import commit
 from tests.databases import Database
 from tests.db.merging import row
 from tests.engine.bench import Bench, bench
 from tests.engine.fake_bank import URL, FakeBank, page, reading
 from tests.engine.house import play
+from tests.engine.interposed import Interposed
 
 GET = Request("GET", URL)
 
@@ -67,14 +68,15 @@ def test_a_run_that_is_stopped_in_its_commit_counts_it(database: Database) -> No
     play(story())
 
 
-class Away(Lanes):
-    """A database that goes away while an update is committed."""
+async def gone(work: str) -> None:
+    """Be a database that goes away while an update is committed."""
+    if work == "commit":
+        raise sa.exc.OperationalError("COMMIT", {}, ConnectionError("gone"))
 
-    async def write(self, work, *args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN002, ANN003, ANN201 - any work
-        """Do the work, unless it is a commit."""
-        if work is commit:
-            raise sa.exc.OperationalError("COMMIT", {}, ConnectionError("gone"))
-        return await super().write(work, *args, **kwargs)
+
+def opening(before: Callable[[str], Awaitable[None]]) -> Callable[[str], Interposed]:
+    """Return how a database is opened before whose work something happens."""
+    return lambda url: Interposed(open_database(url).engine, before)
 
 
 def test_a_database_that_goes_away_is_no_fault_of_the_bank(database: Database) -> None:
@@ -82,7 +84,7 @@ def test_a_database_that_goes_away_is_no_fault_of_the_bank(database: Database) -
     bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
 
     async def story() -> None:
-        async with bench(database.url, bank, opening=lambda url: Away(_engine(url))) as it:
+        async with bench(database.url, bank, opening=opening(gone)) as it:
             ending, _ = await it.sync()
             assert ending.outcome is Outcome.TRANSIENT
             assert (await it.ids(), await it.cursors()) == ([], {})
@@ -96,46 +98,29 @@ def test_a_database_that_goes_away_is_no_fault_of_the_bank(database: Database) -
     play(story())
 
 
-def _engine(url: str) -> sa.Engine:
-    return open_database(url).engine
-
-
-class Stumbling(Lanes):
-    """A database that fails the first heartbeats."""
-
-    beats = 0
-
-    async def write(self, work, *args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN002, ANN003, ANN201 - any work
-        """Do the work, unless it is one of the first two heartbeats."""
-        if work is leases.extend:
-            self.beats += 1
-            if self.beats <= 2:
-                raise ConnectionError("the database cannot be reached")
-        return await super().write(work, *args, **kwargs)
-
-
 def test_a_heartbeat_that_fails_is_not_the_last(database: Database) -> None:
     """sync.md 20: a database that is away for a moment does not end the beating of the heart."""
-    lanes: list[Stumbling] = []
+    beats: list[str] = []
 
-    def opening(url: str) -> Lanes:
-        lanes.append(Stumbling(_engine(url)))
-        return lanes[0]
+    async def stumble(work: str) -> None:
+        if work == "extend":
+            beats.append(work)
+            if len(beats) <= 2:
+                raise ConnectionError("the database cannot be reached")
 
     async def until_third_beat(_seconds: float) -> None:
-        while lanes[0].beats < 3:
+        while len(beats) < 3:
             await asyncio.sleep(0)
 
     bank = FakeBank(scripts={"a": reading(GET, page(row("1"), cursor="x"))})
 
     async def story() -> None:
         short = timedelta(milliseconds=3)
-        opened = partial(bench, opening=opening, lease_time=short, sleep=until_third_beat)
-        async with opened(database.url, bank) as it:
+        opened = partial(bench, opening=opening(stumble), lease_time=short)
+        async with opened(database.url, bank, sleep=until_third_beat) as it:
             it.wire.says = [503]
             ending, _ = await it.sync()
             assert ending.outcome is Outcome.DONE
-            assert lanes[0].beats >= 3
 
     play(story())
 

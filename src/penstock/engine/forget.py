@@ -5,7 +5,6 @@ The credentials are wiped even where the bank cannot be reached; whether it conf
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -58,12 +57,25 @@ class Forgetter:
         feed. Raises NotFound.
         """
         row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
-        opened = await self.database.read(self._open, connection_id, owner_id)
-        await self.database.write(_end, connection_id, now=self.clock())
+        opened = await self.database.write(self._end, connection_id, owner_id)
         revoked = await self._revoke(row.connector, *opened) if opened else False
         if delete:
             await self.database.write(_delete, connection_id, owner_id)
         return Disconnected(revoked)
+
+    def _end(
+        self, connection: sa.Connection, connection_id: int, owner_id: int
+    ) -> tuple[int, Credentials] | None:
+        """Take the fence from whoever syncs, wipe what opens the bank, and close the connection.
+
+        Return what opened it: no newer token can have been stored meanwhile.
+        """
+        leases.seize(connection, connection_id)
+        opened = self._open(connection, connection_id, owner_id)
+        credentials.delete(connection, connection_id)
+        cursors.delete_all(connection, connection_id)
+        connections.mark_disconnected(connection, connection_id, now=self.clock())
+        return opened
 
     def _open(
         self, connection: sa.Connection, connection_id: int, owner_id: int
@@ -88,14 +100,6 @@ class Forgetter:
             log.warning("disconnect.not_revoked", connector=name, reason=error.message)
             return False
         return True
-
-
-def _end(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
-    """Take the fence from whoever syncs, wipe what opens the bank, and close the connection."""
-    leases.seize(connection, connection_id)
-    credentials.delete(connection, connection_id)
-    cursors.delete_all(connection, connection_id)
-    connections.mark_disconnected(connection, connection_id, now=now)
 
 
 def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> None:
