@@ -4,22 +4,27 @@ Who renews is decided in the database: a claim on the version of the credentials
 be bad. Everybody else waits and reads again. The rotated token is stored before it is used once.
 """
 
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-import sqlalchemy as sa
-
-from penstock.db import connections, credentials
+from penstock.db import credentials
 from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan, OAuthPlan
-from penstock.domain.errors import GrantRefused, OAuthError, TransportFailure
-from penstock.domain.outcome import Halt
+from penstock.domain.errors import (
+    GrantRefused,
+    OAuthError,
+    OAuthUnavailable,
+    TransportFailure,
+)
+from penstock.domain.outcome import Ending, Halt
 from penstock.domain.protocol import Connector, Sender
+from penstock.domain.retry_after import retry_after
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Sleep
 from penstock.engine.seal import Seals
@@ -68,7 +73,7 @@ class ConnectionTokens:
             plan = plan_of(self.connector, self._plan)
             if opened.refresh is None or not isinstance(plan, OAuthPlan):
                 message = "The bank refused our token, and there is none to renew it with."
-                raise await self._login_required(message)
+                raise _login_required(message)
             now = self.clock()
             claimed = await self.database.write(
                 credentials.claim_refresh,
@@ -83,6 +88,19 @@ class ConnectionTokens:
             await self.sleep(_POLL)
 
     async def _refresh(self, plan: OAuthPlan, token: Secret) -> Credentials:
+        """Renew to the end, even where the run is stopped: the bank may have rotated already.
+
+        A new token that is dropped ends the consent, for the old one is dead.
+        """
+        renewing = asyncio.ensure_future(self._ask_and_store(plan, token))
+        try:
+            return await asyncio.shield(renewing)
+        finally:  # who is stopped here waits for it; an exchange has a deadline of its own
+            await asyncio.wait([renewing])
+            if not renewing.cancelled():
+                renewing.exception()
+
+    async def _ask_and_store(self, plan: OAuthPlan, token: Secret) -> Credentials:
         version = self._version
         try:
             answer: TokenAnswer = await run(refresh(plan, token), self.send)
@@ -92,11 +110,11 @@ class ConnectionTokens:
             newer = await self._read()
             if self._version != version:
                 return newer
-            raise await self._login_required(error.message) from error
+            raise _login_required(error.message) from error
         except (OAuthError, TransportFailure) as error:
             self.metrics.token_refreshed(self.connector.name, "failed")
             await self._release()
-            raise Halt(outcome.transient(f"The token was not renewed: {error.message}")) from error
+            raise Halt(self._not_renewed(error)) from error
         self.metrics.token_refreshed(self.connector.name, "ok")
         self.tally.refreshes += 1
         fresh = as_credentials(answer, self.clock(), before=self._opened)
@@ -120,9 +138,17 @@ class ConnectionTokens:
             credentials.release_refresh, self.connection_id, refresher=self._name
         )
 
-    async def _login_required(self, message: str) -> Halt:
-        await self.database.write(_ask_for_login, self.connection_id)
-        return Halt(outcome.consent_needed(message, ConsentState.LOGIN_REQUIRED))
+    def _not_renewed(self, error: OAuthError | TransportFailure) -> Ending:
+        """Say how the run ends: the tokens are as good as before, and waits are obeyed (22)."""
+        message, now = f"The token was not renewed: {error.message}", self.clock()
+        told = error.retry_after if isinstance(error, OAuthUnavailable) else None
+        seconds = retry_after(told, now)
+        if seconds is not None:
+            self.tally.throttled += 1
+            self.metrics.throttled(self.connector.name)
+            return outcome.throttled(message, now + timedelta(seconds=seconds))
+        ending = outcome.transient(message)
+        return replace(ending, remedy=error.remedy or ending.remedy)
 
 
 def plan_of(connector: Connector, number: int) -> LinkPlan | None:
@@ -144,5 +170,6 @@ def as_credentials(
     )
 
 
-def _ask_for_login(connection: sa.Connection, connection_id: int) -> None:
-    connections.set_consent(connection, connection_id, ConsentState.LOGIN_REQUIRED)
+def _login_required(message: str) -> Halt:
+    """Return what ends the run; its end, under the lease, is what tells the connection."""
+    return Halt(outcome.consent_needed(message, ConsentState.LOGIN_REQUIRED))
