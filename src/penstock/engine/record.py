@@ -79,9 +79,10 @@ def close(
     database: a crash right after this forgets nothing.
     """
     ending = closing.ending
+    ours = leases.extend(connection, closing.lease, until=now)  # the lease is always locked first
     runs.record(connection, closing.run_id, closing.tally)
     runs.finish(connection, closing.run_id, ending, now=now)
-    if not leases.extend(connection, closing.lease, until=now):
+    if not ours:
         return False
     row = connections.get(connection, closing.lease.connection_id)
     success = ending.outcome is Outcome.DONE
