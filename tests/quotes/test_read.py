@@ -67,6 +67,18 @@ def test_a_classic_page_is_read() -> None:
     )
 
 
+def test_a_page_that_only_links_to_a_listing_has_no_price_of_it() -> None:
+    """A neighbour's page on the same exchange is refused, though it links to what was asked for."""
+    body = (
+        '<link rel="canonical" href="https://www.google.com/finance/quote/OTHER:NASDAQ">'
+        '<a href="./quote/AAPL:NASDAQ">Apple</a><div data-exchange="NASDAQ" '
+        'data-last-price="412.5" data-currency-code="USD" '
+        f'data-last-normal-market-timestamp="{int(NOW.timestamp())}"></div>'
+    )
+    with pytest.raises(QuoteError):
+        read(source("google_finance"), page(body), "AAPL:NASDAQ")
+
+
 def test_the_attributes_of_a_classic_page_are_read_where_its_data_is_gone() -> None:
     """The next alternate finds the same price, and says that it did."""
     body = recorded("google-classic.html").replace(b"callback(", b"changed('").replace(b"[[", b"{")
