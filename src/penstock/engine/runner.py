@@ -36,6 +36,7 @@ class Runner:
     at_once: int = 4
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _live: dict[int, Tally] = field(default_factory=dict)
+    _from_start: set[int] = field(default_factory=set)
 
     async def sync_now(
         self,
@@ -48,7 +49,8 @@ class Runner:
         """Start a sync, or find the one that is running; return its run's number at once.
 
         A running one is followed by another, since it may have read past what you wait for.
-        Raises NotFound, and Conflict where the connection was disconnected.
+        Raises NotFound, and Conflict where the connection was disconnected, or where all is to be
+        read `from_start` and the running one does not.
         """
         for _ in range(_LOOKS):
             run = await self.syncer.start(
@@ -59,11 +61,19 @@ class Runner:
                 return run.run_id
             running = await self.database.read(runs.find_running, connection_id)
             if running is not None:
+                self._check_same(running, from_start=from_start)
                 return running  # else it ended between the two looks
         raise Conflict(
             "Another worker holds this connection, and runs no sync on it.",
             remedy=wait("Try again in a minute: what a dead worker holds is set free by itself."),
         )
+
+    def _check_same(self, running: int, *, from_start: bool) -> None:
+        if from_start and running not in self._from_start:
+            raise Conflict(
+                "A sync is running already, and does not read from the start.",
+                remedy=wait("Try again when it has ended."),
+            )
 
     def live(self, run_id: int) -> Tally | None:
         """Return the counts of a run of this process, as they grow; None for any other run."""
@@ -106,6 +116,8 @@ class Runner:
 
     def _begin(self, run: Run) -> None:
         self._live[run.run_id] = run.tally
+        if run.from_start:
+            self._from_start.add(run.run_id)
         task = asyncio.create_task(self._finish(run), name=f"sync-{run.run_id}")
         self._tasks[run.run_id] = task
         task.add_done_callback(lambda _: self._end(run.run_id))
@@ -113,6 +125,7 @@ class Runner:
     def _end(self, run_id: int) -> None:
         self._tasks.pop(run_id, None)
         self._live.pop(run_id, None)
+        self._from_start.discard(run_id)
 
     async def _finish(self, run: Run) -> None:
         try:
