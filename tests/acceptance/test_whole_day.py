@@ -66,6 +66,7 @@ def test_a_day_with_a_server(machine: Machine, bank: Server) -> None:
     assert "cannot be reached" in over.stderr
 
 
+@pytest.mark.long
 def test_a_day_without_a_server(machine: Machine, bank: Server) -> None:
     """The same routes and tokens, with the app in each command's own process: for a crontab."""
     machine.run("user", "add", "ada", "--password-stdin", typed=PASSWORD)

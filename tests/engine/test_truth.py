@@ -99,7 +99,7 @@ def check(databases: Databases, story: list[tuple[Any, ...]], rows: int, page_si
 
 
 CALM = settings(
-    max_examples=25,
+    max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -125,7 +125,7 @@ def test_it_always_ends_at_the_banks_truth(
 
 
 @pytest.mark.long
-@settings(CALM, max_examples=300)
+@settings(CALM, max_examples=200)
 @given(story=stories, rows=st.integers(0, 120), page_size=st.integers(1, 30))
 def test_it_always_ends_at_the_banks_truth_many_times(
     databases: Databases, story: list[tuple[Any, ...]], rows: int, page_size: int
