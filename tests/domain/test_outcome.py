@@ -1,6 +1,6 @@
 """How a sync ends, and what it asks of whom."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -113,3 +113,11 @@ def test_an_error_without_words_has_its_class_line() -> None:
     """The class's own sentence is the message, so that no error is ever mute."""
     assert NotFound().message == "There is no such thing here."
     assert NotFound("x", remedy=ask_person("y")).remedy == ask_person("y")
+
+
+def test_a_bar_of_the_bank_goes_along_with_what_is_graver() -> None:
+    """sync.md 22: one stream is throttled, another is broken: both are known afterwards."""
+    broken, barred = outcome.contract_broken("x"), outcome.throttled("y", LATER)
+    for both in permutations([broken, barred, outcome.throttled("z", LATER - timedelta(hours=1))]):
+        assert (worst(list(both)).message, worst(list(both)).until) == ("x", LATER)
+    assert worst([barred]) == barred

@@ -1,5 +1,6 @@
 """When a connection is synced next."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -91,3 +92,18 @@ def test_connections_are_spread_apart(one: float, other: float) -> None:
     assert second.next_sync_at is not None
     if one < other:
         assert first.next_sync_at >= second.next_sync_at
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [outcome.contract_broken("x"), outcome.partial("x"), outcome.transient("x")],
+    ids=lambda ending: ending.outcome,
+)
+def test_a_bar_of_the_bank_holds_whatever_else_went_wrong(ending: Ending) -> None:
+    """sync.md 22: nobody asks before the bank's instant, though another stream failed worse."""
+    tomorrow = NOW + timedelta(hours=24)
+    assert after(replace(ending, until=tomorrow)) == Due(tomorrow, not_before=tomorrow)
+    soon = NOW + timedelta(seconds=3)
+    assert after(replace(ending, until=soon)) == replace(after(ending), not_before=soon)
+    asked = outcome.consent_needed("x", ConsentState.REVOKED)
+    assert after(replace(asked, until=tomorrow)) == Due(None, not_before=tomorrow)

@@ -1,6 +1,6 @@
 """How a sync ends: a value with its reason, its remedy, and when to try again (sync.md 21)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -48,8 +48,13 @@ class Halt(PenstockError):
 
 
 def worst(endings: list[Ending]) -> Ending:
-    """Return the gravest ending: one failing stream is never hidden by others that went well."""
-    return max(endings, key=lambda ending: _GRAVITY.index(ending.outcome), default=DONE)
+    """Return the gravest ending: one failing stream is never hidden by others that went well.
+
+    Where the bank also asked to be left alone, its instant goes along: `until`.
+    """
+    gravest = max(endings, key=lambda ending: _GRAVITY.index(ending.outcome), default=DONE)
+    bars = [one.until for one in endings if one.outcome is Outcome.THROTTLED and one.until]
+    return replace(gravest, until=max(bars)) if bars else gravest
 
 
 def not_ready(until: datetime) -> Ending:

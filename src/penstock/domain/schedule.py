@@ -1,6 +1,6 @@
 """When a connection is synced next (sync.md 21, 22)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -25,8 +25,19 @@ def when_next(
     """Return when to sync next.
 
     `failures` counts the failures in a row, this one included; `chance` (0..1) spreads
-    connections apart, so that they never all come at the full hour.
+    connections apart, so that they never all come at the full hour. Where the bank asked to be
+    left alone, that holds whatever else went wrong.
     """
+    bar = ending.until if ending.outcome is not Outcome.NOT_READY else None
+    if bar is None and ending.outcome is Outcome.THROTTLED:
+        bar = now + SOON
+    due = _when(ending, now=now, every=every, failures=failures, chance=chance)
+    if bar is None or due.next_sync_at is None:
+        return replace(due, not_before=bar)
+    return Due(max(due.next_sync_at, bar), not_before=bar)
+
+
+def _when(ending: Ending, *, now: datetime, every: timedelta, failures: int, chance: float) -> Due:
     match ending.outcome:
         case Outcome.CONSENT:
             return Due(None)
@@ -34,9 +45,7 @@ def when_next(
             return Due(ending.until or now + SOON)
         case Outcome.THROTTLED:
             # Once, the bank's own word is enough; if it says it again and again, ask less often.
-            until = ending.until or now + SOON
-            later = now + _backoff(failures - 1, every, chance)
-            return Due(max(until, later), not_before=until)
+            return Due(now + _backoff(failures - 1, every, chance))
         case Outcome.DONE | Outcome.CONTRACT | Outcome.CURSOR_LOST:
             return Due(now + every * (1 - _SPREAD * chance))
         case Outcome.TRANSIENT | Outcome.PARTIAL:
