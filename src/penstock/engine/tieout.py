@@ -13,7 +13,7 @@ from penstock.domain.ids import public_id
 from penstock.domain.tieout import Observation, TieOut, TieOutStatus, tie_out
 
 NEWEST: Final = 60
-"""How many of an account's newest balances are checked against its first."""
+"""How many days' last balances, the newest, are checked against an account's first balance."""
 
 
 def tie_out_connection(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
@@ -38,10 +38,23 @@ def tie_out_account(
         for row in seen
         if row.currency == currency
     ]
-    observations.sort(key=lambda one: not one.opening)  # stable: an opening one comes first
-    chosen = observations[:1] + observations[1:][-NEWEST:]
+    chosen = chosen_of(observations)
     sums = transactions.posted_sums(connection, account_id) if len(chosen) > 1 else []
     return [(currency, tie_out(chosen, sums, today))]
+
+
+def chosen_of(observations: list[Observation]) -> list[Observation]:
+    """Return the balance to count from, and those to check, of observations in their order.
+
+    Counted is from the opening balance that reaches back furthest, as the bank stated it last, or
+    else from the first. Of a day only the last is checked: who syncs every few minutes looks as
+    far back as anybody, or a difference would never grow older than its grace.
+    """
+    openings = [one for one in observations if one.opening]
+    rest = [one for one in observations if not one.opening]
+    anchors = [min(reversed(openings), key=lambda one: one.day)] if openings else rest[:1]
+    last = {one.day: one for one in (rest if openings else rest[1:])}
+    return [*anchors, *sorted(last.values(), key=lambda one: one.day)[-NEWEST:]]
 
 
 def _row(
