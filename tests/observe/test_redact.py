@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.secret import Secret
+from penstock.identity.sessions import new_refresh_token
 from penstock.observe.redact import (
     MOST_CHARACTERS,
     names_secret,
@@ -48,6 +49,8 @@ PLACES: list[Callable[[str], object]] = [
     lambda c: repr({b"password": c.encode()}),
     lambda c: f"-----BEGIN EC PRIVATE KEY-----\n{c}\n-----END EC PRIVATE KEY-----",
     lambda c: f"the assertion eyJhbGciOiJIUzI1NiJ9.{c}.{c}",
+    lambda c: f"the environment has PENSTOCK_KEY={c}",
+    lambda c: f"GET https://us.example/setup?link={c} was asked",
     lambda c: {"password": c},
     lambda c: {"refreshToken": {"value": c}},
     lambda c: {"headers": {"Authorization": c, "Proxy-Authorization": c}},
@@ -65,6 +68,12 @@ PLACES: list[Callable[[str], object]] = [
 def test_no_canary_comes_through(canary: str, place: Callable[[str], object]) -> None:
     """K3: wherever a secret stands, its text is not in what comes out."""
     assert canary not in json.dumps(redact(place(canary)))
+
+
+def test_a_refresh_token_of_ours_is_known_by_its_looks() -> None:
+    """K3: it begins so that it can be told wherever it stands, and so it is."""
+    token = new_refresh_token().reveal()
+    assert redact_text(f"what is {token}, pray?") == "what is ***, pray?"
 
 
 @given(TOKEN, st.sampled_from(PLACES), st.text(max_size=40), st.text(max_size=40))

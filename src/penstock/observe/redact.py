@@ -17,7 +17,7 @@ _DEEPEST: Final = 8
 # A name that has one of these words anywhere in it names a secret …
 _WORDS: Final = (
     r"token|secret|passw|passphrase|pwd|authorization|cookie|credential|api[_-]?key"
-    r"|private[_-]?key|verifier|assertion|pepper|signature"
+    r"|(?:private|signing|penstock)[_-]?key|verifier|assertion|pepper|signature"
 )
 # … and these do so only when they are the whole name.
 _NAMES: Final = frozenset({"code", "state", "otp", "pin", "nonce", "jwt", "sid", "key", "auth"})
@@ -62,6 +62,9 @@ _RULES: Final = (
         re.compile(r"\b(bearer|basic|dpop)(?:\s|%20|\+){1,4}[^\s,;\"'<>]+", re.IGNORECASE),
         rf"\1 {MASK}",
     ),
+    # What we made ourselves: a refresh token, and the link that makes the first person.
+    (re.compile(r"\bpstr_[\w-]{16,}"), MASK),
+    (re.compile(r"(/setup\?link=)[^\s&\"'<>]+"), rf"\1{MASK}"),
     # A JSON Web Token, wherever it turns up.
     (re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[^\s\"'&<>,;]*"), MASK),
 )
