@@ -1,9 +1,18 @@
 """Syncs in this process: what is running already is found, never taken for something else."""
 
-import pytest
+from dataclasses import fields
+from typing import Any
 
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from penstock.db.connections import due
+from penstock.db.runs import runs
 from penstock.domain.errors import Conflict
+from penstock.domain.outcome import Outcome
+from penstock.engine.record import SCHEDULE
 from penstock.engine.runner import Runner
+from penstock.engine.sync import Run, Syncer
 from tests.databases import Database
 from tests.db.merging import row
 from tests.engine.bench import bench
@@ -29,6 +38,68 @@ def test_reading_from_the_start_is_not_answered_by_a_running_sync(database: Data
             same = await runner.sync_now(it.connection_id, trigger="test", from_start=True)
             assert same == again
             await runner.wait(again)
+            await runner.stop()
+
+    play(story())
+
+
+def test_what_stops_begins_nothing_more(database: Database) -> None:
+    """sync.md 20, 29: a sync that was to run once more stays due; none outlives the program."""
+    bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            runner = Runner(it.syncer, it.database, it.watch)
+            number = await runner.sync_now(it.connection_id, trigger="test")
+            assert await runner.sync_now(it.connection_id, trigger="test") == number
+            await runner.stop()
+            (only,) = await it.all(runs.select())
+            assert (only.id, only.outcome) == (number, Outcome.DONE)
+            assert await it.database.read(due, now=it.watch(), limit=9) == [it.connection_id]
+
+    play(story())
+
+
+def test_the_schedule_asks_for_no_second_sync(database: Database) -> None:
+    """sync.md 20: two workers see that it is due; the one who comes late wants nothing more."""
+    bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            run = await it.syncer.start(it.connection_id, trigger=SCHEDULE)
+            assert await it.syncer.start(it.connection_id, trigger=SCHEDULE) is None
+            assert run is not None
+            assert (await run.finish())[1] is False
+            run = await it.syncer.start(it.connection_id, trigger=SCHEDULE)
+            assert await it.syncer.start(it.connection_id, trigger="person") is None
+            assert run is not None
+            assert (await run.finish())[1] is True
+
+    play(story())
+
+
+def test_one_that_cannot_be_started_stops_no_other(database: Database) -> None:
+    """sync.md 29: the database fails for one connection (it is locked): the others still start."""
+    bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
+
+    class Locked(Syncer):
+        """Fails for the first connection that is asked for."""
+
+        async def start(self, connection_id: int, **more: Any) -> Run | None:
+            if connection_id == first:
+                raise OperationalError("", {}, OSError("lock timeout"))
+            return await super().start(connection_id, **more)
+
+    first = 0
+
+    async def story() -> None:
+        nonlocal first
+        async with bench(database.url, bank) as it:
+            first = it.connection_id
+            await it.connect()
+            given = {one.name: getattr(it.syncer, one.name) for one in fields(it.syncer)}
+            runner = Runner(Locked(**given), it.database, it.watch)
+            assert await runner.tick() == 1
             await runner.stop()
 
     play(story())

@@ -44,9 +44,18 @@ def open_lease(connection: sa.Connection, connection_id: int) -> None:
 
 
 def take(
-    connection: sa.Connection, connection_id: int, *, holder: str, now: datetime, until: datetime
+    connection: sa.Connection,
+    connection_id: int,
+    *,
+    holder: str,
+    now: datetime,
+    until: datetime,
+    wanted: bool = True,
 ) -> Lease | None:
-    """Take the lease if it is free or has run out; else mark it dirty and return None."""
+    """Take the lease if it is free or has run out; else return None.
+
+    It is then marked dirty where a sync is `wanted` that begins after this moment.
+    """
     c = leases.c
     taken = connection.execute(
         leases.update()
@@ -56,7 +65,10 @@ def take(
     ).scalar_one_or_none()
     if taken is not None:
         return Lease(connection_id, holder, taken)
-    connection.execute(leases.update().where(c.connection_id == connection_id).values(dirty=True))
+    if wanted:
+        connection.execute(
+            leases.update().where(c.connection_id == connection_id).values(dirty=True)
+        )
     return None
 
 

@@ -16,6 +16,8 @@ from penstock.domain.outcome import Ending, Outcome
 from penstock.domain.remedy import Remedy, ask_person
 from penstock.domain.schedule import when_next
 
+SCHEDULE: Final = "schedule"
+"""The trigger of what was merely due: where another worker is at it, nothing is left to do."""
 WARN_BEFORE: Final = timedelta(days=7)
 """How long before its end a consent counts as expiring."""
 
@@ -54,7 +56,12 @@ def open_run(
     if row.disconnected_at is not None:
         raise Conflict("This connection was disconnected: link the institution again.")
     lease = leases.take(
-        connection, row.id, holder=opening.holder, now=opening.now, until=opening.until
+        connection,
+        row.id,
+        holder=opening.holder,
+        now=opening.now,
+        until=opening.until,
+        wanted=opening.trigger != SCHEDULE,
     )
     if lease is None:
         return None

@@ -15,6 +15,7 @@ from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, PenstockError
 from penstock.domain.remedy import wait
+from penstock.engine.record import SCHEDULE
 from penstock.engine.sync import Run, Syncer
 from penstock.observe.log import get_logger
 
@@ -37,6 +38,7 @@ class Runner:
     _tasks: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _live: dict[int, Tally] = field(default_factory=dict)
     _from_start: set[int] = field(default_factory=set)
+    _stopping: bool = False
 
     async def sync_now(
         self,
@@ -94,9 +96,12 @@ class Runner:
         started = 0
         for connection_id in due:
             try:
-                run = await self.syncer.start(connection_id, trigger="schedule")
+                run = await self.syncer.start(connection_id, trigger=SCHEDULE)
             except PenstockError as error:
                 log.warning("worker.not_started", reason=error.message)
+                continue
+            except Exception:  # its lease is locked by a long commit, say: others are due too
+                log.exception("worker.not_started")
                 continue
             if run is not None:
                 self._begin(run)
@@ -104,7 +109,11 @@ class Runner:
         return started
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Let running syncs end; abandon cleanly what does not within `grace` seconds."""
+        """Let running syncs end; abandon cleanly what does not within `grace` seconds.
+
+        What is to run once more is due in the database, and left to whoever comes next.
+        """
+        self._stopping = True
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -130,7 +139,7 @@ class Runner:
     async def _finish(self, run: Run) -> None:
         try:
             _, again = await run.finish()
-            if again:
+            if again and not self._stopping:
                 with contextlib.suppress(Conflict):
                     await self.sync_now(run.connection.id, trigger="again")
         except Exception:  # its end could not be recorded: the lease runs out, and it is due again
