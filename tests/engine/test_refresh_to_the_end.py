@@ -1,0 +1,109 @@
+"""A token is renewed to the end, or as the bank says."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from penstock.db import credentials
+from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.outcome import Outcome
+from penstock.domain.protocol import Request, Response
+from penstock.domain.remedy import RemedyKind
+from penstock.domain.secret import Secret
+from tests.databases import Database
+from tests.engine.bench import NOON, SEALS, Bench, bench
+from tests.engine.fake_bank import FakeBank, page, reading
+from tests.engine.house import play
+
+PLAN = OAuthPlan(
+    issuer="https://bank.example",
+    authorize_url="https://bank.example/authorize",
+    token_url="https://bank.example/token",
+    revoke_url=None,
+    client_id="penstock",
+)
+NEW = {"access_token": "new", "refresh_token": "newer", "token_type": "bearer", "expires_in": 600}
+
+
+def bank() -> FakeBank:
+    """Make a bank that is linked through the browser, and is asked for one page."""
+    asking = reading(Request("GET", "https://bank.example/v1/rows"), page(cursor="x"))
+    return FakeBank(scripts={"a": asking}, link_plans=(PLAN,))
+
+
+async def old_tokens(it: Bench) -> None:
+    """Store tokens of which one has ended."""
+    opened = Credentials(Secret("old"), Secret("older"), NOON)
+    sealed = SEALS.seal(opened, it.connection_id, it.owner_id, plan=0, version=2)
+    await it.database.write(credentials.save, sealed)
+
+
+def test_a_run_that_is_stopped_keeps_the_token_that_it_was_given(database: Database) -> None:
+    """sync.md 25, 29: the bank has rotated: the new token is stored though nobody waits for it."""
+
+    async def story() -> None:
+        async with bench(database.url, bank()) as it:
+            await old_tokens(it)
+            asked, answer = asyncio.Event(), asyncio.Event()
+
+            async def slow(request: Request) -> Response:
+                asked.set()
+                await answer.wait()
+                return Response(200, {}, json.dumps(NEW).encode(), request.url)
+
+            syncer = replace(it.syncer, send_for=lambda _name: slow)
+            run = await syncer.start(it.connection_id, trigger="test")
+            assert run is not None
+            finishing = asyncio.create_task(run.finish())
+            await asked.wait()
+            finishing.cancel()
+            await asyncio.sleep(0)
+            answer.set()
+            with pytest.raises(asyncio.CancelledError):
+                await finishing
+            sealed = await it.database.read(credentials.find, it.connection_id)
+            assert sealed is not None
+            assert sealed.version == 3
+            assert SEALS.open(sealed, it.owner_id).refresh == Secret("newer")
+
+    play(story())
+
+
+def test_the_token_endpoints_wait_is_obeyed(database: Database) -> None:
+    """sync.md 22: a 429 of the token endpoint becomes a stored bar, and nobody asks before."""
+
+    async def story() -> None:
+        async with bench(database.url, bank()) as it:
+            await old_tokens(it)
+
+            async def busy(request: Request) -> Response:
+                return Response(429, {"retry-after": "3600"}, b"", request.url)
+
+            it.syncer = replace(it.syncer, send_for=lambda _name: busy)
+            ending, run = await it.sync()
+            assert ending.outcome is Outcome.THROTTLED
+            assert run.tally.throttled == 1
+            assert (await it.connection()).not_before == NOON + timedelta(hours=1)
+
+    play(story())
+
+
+def test_a_wrong_client_is_for_the_operator(database: Database) -> None:
+    """sync.md 21: what no waiting mends is not said to mend itself."""
+
+    async def story() -> None:
+        async with bench(database.url, bank()) as it:
+            await old_tokens(it)
+
+            async def no(request: Request) -> Response:
+                return Response(401, {}, b'{"error": "invalid_client"}', request.url)
+
+            it.syncer = replace(it.syncer, send_for=lambda _name: no)
+            ending, _ = await it.sync()
+            assert ending.remedy is not None
+            assert ending.remedy.kind is RemedyKind.FIX_CODE
+
+    play(story())
