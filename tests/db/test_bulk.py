@@ -304,3 +304,23 @@ def test_a_first_update_makes_no_alias_of_a_row_that_stands(database: Database) 
         book.merge([row("p"), row("q", replaces="p"), row("r", replaces="r")])
         assert book.merge(removed=["p", "r"]) == Counts(removed=2)
         assert book.ids() == ["q"]
+
+
+def test_a_doubtful_pair_stays_doubtful(database: Database) -> None:
+    """sync.md 10: two could be meant; when one more comes later, the pending is still not its."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        book.edit("p", note="mine")
+        assert book.merge([row("1"), row("2")], removed=["p"]) == Counts(inserted=2, removed=1)
+        assert book.merge([row("3")]) == Counts(inserted=1)
+        assert [one.note for one in book.rows()] == [None, None, None]
+
+
+def test_a_pair_that_was_found_casts_no_doubt(database: Database) -> None:
+    """sync.md 10: the same coffee each morning: each pending finds its own posted row."""
+    with ledger(database.url) as book:
+        for number in range(3):
+            on = DAY + timedelta(days=number)
+            book.merge([row(f"p{number}", pending=True, on=on)])
+            settled = row(f"q{number}", on=on + timedelta(days=1))
+            assert book.merge([settled], removed=[f"p{number}"]) == Counts(paired=1)

@@ -66,7 +66,8 @@ def _certain(statements: Statements, *, sends_removals: bool) -> list[Pair]:
     """Find pairs that are certain by account, amount and day alone.
 
     The pending row must be gone: taken back by the bank, or no longer spoken of where the bank
-    says no such thing. One that the bank still shows is another row.
+    says no such thing. One that the bank still shows is another row. A posted row that came
+    before, and took over no pending, may have been the one: then nothing is certain.
     """
     gone = _NOT_SPOKEN_OF + (_TAKEN_BACK if sends_removals else "")
     pendings = statements.all(_PENDINGS + gone)
@@ -74,7 +75,11 @@ def _certain(statements: Statements, *, sends_removals: bool) -> list[Pair]:
         return []
     posted = statements.all(_POSTED)
     found = pair([_candidate(row) for row in pendings], [_candidate(row) for row in posted])
-    return [Pair(before.row_id, after.account_id, after.external_id) for before, after in found]
+    return [
+        Pair(before.row_id, after.account_id, after.external_id)
+        for before, after in found
+        if not after.row_id  # one that is stored stays itself (11): it only casts doubt
+    ]
 
 
 def _candidate(row: tuple[Any, ...]) -> Candidate:
@@ -115,6 +120,13 @@ _POSTED: Final = """
         AND NOT EXISTS (SELECT 1 FROM transactions k
             WHERE k.account_id = s.account_id AND k.external_id = s.external_id)
         AND (s.account_id, s.amount) IN (SELECT account_id, amount FROM transactions
+            WHERE account_id IN {accounts} AND status = 'pending')
+    UNION ALL
+    SELECT t.id, t.account_id, t.external_id, t.amount, t.currency, t.dated_on FROM transactions t
+    WHERE t.account_id IN {accounts} AND t.status = 'posted' AND t.dated_on >= :since
+        AND t.removed_at IS NULL AND t.pending_external_id IS NULL
+        AND NOT EXISTS (SELECT 1 FROM aliases a WHERE a.transaction_id = t.id)
+        AND (t.account_id, t.amount) IN (SELECT account_id, amount FROM transactions
             WHERE account_id IN {accounts} AND status = 'pending')
 """
 _TAKE_OVER: Final = (
