@@ -47,7 +47,7 @@ def client_address(scope: Any, trusted: Proxies) -> str:  # noqa: ANN401 - an AS
     if _is_trusted(peer, trusted):
         forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
         for text in reversed(forwarded.split(",")):
-            address = _address(text.strip())
+            address = _address(_without_port(text.strip()))
             if address is None:
                 break
             peer = address
@@ -75,6 +75,14 @@ def is_this_machine(scope: Any) -> bool:  # noqa: ANN401 - an ASGI scope
 
 def _is_trusted(address: Address, trusted: Proxies) -> bool:
     return any(address in network for network in trusted)
+
+
+def _without_port(text: str) -> str:
+    """Take the port off that some proxies put behind the client's address."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, _, port = text.partition(":")
+    return host if "." in host and port.isdecimal() else text
 
 
 def _address(text: str) -> Address | None:
