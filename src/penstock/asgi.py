@@ -2,6 +2,9 @@
 
 Nothing is read or opened before the server starts the app: then the settings are read from the
 environment, the logs set up, the database and the key opened.
+
+Behind a proxy, start uvicorn with `--no-proxy-headers`: left to itself it believes whatever
+X-Forwarded-For comes from this machine, and we read it from PENSTOCK_TRUSTED_PROXIES alone.
 """
 
 import contextlib
