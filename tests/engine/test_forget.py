@@ -275,7 +275,7 @@ def test_what_is_revoked_is_what_was_wiped(database: Database) -> None:
         newer = replace(opened, access=Secret("newer-access"), refresh=Secret("newer-refresh"))
         again = seals.seal(newer, number, home.owner_id, plan=0, version=2)
 
-        update = credentials.update().values(access=again.access, refresh=again.refresh)
+        update = credentials.update().values(access=again.access, refresh=again.refresh, version=2)
 
         async def renewed_before(_work: str) -> None:
             await home.penstock.database.write(lambda one: one.execute(update))

@@ -1,4 +1,4 @@
-"""Credentials in and out of the vault, bound to their connection's row (security.md K1)."""
+"""Credentials in and out of the vault, bound to their row and version (security.md K1)."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Seals:
         self, opened: Credentials, connection_id: int, owner_id: int, *, plan: int, version: int
     ) -> SealedCredentials:
         """Return credentials as they may be stored."""
-        at = _places(connection_id, owner_id)
+        at = _places(connection_id, owner_id, version)
         return SealedCredentials(
             connection_id=connection_id,
             plan=plan,
@@ -31,7 +31,7 @@ class Seals:
 
     def open(self, sealed: SealedCredentials, owner_id: int) -> Credentials:
         """Return stored credentials, opened. Raises SealBroken, KeyWrong."""
-        at = _places(sealed.connection_id, owner_id)
+        at = _places(sealed.connection_id, owner_id, sealed.version)
         refresh = self.cipher.open(sealed.refresh, at["refresh"]) if sealed.refresh else None
         return Credentials(
             access=self.cipher.open(sealed.access, at["access"]),
@@ -49,8 +49,8 @@ class Seals:
         return self.cipher.open(sealed, Place(f"user:{owner_id}", f"link:{link_id}", "verifier"))
 
 
-def _places(connection_id: int, owner_id: int) -> dict[str, Place]:
+def _places(connection_id: int, owner_id: int, version: int) -> dict[str, Place]:
     return {
-        field: Place(f"user:{owner_id}", f"connection:{connection_id}", field)
+        field: Place(f"user:{owner_id}", f"connection:{connection_id}", field, version)
         for field in ("access", "refresh")
     }
