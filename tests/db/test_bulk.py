@@ -324,3 +324,13 @@ def test_a_pair_that_was_found_casts_no_doubt(database: Database) -> None:
             book.merge([row(f"p{number}", pending=True, on=on)])
             settled = row(f"q{number}", on=on + timedelta(days=1))
             assert book.merge([settled], removed=[f"p{number}"]) == Counts(paired=1)
+
+
+@pytest.mark.parametrize("text", ["1.000000000000000001", "90000000000000.01", "9999999.99"])
+def test_great_and_long_amounts_add_up(database: Database, text: str) -> None:
+    """sync.md 15, 30: sums are exact, whether they fit an integer or not."""
+    amount = Decimal(text)
+    with ledger(database.url) as book:
+        book.merge([row(str(number))._replace(amount=amount) for number in range(2000)])
+        (found,) = book.database.read_now(posted_sums, book.accounts["a"])
+        assert found.amount == 2000 * amount
