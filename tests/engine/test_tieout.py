@@ -3,8 +3,14 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
+
+from penstock.db.leases import Lease
+from penstock.domain.errors import LeaseLost
 from penstock.domain.tieout import Observation, TieOutStatus, tie_out
-from penstock.engine.tieout import NEWEST, chosen_of
+from penstock.engine.tieout import NEWEST, chosen_of, tie_out_connection
+from tests.databases import Database
+from tests.db.books import NOW, open_books
 
 DAY = date(2026, 11, 2)
 
@@ -41,3 +47,11 @@ def test_an_opening_balance_that_is_restated_is_the_one_that_counts() -> None:
     chosen = chosen_of([wrong, right, later, now])
     assert chosen == [right, now]
     assert tie_out(chosen, [], DAY + timedelta(9)).status is TieOutStatus.OK
+
+
+def test_who_lost_the_lease_says_nothing_of_the_accounts(database: Database) -> None:
+    """sync.md 20: the connection belongs to another worker, or to nobody any more."""
+    with open_books(database.url) as books:
+        lost = Lease(books.connection(books.person()), "late", 7)
+        with pytest.raises(LeaseLost):
+            books.database.write_now(tie_out_connection, lost, now=NOW)

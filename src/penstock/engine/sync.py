@@ -162,7 +162,7 @@ class Run:
             endings.append(await reader.read(stream, place))
             if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
                 break
-        await syncer.database.write(tie_out_connection, connection.id, now=syncer.clock())
+        await syncer.database.write(tie_out_connection, self.lease, now=syncer.clock())
         ending = outcome.worst(endings)
         if driver.consent_ends_soon and ending.outcome is Outcome.DONE:
             return replace(ending, consent=ConsentState.EXPIRING)

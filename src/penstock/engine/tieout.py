@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, balances, tie_outs, transactions
+from penstock.db import accounts, balances, leases, tie_outs, transactions
+from penstock.db.leases import Lease
 from penstock.domain.balance import BalanceKind
 from penstock.domain.ids import public_id
 from penstock.domain.tieout import Observation, TieOut, TieOutStatus, tie_out
@@ -16,9 +17,10 @@ NEWEST: Final = 60
 """How many days' last balances, the newest, are checked against an account's first balance."""
 
 
-def tie_out_connection(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
-    """Check every active account of a connection and store what was found."""
-    for account in accounts.of_connection(connection, connection_id):
+def tie_out_connection(connection: sa.Connection, lease: Lease, *, now: datetime) -> None:
+    """Check every active account of a connection and store what was found. Raises LeaseLost."""
+    leases.lock(connection, lease)
+    for account in accounts.of_connection(connection, lease.connection_id):
         if account.active:
             found = tie_out_account(connection, account.id, account.currency, today=now.date())
             tie_outs.save(
