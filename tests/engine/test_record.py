@@ -1,49 +1,219 @@
-"""How a run is opened and closed, beside others that do the same."""
+"""How a run is opened, and what its end leaves on its connection."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-import sqlalchemy as sa
+import pytest
 
-from penstock.db import leases
-from penstock.db.runs import Tally
-from penstock.domain.outcome import DONE
-from penstock.engine.record import Closing, Opening, close, open_run
+from penstock.db import connections, leases, runs
+from penstock.db.connections import ConnectionRow
+from penstock.db.leases import Lease
+from penstock.db.runs import RunRow, Tally
+from penstock.domain import outcome
+from penstock.domain.consent import ConsentState
+from penstock.domain.errors import Conflict, NotFound
+from penstock.domain.outcome import DONE, Ending, Outcome
+from penstock.engine.record import WARN_BEFORE, Closing, Opening, close, open_run
 from tests.databases import Database
-from tests.db.books import open_books
+from tests.db.books import NOW, Books, open_books
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-WAITING = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-SOONER = sa.text("SET LOCAL deadlock_timeout = '100ms'")
-
-
-def opening(connection_id: int, holder: str, now: datetime) -> Opening:
-    """Return a run that wants to begin, for half a minute."""
-    return Opening(connection_id, holder, "test", None, now, now + timedelta(seconds=30))
+EVERY = timedelta(hours=6)
+MINUTE = timedelta(minutes=1)
 
 
-def test_who_closes_and_who_takes_over_do_not_lock_each_other_out(
-    postgres_database: Database,
+@dataclass(slots=True)
+class Desk:
+    """One connection, whose runs are opened and closed."""
+
+    books: Books
+    owner: int
+    number: int
+
+    def begin(self, at: datetime = NOW, trigger: str = "person") -> tuple[Lease, int] | None:
+        """Open a run, if the lease is free."""
+        opening = Opening(self.number, f"{at}", trigger, "r-1", at, at + MINUTE)
+        opened = self.books.database.write_now(open_run, opening)
+        return opened and opened[1:]
+
+    def end(
+        self,
+        begun: tuple[Lease, int] | None,
+        ending: Ending = DONE,
+        at: datetime = NOW,
+        requests: int = 1,
+    ) -> bool:
+        """Close a run; return whether there is to be one more."""
+        assert begun is not None
+        tally = Tally(pages=2, requests=requests, inserted=3)
+        closing = Closing(*begun, ending, tally, NOW)
+        return self.books.database.write_now(close, closing, every=EVERY, chance=0.0, now=at)
+
+    def run(self, ending: Ending, **more: Any) -> ConnectionRow:
+        """Open and close a run; return how that left the connection."""
+        self.end(self.begin(), ending, **more)
+        return self.row()
+
+    def row(self) -> ConnectionRow:
+        """Return the connection."""
+        return self.books.database.read_now(connections.get, self.number)
+
+    def record(self, number: int) -> RunRow:
+        """Return a run's record."""
+        return self.books.database.read_now(runs.get, number, owner_id=self.owner)
+
+
+@contextmanager
+def desk(database: Database, **columns: Any) -> Iterator[Desk]:
+    """Open a desk with one connection that looks like this."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        yield Desk(books, owner, books.connection(owner, **columns))
+
+
+def test_a_run_is_written_down_from_its_beginning(database: Database) -> None:
+    """sync.md 31: why, on whose request, since when, how it ended and with what it counted."""
+    with desk(database) as it:
+        begun = it.begin()
+        assert begun is not None
+        opened = it.record(begun[1])
+        assert (opened.trigger, opened.request_id, opened.outcome) == ("person", "r-1", "running")
+        assert (opened.started_at, opened.finished_at) == (NOW, None)
+        assert not it.end(begun, outcome.contract_broken("nonsense"), NOW + MINUTE)
+        ended = it.record(begun[1])
+        assert (ended.outcome, ended.message, ended.remedy_kind) == (
+            "contract",
+            "nonsense",
+            "fix_code",
+        )
+        assert ended.finished_at == NOW + MINUTE
+        assert (ended.tally.pages, ended.tally.inserted) == (2, 3)
+        assert it.row().last_run_id == begun[1]
+
+
+def test_who_comes_while_it_runs_opens_no_run(database: Database) -> None:
+    """sync.md 20: one run at a time; the wish is kept in the database, and served once."""
+    with desk(database) as it:
+        begun = it.begin()
+        assert it.begin() is None
+        assert it.end(begun) is True
+        assert it.row().sync_requested_at == NOW
+        assert it.end(it.begin()) is False
+        assert it.row().sync_requested_at is None
+
+
+def test_a_run_that_failed_is_not_followed_at_once(database: Database) -> None:
+    """sync.md 22: what was asked for while it failed waits for its backoff like everything else."""
+    with desk(database) as it:
+        begun = it.begin()
+        assert it.begin() is None
+        assert it.end(begun, outcome.transient("down")) is False
+        row = it.row()
+        assert (row.sync_requested_at, row.next_sync_at) == (None, NOW + 5 * MINUTE)
+
+
+def test_what_died_is_marked_when_the_next_begins(database: Database) -> None:
+    """sync.md 31: a run that nobody closed is interrupted, and says that nothing is half stored."""
+    with desk(database) as it:
+        dead = it.begin()
+        later = it.begin(NOW + 2 * MINUTE)
+        assert dead is not None
+        assert later is not None
+        marked = it.record(dead[1])
+        assert (marked.outcome, marked.finished_at) == ("interrupted", NOW + 2 * MINUTE)
+        assert it.record(later[1]).outcome == "running"
+
+
+def test_who_lost_the_lease_closes_only_its_own_record(database: Database) -> None:
+    """sync.md 20: the connection belongs to the other worker: its state is not touched."""
+    with desk(database) as it:
+        late = it.begin()
+        quick = it.begin(NOW + 2 * MINUTE)
+        assert late is not None
+        assert it.end(late, outcome.consent_needed("gone", ConsentState.REVOKED)) is False
+        assert it.record(late[1]).outcome == "consent"
+        row = it.row()
+        assert (row.consent, row.last_run_id, row.failures) == (ConsentState.ACTIVE, None, 0)
+        it.end(quick)
+        assert it.row().last_outcome == "done"
+
+
+def test_failures_are_counted_in_a_row(database: Database) -> None:
+    """sync.md 22: each one later than the last; success forgets them, a kept bar adds none."""
+    barred = outcome.throttled("wait", NOW + MINUTE)
+    with desk(database) as it:
+        assert it.run(outcome.transient("down")).failures == 1
+        row = it.run(outcome.partial("less"))
+        assert (row.failures, row.next_sync_at) == (2, NOW + 10 * MINUTE)
+        assert it.run(barred, requests=0).failures == 2
+        assert it.run(barred).failures == 3
+        assert it.run(DONE).failures == 0
+
+
+def test_success_is_dated_and_failure_is_not(database: Database) -> None:
+    """sync.md 21: throttled or not ready is no success: what is shown stays as old as it is."""
+    before = NOW - EVERY
+    endings = [
+        outcome.transient("x"),
+        outcome.throttled("x", NOW + MINUTE),
+        outcome.not_ready(NOW + MINUTE),
+        outcome.partial("x"),
+        outcome.contract_broken("x"),
+        outcome.consent_needed("x", ConsentState.EXPIRED),
+        Ending(Outcome.CURSOR_LOST, "x"),
+    ]
+    with desk(database, last_success_at=before) as it:
+        for ending in endings:
+            row = it.run(ending)
+            assert (row.last_outcome, row.last_success_at) == (ending.outcome, before)
+            kind = ending.remedy.kind if ending.remedy else None
+            assert row.remedy_kind == kind
+        row = it.run(DONE)
+        assert (row.last_success_at, row.remedy_kind) == (NOW, None)
+
+
+@pytest.mark.parametrize("state", [s for s in ConsentState if s is not ConsentState.ACTIVE])
+def test_a_consent_that_ended_is_said_until_it_works_again(
+    database: Database, state: ConsentState
 ) -> None:
-    """sync.md 19, 20: the lease is locked first, also by the one who comes too late to have it."""
-    with open_books(postgres_database.url) as books, ThreadPoolExecutor(1) as other:
-        database = books.database
-        number = books.connection(books.person())
-        opened = database.write_now(open_run, opening(number, "first", NOW))
-        assert opened is not None
-        _, lease, run_id = opened
-        closing = Closing(lease, run_id, DONE, Tally(), NOW)
+    """sync.md 21, 26: the state stays through other endings, with nothing due; success ends it."""
+    with desk(database) as it:
+        row = it.run(outcome.consent_needed("The bank says no.", state))
+        assert (row.consent, row.next_sync_at, row.remedy_kind) == (state, None, "ask_person")
+        assert it.run(outcome.transient("down")).consent is state
+        row = it.run(DONE)
+        assert (row.consent, row.next_sync_at) == (ConsentState.ACTIVE, NOW + EVERY)
 
-        def take_over(connection: sa.Connection) -> Future[bool]:
-            connection.execute(SOONER)
-            later = NOW + timedelta(minutes=1)
-            leases.take(connection, number, holder="second", now=later, until=later)
-            late = other.submit(
-                database.write_now, close, closing, every=timedelta(1), chance=0.0, now=later
-            )
-            while not database.read_now(lambda watching: watching.scalar(WAITING)):
-                assert not late.done()
-            connection.execute(sa.text("UPDATE runs SET outcome = 'interrupted'"))
-            return late
 
-        assert database.write_now(take_over).result() is False
+def test_a_consent_is_warned_of_a_week_ahead(database: Database) -> None:
+    """sync.md 26: expiring is said with its day, or "soon" where only the bank warns."""
+    ends = NOW + WARN_BEFORE
+    assert timedelta(days=7) == WARN_BEFORE
+    with desk(database, consent_expires_at=ends + MINUTE) as it:
+        row = it.run(DONE)
+        assert (row.consent, row.remedy_text) == (ConsentState.ACTIVE, None)
+        row = it.run(Ending(Outcome.DONE, consent=ConsentState.EXPIRING))
+        assert row.consent is ConsentState.EXPIRING
+        assert "soon" in (row.remedy_text or "")
+        assert it.run(DONE).consent is ConsentState.ACTIVE
+    with desk(database, consent_expires_at=ends) as it:
+        row = it.run(DONE)
+        assert (row.consent, row.remedy_kind) == (ConsentState.EXPIRING, "ask_person")
+        assert f"{ends:%Y-%m-%d}" in (row.remedy_text or "")
+        assert row.next_sync_at == NOW + EVERY
+
+
+def test_only_what_is_there_and_connected_begins(database: Database) -> None:
+    """O9: a disconnected connection opens no run and takes no lease, an unknown is not found."""
+    with desk(database, disconnected_at=NOW) as it:
+        with pytest.raises(Conflict):
+            it.begin()
+        holders = it.books.database.read_now(
+            lambda one: list(one.execute(leases.leases.select()).all())
+        )
+        assert {row.holder for row in holders} == {None}
+        it.number += 1_000
+        with pytest.raises(NotFound):
+            it.begin()
