@@ -134,6 +134,16 @@ def test_a_difference_that_heals_and_returns_is_the_new_one() -> None:
     assert found == TieOut(TieOutStatus.DIFFERENCE, Decimal("2.00"), day(3), day(8))
 
 
+def test_long_amounts_are_added_exactly() -> None:
+    """sync.md 15: 38 digits are more than a plain Decimal sum keeps: not one of them is lost."""
+    large, small = "9999999999999999999.999999999999999999", "0.000000000000000001"
+    observations = [opening(small), seen(1, large, 1), seen(2, small, 2)]
+    sums = rows((0, 1, large), (1, 1, f"-{small}"), (2, 2, f"-{large}"), (2, 2, small))
+    assert tie_out(observations, sums, day(2)) == OK
+    found = tie_out(observations, sums[:-1], day(9))
+    assert (found.status, found.amount) == (TieOutStatus.DIFFERENCE, Decimal(small))
+
+
 @dataclass
 class Ledger:
     """A bank's account: rows are booked on the day they happen, balances heard at any time."""

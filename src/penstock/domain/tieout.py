@@ -9,11 +9,13 @@ still settling: banks list rows later than they count them, or earlier.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 GRACE: Final = timedelta(days=2)
+_EXACT: Final = Context(prec=100, traps=[Inexact])
+"""Sums of amounts of 38 digits; a plain Decimal sum keeps 28."""
 
 
 class TieOutStatus(StrEnum):
@@ -68,7 +70,8 @@ def tie_out(observations: Sequence[Observation], sums: Sequence[DaySum], today: 
     since: Observation | None = None
     amount = Decimal(0)
     for seen in later:
-        amount = seen.amount - anchor.amount - _between(anchor, seen, sums)
+        moved = _EXACT.subtract(seen.amount, anchor.amount)
+        amount = _EXACT.subtract(moved, _between(anchor, seen, sums))
         if not amount:
             last_good, since = seen, None
         elif since is None:
@@ -86,10 +89,11 @@ def _between(anchor: Observation, seen: Observation, sums: Sequence[DaySum]) -> 
 
     On the very day of an observation, what its run knew was in the balance, and the rest was not.
     """
-    return sum(
-        (one.amount for one in sums if _is_after(one, anchor) and _is_within(one, seen)),
-        Decimal(0),
-    )
+    total = Decimal(0)
+    for one in sums:
+        if _is_after(one, anchor) and _is_within(one, seen):
+            total = _EXACT.add(total, one.amount)
+    return total
 
 
 def _is_after(one: DaySum, anchor: Observation) -> bool:
