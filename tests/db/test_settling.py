@@ -145,3 +145,13 @@ def test_a_pair_that_was_found_casts_no_doubt(database: Database) -> None:
             book.merge([row(f"p{number}", pending=True, on=on)])
             settled = row(f"q{number}", on=on + timedelta(days=1))
             assert book.merge([settled], removed=[f"p{number}"]) == Counts(paired=1)
+
+
+def test_a_guessed_pair_is_taken_back_when_the_bank_says_otherwise(database: Database) -> None:
+    """sync.md 7, 10: a pair that the bank never named ends when the old id is posted itself."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        assert book.merge([row("q")], removed=["p"]) == Counts(paired=1)
+        assert book.merge([row("p")]) == Counts(inserted=1)
+        assert book.merge([row("p", "-11.00")]) == Counts(changed=1)
+        assert sorted(book.ids()) == ["p", "q"]

@@ -25,6 +25,7 @@ def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> i
 
     `unlinked`: also where the provider does not name the pending row.
     """
+    statements.do(_TAKE_BACK_GUESSES)
     statements.do(_DROP_SUPERSEDED)
     pairs = _linked(statements)
     if unlinked:
@@ -88,6 +89,14 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
     return Candidate(row_id, account_id, external_id, str(amount), currency, dated_on)
 
 
+# A pair that the bank never named was wrong where the old id comes back as a posted row.
+_TAKE_BACK_GUESSES: Final = """
+    DELETE FROM aliases WHERE account_id IN {accounts}
+        AND (account_id, external_id) IN (SELECT account_id, external_id FROM stage
+            WHERE op = 0 AND status = 'posted')
+        AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = aliases.transaction_id
+            AND t.pending_external_id = aliases.external_id)
+"""
 _DROP_SUPERSEDED: Final = """
     DELETE FROM stage WHERE (account_id, external_id) IN
         (SELECT account_id, external_id FROM aliases WHERE account_id IN {accounts})

@@ -53,8 +53,9 @@ def recognise(
     }
     known = match(stored, discovery.accounts, hashes)
     plan = [
-        (seen, known.get(seen.external_id), _values(seen, hashes.get(seen.external_id)))
+        (seen, row, _values(seen, row, hashes.get(seen.external_id)))
         for seen in discovery.accounts
+        for row in [known.get(seen.external_id)]
     ]
     listed = {row.id for _, row, _ in plan if row}
     gone = [row.id for row in stored if row.active and row.id not in listed]
@@ -109,7 +110,12 @@ def _looks_of_stored(row: AccountRow) -> tuple[str, ...] | None:
     return (row.type, row.currency, row.name, row.mask) if row.mask else None
 
 
-def _values(seen: AccountSeen, identity_hash: str | None) -> dict[str, object]:
+def _values(
+    seen: AccountSeen, row: AccountRow | None, identity_hash: str | None
+) -> dict[str, object]:
+    """Return what is to be stored. What once identified the account stays known."""
+    if identity_hash is None and row is not None:
+        identity_hash = row.identity_hash
     return {
         "external_id": seen.external_id,
         "identity_hash": identity_hash,
