@@ -134,6 +134,18 @@ def test_a_row_too_many_is_a_candidate_too(database: Database) -> None:
     with_account(database, story)
 
 
+def test_a_difference_is_written_as_amounts_are(database: Database) -> None:
+    """sync.md 15, 30: 7.500 is 7.50, as rows are written: its candidate is found by text too."""
+
+    async def story(one: Account) -> None:
+        rows = [row("1", "-0.125"), row("held", "-7.50", pending=True)]
+        found = await one.sync(opening("100.00"), stated("92.375", day=1), rows=rows)
+        assert (found.status, str(found.amount)) == ("difference", "-7.50")
+        assert await one.numbers(found) == ["held"]
+
+    with_account(database, story)
+
+
 def test_a_difference_heals(database: Database) -> None:
     """sync.md 30: a row that came or was taken back late brings the account in order again."""
 

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from penstock.db import accounts, balances, leases, tie_outs, transactions
 from penstock.db.leases import Lease
 from penstock.domain.balance import BalanceKind
+from penstock.domain.errors import InvalidInput
 from penstock.domain.ids import public_id
+from penstock.domain.money import canonical
 from penstock.domain.tieout import Observation, TieOut, TieOutStatus, tie_out
 
 NEWEST: Final = 60
@@ -62,16 +64,23 @@ def chosen_of(observations: list[Observation]) -> list[Observation]:
 def _row(
     connection: sa.Connection, account_id: int, currency: str, found: TieOut, now: datetime
 ) -> dict[str, Any]:
+    amount = _written(found.amount, currency)
     rows: list[int] = []
     if found.status in (TieOutStatus.DIFFERENCE, TieOutStatus.SETTLING) and found.first_on:
-        rows = transactions.candidates(
-            connection, account_id, amount=found.amount, since=found.first_on
-        )
+        rows = transactions.candidates(connection, account_id, amount=amount, since=found.first_on)
     return {
         "currency": currency,
         "status": str(found.status),
-        "amount": found.amount or Decimal(0),
+        "amount": amount,
         "first_on": found.first_on,
         "candidates": json.dumps([public_id("txn", row) for row in rows]),
         "checked_at": now,
     }
+
+
+def _written(amount: Decimal, currency: str) -> Decimal:
+    """Write a difference as the rows' amounts are, so that equal ones are equal texts too."""
+    try:
+        return canonical(amount, currency)
+    except InvalidInput:  # of two amounts that are as long as we keep them
+        return amount
