@@ -198,3 +198,26 @@ def test_great_and_long_amounts_add_up(database: Database, text: str) -> None:
         book.merge([row(str(number))._replace(amount=amount) for number in range(2000)])
         (found,) = book.database.read_now(posted_sums, book.accounts["a"])
         assert found.amount == 2000 * amount
+
+
+def test_every_character_comes_back(database: Database) -> None:
+    """sync.md 8: tabs, line breaks, backslashes and what looks like a NULL are kept as they are."""
+    odd = [
+        "a\tb",
+        "a\nb",
+        "a\r\nb",
+        "\\",
+        "\\N",
+        "\\.",
+        "\\t",
+        "",
+        " ",
+        "\u2028",
+        "é 東京 🏦",
+        "'\"%s{}",
+    ]
+    rows = [row(str(n), description=text, reference=text) for n, text in enumerate(odd)]
+    with ledger(database.url) as book:
+        assert book.merge(rows) == Counts(inserted=len(odd))
+        assert [(one.description, one.reference) for one in book.rows()] == [(t, t) for t in odd]
+        assert book.merge(rows) == Counts(unchanged=len(odd))
