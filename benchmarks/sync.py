@@ -30,6 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import sync_peers, sync_penstock
 from tests.postgres import Cluster, administrator
 
+ROUNDS = 4
+QUICK = 40_000
+
 Fresh = Callable[[], str]
 """Makes an empty database and returns its URL."""
 
@@ -40,7 +43,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--quick", action="store_true", help="fewer rows; ends within 50 s")
     given = parser.parse_args()
-    sizes = (20_000, 20_000, 1_000) if given.quick else (100_000, 100_000, 5_000)
+    sizes = (QUICK, 20_000, 1_000) if given.quick else (100_000, 100_000, 5_000)
     recorded = asyncio.run(sync_penstock.record(sizes[0]))
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +61,7 @@ def compete(
     pages = recorded.pages
     ours: list[tuple[float, float]] = []
     raw: list[float] = []
-    for _ in range(4):
+    for _ in range(ROUNDS if rows > QUICK else ROUNDS - 1):
         ours.append(asyncio.run(sync_penstock.seconds(recorded, fresh())))
         raw.append(clock(lambda: sync_peers.raw(pages, fresh())))
     return {
