@@ -1,14 +1,24 @@
 """Credentials are stored sealed, and renewed by one process at a time."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from penstock.db import credentials
 from penstock.db.credentials import SealedCredentials
-from tests.databases import Database
+from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 
 TERM = timedelta(seconds=60)
+
+
+@pytest.fixture(scope="module")
+def database(databases: Databases) -> Iterator[Database]:
+    """Make one database for all of these tests: each makes a person of its own in it."""
+    with databases.fresh() as database:
+        yield database
 
 
 def sealed(connection_id: int, version: int = 1) -> SealedCredentials:

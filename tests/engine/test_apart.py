@@ -74,7 +74,7 @@ FAILURES: dict[str, tuple[Callable[[str | None], Pull], Outcome]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_stream_that_fails_stops_no_other(database: Database, failure: str) -> None:
+def test_a_stream_that_fails_stops_no_other(sqlite_database: Database, failure: str) -> None:
     """sync.md 29: the other accounts are read and stored; the run is not done, and says why."""
     script, outcome = FAILURES[failure]
     bank = FakeBank(
@@ -87,7 +87,7 @@ def test_a_stream_that_fails_stops_no_other(database: Database, failure: str) ->
     )
 
     async def story() -> None:
-        async with bench(database.url, bank) as it:
+        async with bench(sqlite_database.url, bank) as it:
             it.wire.says = [503] * 5
             ending, run = await it.sync()
             assert ending.outcome is outcome
@@ -106,14 +106,14 @@ def test_a_stream_that_fails_stops_no_other(database: Database, failure: str) ->
 
 @pytest.mark.parametrize(("status", "outcome"), [(403, Outcome.CONSENT), (429, Outcome.THROTTLED)])
 def test_what_concerns_all_streams_stops_them(
-    database: Database, status: int, outcome: Outcome
+    sqlite_database: Database, status: int, outcome: Outcome
 ) -> None:
     """sync.md 21, 22: an ended consent or a long throttle is not tried out on every account."""
     scripts = {name: reading(GET, page(row(name, account=name), cursor=name)) for name in "abc"}
     bank = FakeBank(accounts=[account(name) for name in "abc"], scripts=scripts)
 
     async def story() -> None:
-        async with bench(database.url, bank) as it:
+        async with bench(sqlite_database.url, bank) as it:
             it.wire.says = [200, *[status] * 5]
             ending, _ = await it.sync()
             assert ending.outcome is outcome

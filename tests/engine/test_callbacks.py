@@ -115,7 +115,7 @@ SPOILT: dict[str, Callable[[dict[str, str]], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_a_failed_callback_is_used_up_and_asks_nobody(database: Database, how: str) -> None:
+def test_a_failed_callback_is_used_up_and_asks_nobody(sqlite_database: Database, how: str) -> None:
     """O3, O4: an error callback never reaches the token endpoint, and its state is spent."""
 
     async def story(home: House) -> None:
@@ -130,7 +130,7 @@ def test_a_failed_callback_is_used_up_and_asks_nobody(database: Database, how: s
         assert row.failure == caught.value.message
         assert row.result_connection_id is None
 
-    at_home(database, story)
+    at_home(sqlite_database, story)
 
 
 def test_a_person_who_says_no_is_understood(database: Database) -> None:
@@ -151,7 +151,9 @@ def test_a_person_who_says_no_is_understood(database: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.THROTTLED, FaultKind.SERVER_ERROR])
-def test_a_token_endpoint_in_trouble_stores_nothing(database: Database, kind: FaultKind) -> None:
+def test_a_token_endpoint_in_trouble_stores_nothing(
+    sqlite_database: Database, kind: FaultKind
+) -> None:
     """O4: a 429 in JSON, or a 5xx, is no token; the link ends, and one begins anew."""
 
     async def story(home: House) -> None:
@@ -163,7 +165,7 @@ def test_a_token_endpoint_in_trouble_stores_nothing(database: Database, kind: Fa
         await finish(home, await come_back(home))
         assert await linked(home) == 1
 
-    at_home(database, story)
+    at_home(sqlite_database, story)
 
 
 def test_a_token_that_was_given_is_stored_though_nobody_waits(database: Database) -> None:

@@ -26,7 +26,7 @@ def test_workers_that_take_a_connection_from_one_another_double_nothing(
                 url=database.url,
                 bank_url=home.bank.url,
                 connection_id=number,
-                times=4,
+                times=3,
             )
             ended = [tuple(one) for runs in told for one in runs]
             assert {outcome for outcome, _ in ended} <= {"done", "transient"}

@@ -110,7 +110,7 @@ def down(_request: Request) -> Response:
 
 
 @pytest.mark.parametrize("how", ["no answer", *TROUBLES])
-def test_a_bank_that_is_down_keeps_nothing_here(database: Database, how: str) -> None:
+def test_a_bank_that_is_down_keeps_nothing_here(sqlite_database: Database, how: str) -> None:
     """O9: wiped all the same, and it is said that the bank did not confirm."""
     respond = TROUBLES.get(how, down)
     asked: list[Request] = []
@@ -133,7 +133,7 @@ def test_a_bank_that_is_down_keeps_nothing_here(database: Database, how: str) ->
         (row,) = await home.all(connections.select())
         assert row.disconnected_at is not None
 
-    at_home(database, story)
+    at_home(sqlite_database, story)
 
 
 def test_what_cannot_be_opened_is_wiped_too(database: Database) -> None:

@@ -19,8 +19,15 @@ from penstock.domain.errors import LeaseLost
 from penstock.domain.institution import Institution
 from penstock.domain.update import Discovery
 from penstock.engine.recognise import match, recognise
-from tests.databases import Database
+from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
+
+
+@pytest.fixture(scope="module")
+def database(databases: Databases) -> Iterator[Database]:
+    """Make one database for all of these tests: each makes a person of its own in it."""
+    with databases.fresh() as database:
+        yield database
 
 
 def account(external_id: str, *, iban: str | None = None, mask: str | None = "42") -> AccountSeen:

@@ -17,11 +17,18 @@ from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.outcome import DONE, Ending, Outcome
 from penstock.engine.record import WARN_BEFORE, Closing, Opening, close, open_run
-from tests.databases import Database
+from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 
 EVERY = timedelta(hours=6)
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def database(databases: Databases) -> Iterator[Database]:
+    """Make one database for all of these tests: each makes a person of its own in it."""
+    with databases.fresh() as database:
+        yield database
 
 
 @dataclass(slots=True)
@@ -210,10 +217,9 @@ def test_only_what_is_there_and_connected_begins(database: Database) -> None:
     with desk(database, disconnected_at=NOW) as it:
         with pytest.raises(Conflict):
             it.begin()
-        holders = it.books.database.read_now(
-            lambda one: list(one.execute(leases.leases.select()).all())
-        )
-        assert {row.holder for row in holders} == {None}
+        ours = leases.leases.select().where(leases.leases.c.connection_id == it.number)
+        (lease,) = it.books.database.read_now(lambda one: one.execute(ours).all())
+        assert lease.holder is None
         it.number += 1_000
         with pytest.raises(NotFound):
             it.begin()

@@ -102,7 +102,7 @@ KEPT: dict[str, tuple[Response | Exception, Outcome]] = {
 
 
 @pytest.mark.parametrize("trouble", KEPT)
-def test_trouble_keeps_the_tokens(database: Database, trouble: str) -> None:
+def test_trouble_keeps_the_tokens(sqlite_database: Database, trouble: str) -> None:
     """O7, sync.md 22: the tokens are as good as before; waits are obeyed."""
     said, outcome = KEPT[trouble]
 
@@ -120,7 +120,7 @@ def test_trouble_keeps_the_tokens(database: Database, trouble: str) -> None:
         assert (await desk.tokens().renew(opened)).access == Secret("access-2")
         assert len(desk.forms) == 2, "the claim was not let go of"
 
-    at_desk(database, story)
+    at_desk(sqlite_database, story)
 
 
 DEAD: dict[str, Response] = {
@@ -131,7 +131,7 @@ DEAD: dict[str, Response] = {
 
 
 @pytest.mark.parametrize("how", DEAD)
-def test_a_dead_grant_asks_the_person_at_once(database: Database, how: str) -> None:
+def test_a_dead_grant_asks_the_person_at_once(sqlite_database: Database, how: str) -> None:
     """O7, sync.md 25: one question, no loop: login_required, with what the person has to do."""
 
     async def story(desk: Desk) -> None:
@@ -143,7 +143,7 @@ def test_a_dead_grant_asks_the_person_at_once(database: Database, how: str) -> N
         assert "canary" not in f"{ending.message}{ending.remedy.text}"
         assert len(desk.forms) == 1
 
-    at_desk(database, story)
+    at_desk(sqlite_database, story)
 
 
 def test_a_dead_grant_is_compared_with_what_is_stored_now(database: Database) -> None:
@@ -195,8 +195,13 @@ def test_a_dead_refreshers_claim_runs_out(database: Database) -> None:
         )
         assert claimed
         desk.says = [fresh(2)]
-        assert (await desk.tokens().renew(opened)).access == Secret("access-2")
-        assert CLAIM < desk.it.watch() - began < CLAIM + timedelta(seconds=1)
+
+        async def five_seconds(_poll: float) -> None:
+            desk.it.watch.later(seconds=5)
+
+        tokens = replace(desk.tokens(), sleep=five_seconds)
+        assert (await tokens.renew(opened)).access == Secret("access-2")
+        assert desk.it.watch() - began == CLAIM + timedelta(seconds=5)
 
     at_desk(database, story)
 

@@ -134,7 +134,9 @@ HALF_HEARD: dict[str, tuple[tuple[Page | Request, ...], Outcome]] = {
 
 
 @pytest.mark.parametrize("how", HALF_HEARD)
-def test_removals_that_are_half_heard_are_not_passed_over(database: Database, how: str) -> None:
+def test_removals_that_are_half_heard_are_not_passed_over(
+    sqlite_database: Database, how: str
+) -> None:
     """sync.md 1, 3, 5: as long as the old cursor has not said all, it is not given up."""
     steps, outcome = HALF_HEARD[how]
     whole = reading(page(row("1"), cursor="young"))
@@ -145,7 +147,7 @@ def test_removals_that_are_half_heard_are_not_passed_over(database: Database, ho
     bank = FakeBank(scripts={"a": reading(page(row("1"), row("2"), cursor="old"))})
 
     async def story() -> None:
-        async with bench(database.url, bank) as it:
+        async with bench(sqlite_database.url, bank) as it:
             await it.sync()
             bank.scripts = {"a": reader}
             it.wire.says = [404] * 20

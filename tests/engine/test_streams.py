@@ -128,12 +128,12 @@ LESS = {
 
 
 @pytest.mark.parametrize("how", LESS)
-def test_less_than_all_is_a_failure(database: Database, how: str) -> None:
+def test_less_than_all_is_a_failure(sqlite_database: Database, how: str) -> None:
     """sync.md 5: more is announced, but the cursor repeats or nothing comes: partial, not done."""
     bank = FakeBank(scripts={"a": reading(*LESS[how])})
 
     async def story() -> None:
-        async with bench(database.url, bank) as it:
+        async with bench(sqlite_database.url, bank) as it:
             ending, _ = await it.sync()
             assert ending.outcome is Outcome.PARTIAL
             assert (await it.ids(), await it.cursors()) == ([], {})

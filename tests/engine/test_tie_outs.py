@@ -226,12 +226,12 @@ def test_each_account_has_its_own(database: Database) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 2, 3])
-def test_a_young_difference_is_settling(database: Database, days: int) -> None:
+def test_a_young_difference_is_settling(sqlite_database: Database, days: int) -> None:
     """sync.md 30: two days' grace by our clock: banks list rows later than they count them."""
 
     async def told() -> None:
         bank = FakeBank()
-        async with bench(database.url, bank) as it:
+        async with bench(sqlite_database.url, bank) as it:
             it.watch.now = datetime.combine(DAY + timedelta(1), NOON.timetz())
             it.watch.later(days=days)
             one = Account(it, bank)
