@@ -19,6 +19,7 @@ from penstock.domain.errors import (
     TransportFailure,
 )
 from penstock.domain.remedy import wait
+from scripts.pages import cli
 
 NAMES = [name for section in COMMANDS.values() for name in section]
 
@@ -80,6 +81,25 @@ def test_every_command_takes_the_common_flags(name: str) -> None:
     """`--home` and its like may stand after the command as well as before it."""
     for arguments in (["--home", "x", name, "--help"], [name, "--home", "x", "--help"]):
         assert CliRunner().invoke(app, arguments).exit_code == 0
+
+
+def test_a_flag_and_its_twin_have_one_name() -> None:
+    """Each flag's variable is named as the flag is: --from of `transactions` is …_FROM."""
+    odd = []
+    for context in cli.commands(cli.root()):
+        for option in context.command.params:
+            twin = cli.environment(context, option) if isinstance(option, click.Option) else ""
+            ends = [f"_{flag[2:].upper().replace('-', '_')}`" for flag in option.opts]
+            if twin and not twin.endswith(tuple(ends)):
+                odd.append(f"{context.command_path} {option.opts[0]}: {twin}")
+    assert odd == []
+
+
+def test_a_twin_does_what_its_flag_does() -> None:
+    """PENSTOCK_SYNC_ALL=1 is `sync --all`, which wants no ID beside it."""
+    result = CliRunner().invoke(app, ["sync", "3"], env={"PENSTOCK_SYNC_ALL": "1"})
+    assert result.exit_code == 2
+    assert "--all" in result.stderr
 
 
 def test_help_tells_the_exit_codes() -> None:

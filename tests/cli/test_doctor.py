@@ -6,9 +6,11 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from penstock.cli.doctor import banks, home, machine, prices, server, store
 from penstock.cli.doctor.check import Check, State
@@ -16,7 +18,7 @@ from penstock.db.connect import open_database
 from penstock.db.connections import ConnectionRow
 from penstock.db.migrations import upgrade
 from penstock.domain.consent import ConsentState
-from penstock.settings import Settings
+from penstock.settings import Profile, Settings
 from tests.cli.conftest import Bank, Terminal, in_front_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -59,6 +61,21 @@ def test_a_foreign_key_is_found(stranger: Terminal) -> None:
     key.write_text(mine)
     key.chmod(0o600)
     assert by_name(stranger, 0)["key"]["state"] == "ok"
+
+
+def test_a_key_that_nobody_makes_is_a_warning(sqlite_url: str, tmp_path: Path) -> None:
+    """Before the first secret: a key that is given is named; in production none makes itself."""
+    upgrade(sqlite_url)
+    database = open_database(sqlite_url)
+    bare = Settings(home=tmp_path)
+    strict = Settings(home=tmp_path, profile=Profile.PRODUCTION)
+    given = Settings(home=tmp_path, profile=Profile.PRODUCTION, key=SecretStr(token_hex(32)))
+    broken = Settings(home=tmp_path, key=SecretStr("short"))
+    try:
+        states = [store.key(one, database).state for one in (bare, strict, given, broken)]
+    finally:
+        database.close()
+    assert states == [State.OK, State.WARN, State.OK, State.FAIL]
 
 
 @posix

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.cli.failure import printable
+from penstock.cli.sync_words import why
 from penstock.cli.terminal import print_json, print_json_array, print_table
 from penstock.cli.words import age, full_id, money
 from penstock.domain.ids import public_id
@@ -42,6 +43,14 @@ def test_no_text_can_steer_a_terminal(text: str) -> None:
     assert all(one.isprintable() or one == "\n" for one in shown)
     assert len(shown) == len(text)
     assert printable(shown.replace("\n", "")) == shown.replace("\n", "")
+
+
+@pytest.mark.parametrize("message", ["The bank said no.", "JSON is malformed (byte 0)"])
+def test_a_reason_is_a_sentence(message: str) -> None:
+    """Why a sync ended so, and what to do, never run into each other."""
+    said = why({"message": message, "remedy": {"text": "Wait."}})
+    assert said == f"{message.removesuffix('.')}. Wait."
+    assert why({"message": None, "remedy": None}) == ""
 
 
 @pytest.mark.parametrize("steering", ["\x1b[2J", "\x9b2J", "\u202e", "\u2066", "\x7f", "\u200b"])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.values import DAY
 from penstock.cli.words import full_id, minute, money
 
@@ -44,8 +44,20 @@ def accounts(flags: Flags, connection: str | None, *, include_hidden: bool, as_j
 
 @click.command(cls=Command)
 @click.option("--account", metavar="ID", help="Every balance ever heard of this account.")
-@click.option("--from", "since", type=DAY, help="With --account: of this day or later.")
-@click.option("--to", "until", type=DAY, help="With --account: of this day or earlier.")
+@named_as(
+    "--from",
+    "since",
+    twin="BALANCES_FROM",
+    type=DAY,
+    help="With --account: of this day or later.",
+)
+@named_as(
+    "--to",
+    "until",
+    twin="BALANCES_TO",
+    type=DAY,
+    help="With --account: of this day or earlier.",
+)
 @click.option("--include-hidden", is_flag=True, help="Of hidden accounts too.")
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 @as_json

@@ -8,14 +8,15 @@ from typing import BinaryIO
 import click
 
 from penstock.cli.failure import USAGE, Failed
-from penstock.cli.flags import Command, Flags, pass_flags
+from penstock.cli.flags import Command, Flags, named_as, pass_flags
 from penstock.cli.terminal import say
 
 
 @click.command(cls=Command)
-@click.option(
+@named_as(
     "--format",
     "form",
+    twin="EXPORT_FORMAT",
     type=click.Choice(["csv", "jsonl"]),
     default="jsonl",
     show_default=True,

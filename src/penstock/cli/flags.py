@@ -98,6 +98,11 @@ class Commands(click.Group):
         self.params = [*self.params, *_options(hidden=True)]
 
 
+def named_as(*flags: str, twin: str, **how: Any) -> Callable[[Any], Any]:
+    """Declare an option whose twin PENSTOCK_… is named as the flag is, not as its parameter."""
+    return click.option(*flags, envvar=f"{PREFIX}_{twin}", allow_from_autoenv=False, **how)
+
+
 def common_options() -> list[click.Parameter]:
     """Return the common flags as `penstock --help` shows them."""
     return _options(hidden=False)

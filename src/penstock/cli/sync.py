@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.failure import FAILED
-from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
 from penstock.cli.words import full_id
 
@@ -17,7 +17,13 @@ Row = dict[str, Any]
 
 @click.command(cls=Command)
 @click.argument("connections", metavar="[ID]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every connection; so it is without an ID.")
+@named_as(
+    "--all",
+    "every",
+    twin="SYNC_ALL",
+    is_flag=True,
+    help="Every connection; so it is without an ID.",
+)
 @click.option("--from-start", is_flag=True, help="Read all again, from no cursor.")
 @as_json
 @pass_flags

@@ -48,7 +48,12 @@ def took(row: Row) -> str:
 
 def why(row: Row) -> str:
     """Return why a sync did not end well, and what to do about it."""
-    return " ".join(filter(None, [row["message"] or "", remedy_text(row["remedy"])]))
+    return " ".join(filter(None, [_sentence(row["message"] or ""), remedy_text(row["remedy"])]))
+
+
+def _sentence(text: str) -> str:
+    """End a message with a full stop: it may end with words of somebody else."""
+    return f"{text}." if text and text[-1] not in ".!?" else text
 
 
 COUNTS: Final = tuple(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.values import AMOUNT, DAY
 from penstock.cli.words import full_id, money
 
@@ -12,8 +12,20 @@ from penstock.cli.words import full_id, money
 @click.command(cls=Command)
 @click.option("--account", metavar="ID", help="Of this account, hidden or not.")
 @click.option("--connection", metavar="ID", help="Of this connection.")
-@click.option("--from", "since", type=DAY, help="Dated this day (YYYY-MM-DD) or later.")
-@click.option("--to", "until", type=DAY, help="Dated this day or earlier.")
+@named_as(
+    "--from",
+    "since",
+    twin="TRANSACTIONS_FROM",
+    type=DAY,
+    help="Dated this day (YYYY-MM-DD) or later.",
+)
+@named_as(
+    "--to",
+    "until",
+    twin="TRANSACTIONS_TO",
+    type=DAY,
+    help="Dated this day or earlier.",
+)
 @click.option("--min-amount", type=AMOUNT, help="This much or more; + is towards you.")
 @click.option("--max-amount", type=AMOUNT, help="This much or less.")
 @click.option("--text", help="Somewhere in description, counterparty, note or reference.")

@@ -14,9 +14,9 @@ from penstock.db import runs, vault_check
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import revisions
-from penstock.domain.errors import PenstockError
+from penstock.domain.errors import KeyMissing, PenstockError
 from penstock.domain.secret import Secret
-from penstock.settings import Settings
+from penstock.settings import Profile, Settings
 from penstock.vault.key import Key, confirm
 from penstock.vault.keys import read_key_file
 
@@ -95,7 +95,7 @@ def key(settings: Settings, database: Database) -> Check:
     """See that the key is there and is the one that the database was sealed with."""
     known = database.read_now(vault_check.values)
     if not known:
-        return ok("key", "nothing was sealed yet; the key is made when something is")
+        return _first_key(settings, database)
     try:
         found = _read_key(settings)
         if found.id in known:
@@ -105,6 +105,19 @@ def key(settings: Settings, database: Database) -> Check:
         return fail("key", error.message, error.remedy.text if error.remedy else "")
     remedy = "Put the right key back (PENSTOCK_KEY, or the file `key`). Nothing is lost by that."
     return fail("key", "the key is not the one that this database was sealed with", remedy)
+
+
+def _first_key(settings: Settings, database: Database) -> Check:
+    """See that a database in which nothing is sealed yet has a key, or will make itself one."""
+    try:
+        return ok("key", f"key {_read_key(settings).id} is ready; nothing was sealed yet")
+    except KeyMissing:
+        if database.kind == "sqlite" and settings.profile is not Profile.PRODUCTION:
+            return ok("key", "nothing was sealed yet; the key is made when something is")
+        remedy = "Set PENSTOCK_KEY to 32 random bytes in base64 (`openssl rand -base64 32`)."
+        return warn("key", "there is none yet, and none is made by itself here", remedy)
+    except PenstockError as error:
+        return fail("key", error.message, error.remedy.text if error.remedy else "")
 
 
 def clock(database: Database, now: datetime) -> Check:
