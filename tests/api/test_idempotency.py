@@ -62,7 +62,9 @@ def wishes(database: Database, tmp_path: Path) -> Iterator[Wishes]:
     router = nouns("wish")
 
     @router.post("/wishes", status_code=201)
-    async def wish(_caller: Annotated[Caller, require("write")], body: Wish) -> Granted:
+    async def wish(
+        _caller: Annotated[Caller, require("write")], body: Wish, response: Response
+    ) -> Granted:
         """Do what is asked."""
         if counter.failing:
             counter.failing -= 1
@@ -71,6 +73,7 @@ def wishes(database: Database, tmp_path: Path) -> Iterator[Wishes]:
         if counter.release is not None:
             await counter.release.wait()
         counter.done += 1
+        response.headers["Location"] = f"/v1/wishes/{counter.done}"
         return Granted(number=counter.done, text=body.text)
 
     @router.post("/shrugs", status_code=204)
@@ -93,6 +96,7 @@ def test_the_same_twice_is_done_once(wishes: Wishes) -> None:
     assert (first.status_code, first.json()) == (201, {"number": 1, "text": "rain"})
     assert (again.status_code, again.content) == (201, first.content)
     assert again.headers["content-type"] == first.headers["content-type"]
+    assert again.headers["location"] == first.headers["location"] == "/v1/wishes/1"
     assert "idempotency-replayed" not in first.headers
     assert again.headers["idempotency-replayed"] == "true"
     assert again.headers["x-request-id"] != first.headers["x-request-id"]

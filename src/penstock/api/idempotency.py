@@ -31,11 +31,13 @@ _KEY: Final = re.compile(r"[!-~]{1,255}")
 _KEPT_FOR: Final = timedelta(days=1)
 _ABANDONED_AFTER: Final = timedelta(minutes=10)
 _FAILED: Final = 400
+_KEPT_HEADERS: Final = ("content-type", "location")
+"""What belongs to the answer itself; all others are written anew each time."""
 
 
 class _Answer(msgspec.Struct, frozen=True):
     status: int
-    media_type: str
+    headers: dict[str, str]
     body: bytes
 
 
@@ -84,9 +86,8 @@ def _place(asked: Once) -> Place:
 
 
 def _seal(running: Installation, asked: Once, response: Response) -> str:
-    kept = _Answer(
-        response.status_code, response.headers.get("content-type", ""), bytes(response.body)
-    )
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    kept = _Answer(response.status_code, headers, bytes(response.body))
     return running.cipher.seal(Secret(msgspec.json.encode(kept).decode()), _place(asked))
 
 
@@ -97,7 +98,4 @@ def _replay(running: Installation, asked: Once, kept: Kept) -> Response:
         raise StillRunning
     opened = running.cipher.open(kept.answer, _place(asked))
     answer = msgspec.json.decode(opened.reveal(), type=_Answer)
-    headers = {REPLAYED: "true"}
-    if answer.media_type:
-        headers["Content-Type"] = answer.media_type
-    return Response(answer.body, answer.status, headers)
+    return Response(answer.body, answer.status, {**answer.headers, REPLAYED: "true"})
