@@ -1,0 +1,10 @@
+"""Budgets and breakers, shared by all processes."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""
