@@ -21,12 +21,15 @@ from tests.db.books import NOW
 from tests.engine.crowd import crowd
 from tests.engine.house import play
 
+HEAD = "0005"
+"""The newest step."""
+
 NEXT_STEP = """
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9001"
-down_revision = "0005"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -44,7 +47,7 @@ def tomorrow(tmp_path: Path) -> Callable[[str], str]:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(SCRIPTS, folder, ignore=ignored, dirs_exist_ok=True)
         step = folder / "versions" / "v9001_tomorrow.py"
-        step.write_text(NEXT_STEP.format(then=then), encoding="utf-8")
+        step.write_text(NEXT_STEP.format(then=then, head=HEAD), encoding="utf-8")
         return str(folder)
 
     return make
@@ -117,7 +120,7 @@ def test_an_older_file_is_backed_up_then_upgraded(
     prepare(sqlite_database.url, tomorrow(""))
     path = Path(sqlite_database.url.removeprefix("sqlite:///"))
     copy = path.with_name("penstock.sqlite.before-9001")
-    assert (schema(sqlite_database.url), schema(f"sqlite:///{copy}")) == ("9001", "0001")
+    assert (schema(sqlite_database.url), schema(f"sqlite:///{copy}")) == ("9001", HEAD)
     for url in (sqlite_database.url, f"sqlite:///{copy}"):
         assert ask(url, "SELECT username FROM users") == ["ann"]
     assert ask(sqlite_database.url, "SELECT count(*) FROM of_tomorrow") == [0]
@@ -131,11 +134,11 @@ def test_an_older_schema_in_use_by_others_is_refused(
     steps = tomorrow("")
     with pytest.raises(Conflict) as caught:
         prepare(postgres_database.url, steps)
-    assert "0001" in caught.value.message
+    assert HEAD in caught.value.message
     assert "9001" in caught.value.message
     assert caught.value.remedy is not None
     assert "penstock db upgrade" in caught.value.remedy.text
-    assert schema(postgres_database.url) == "0001"
+    assert schema(postgres_database.url) == HEAD
     upgrade(postgres_database.url, steps)
     prepare(postgres_database.url, steps)
     assert schema(postgres_database.url) == "9001"
@@ -161,7 +164,7 @@ def test_a_step_that_fails_changes_nothing(
     add_person(database.url)
     with pytest.raises(sa.exc.DBAPIError):
         upgrade(database.url, tomorrow('op.execute("SELECT * FROM nowhere")'))
-    assert schema(database.url) == "0001"
+    assert schema(database.url) == HEAD
     assert ask(database.url, "SELECT username FROM users") == ["ann"]
     prepare(database.url)
 
@@ -189,7 +192,7 @@ def test_the_copy_is_never_of_what_another_upgraded(
 
     play(story())
     assert schema(sqlite_database.url) == "9001"
-    assert schema(f"{sqlite_database.url}.before-9001") == "0001"
+    assert schema(f"{sqlite_database.url}.before-9001") == HEAD
 
 
 def test_a_copy_is_whole_while_others_write(sqlite_database: Database) -> None:
