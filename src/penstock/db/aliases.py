@@ -22,4 +22,5 @@ aliases = sa.Table(
         nullable=False,
         index=True,
     ),
+    sa.Column("run_id", Id),
 )

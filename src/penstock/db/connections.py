@@ -35,6 +35,8 @@ connections = sa.Table(
     sa.Column("next_sync_at", Instant),
     sa.Column("sync_requested_at", Instant),
     sa.Column("not_before", Instant),
+    sa.Column("paused_at", Instant),
+    sa.Column("paused_reason", sa.Text),
     sa.Index("ix_connections_owner", "owner_id", "id"),
     sa.Index(
         "ix_connections_due",

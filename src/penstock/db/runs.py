@@ -44,8 +44,10 @@ runs = sa.Table(
             "unchanged",
             "removed",
             "paired",
+            "quarantined",
         )
     ),
+    sa.Column("undone_at", Instant),
     sa.Index("ix_runs_owner", "owner_id", "id"),
     sa.Index("ix_runs_connection", "connection_id", "id"),
 )
@@ -71,6 +73,7 @@ class Tally:
     unchanged: int = 0
     removed: int = 0
     paired: int = 0
+    quarantined: int = 0
 
 
 def start(
@@ -142,6 +145,7 @@ class RunRow:
     remedy_kind: str | None
     remedy_text: str | None
     retry_at: datetime | None
+    undone_at: datetime | None
     tally: Tally
 
 

@@ -1,0 +1,111 @@
+"""What the bank answered, compressed and as it came, by the update that it belongs to (sync.md 18).
+
+By it a corrected mapping can be replayed without asking the bank. An update that brought nothing
+leaves nothing here.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Id, Instant, metadata
+
+archives = sa.Table(
+    "archives",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column(
+        "connection_id", Id, sa.ForeignKey("connections.id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("run_id", Id, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("accounts", sa.Text, nullable=False),
+    sa.Column("cursor", sa.Text),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Index("ix_archives_connection", "connection_id", "id"),
+)
+
+archive_answers = sa.Table(
+    "archive_answers",
+    metadata,
+    sa.Column(
+        "archive_id",
+        Id,
+        sa.ForeignKey("archives.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("packed", sa.LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One update as it was read: of which stream, over which accounts, from which cursor."""
+
+    id: int
+    run_id: int
+    stream: str
+    accounts: tuple[str, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToArchive:
+    """An update to keep."""
+
+    connection_id: int
+    run_id: int
+    stream: str
+    accounts: Sequence[str]
+    cursor: str | None
+
+
+def keep(
+    connection: sa.Connection, update: ToArchive, packed: Iterable[bytes], *, now: datetime
+) -> None:
+    """Keep the answers of an update, each already packed, in the order in which they came."""
+    made = archives.insert().values(
+        connection_id=update.connection_id,
+        run_id=update.run_id,
+        stream=update.stream,
+        accounts=json.dumps(list(update.accounts)),
+        cursor=update.cursor,
+        created_at=now,
+    )
+    number = connection.execute(made.returning(archives.c.id)).scalar_one()
+    for place, answer in enumerate(packed):
+        connection.execute(
+            archive_answers.insert(), {"archive_id": number, "number": place, "packed": answer}
+        )
+
+
+def of_connection(connection: sa.Connection, connection_id: int) -> list[Archived]:
+    """Return the updates of a connection, the oldest first."""
+    c = archives.c
+    query = (
+        sa.select(c.id, c.run_id, c.stream, c.accounts, c.cursor)
+        .where(c.connection_id == connection_id)
+        .order_by(c.id)
+    )
+    return [
+        Archived(row.id, row.run_id, row.stream, tuple(json.loads(row.accounts)), row.cursor)
+        for row in connection.execute(query)
+    ]
+
+
+def answers(connection: sa.Connection, archive_id: int) -> Iterator[bytes]:
+    """Yield the answers of an update, packed, in the order in which they came."""
+    c = archive_answers.c
+    query = sa.select(c.packed).where(c.archive_id == archive_id).order_by(c.number)
+    for packed in connection.execution_options(yield_per=20).execute(query).scalars():
+        yield bytes(packed)
+
+
+def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
+    """Forget what was heard in these runs."""
+    connection.execute(archives.delete().where(archives.c.run_id.in_(run_ids)))

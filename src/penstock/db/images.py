@@ -1,0 +1,99 @@
+"""What stood before a run: rows, ids, cursors. By it the latest run can be undone (sync.md 31).
+
+A commit writes down each row that it is about to change, once a run. Rows that a run inserted need
+no image: `first_run_id` names it. `run_commits` keeps the change numbers that a run took: a row
+that carries any other one was touched by somebody else since.
+"""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import Exact, Id, Instant, metadata
+
+# The columns of `transactions` that a sync writes.
+KEPT: Final = (
+    "external_id", "status", "amount", "currency", "dated_on", "booked_on", "value_on",
+    "authorized_on", "description", "counterparty", "category", "reference", "original_amount",
+    "original_currency", "pending_external_id", "removed_at", "last_run_id", "posted_run_id",
+)  # fmt: skip
+_TYPES: Final[dict[str, sa.types.TypeEngine[object]]] = {
+    "amount": Exact(),
+    "original_amount": Exact(),
+    "dated_on": sa.Date(),
+    "booked_on": sa.Date(),
+    "value_on": sa.Date(),
+    "authorized_on": sa.Date(),
+    "removed_at": Instant(),
+    "last_run_id": Id,
+    "posted_run_id": Id,
+}
+
+before_images = sa.Table(
+    "before_images",
+    metadata,
+    sa.Column("run_id", Id, primary_key=True, autoincrement=False),
+    sa.Column(
+        "transaction_id",
+        Id,
+        sa.ForeignKey("transactions.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    ),
+    *(sa.Column(name, _TYPES.get(name, sa.Text())) for name in KEPT),
+)
+
+alias_images = sa.Table(
+    "alias_images",
+    metadata,
+    sa.Column("run_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("account_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("external_id", sa.Text, primary_key=True),
+    sa.Column("transaction_id", Id, nullable=False),
+)
+
+cursor_images = sa.Table(
+    "cursor_images",
+    metadata,
+    sa.Column("run_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("cursor", sa.Text),
+)
+
+run_commits = sa.Table(
+    "run_commits",
+    metadata,
+    sa.Column("run_id", Id, primary_key=True, autoincrement=False),
+    sa.Column("change_number", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+
+_ALL: Final = (before_images, alias_images, cursor_images, run_commits)
+
+
+def note_commit(connection: sa.Connection, run_id: int, change_number: int) -> None:
+    """Note that this run took this change number."""
+    connection.execute(run_commits.insert().values(run_id=run_id, change_number=change_number))
+
+
+def note_cursor(connection: sa.Connection, run_id: int, stream: str, cursor: str | None) -> None:
+    """Note where a stream stood before this run moved it; only the first move of a run counts."""
+    c = cursor_images.c
+    known = sa.select(c.run_id).where(c.run_id == run_id, c.stream == stream)
+    if connection.execute(known).one_or_none() is None:
+        connection.execute(
+            cursor_images.insert().values(run_id=run_id, stream=stream, cursor=cursor)
+        )
+
+
+def cursors_before(connection: sa.Connection, run_id: int) -> dict[str, str | None]:
+    """Return where each stream that a run moved stood before."""
+    c = cursor_images.c
+    rows = connection.execute(sa.select(c.stream, c.cursor).where(c.run_id == run_id))
+    return {row.stream: row.cursor for row in rows}
+
+
+def delete_of(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
+    """Forget the images of these runs: what they did cannot be undone any more."""
+    for table in _ALL:
+        connection.execute(table.delete().where(table.c.run_id.in_(run_ids)))
