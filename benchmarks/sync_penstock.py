@@ -90,7 +90,7 @@ async def linked(url: str, rows: int) -> AsyncIterator[tuple[Penstock, int]]:
             async with open_penstock(settings) as penstock:
                 owner = await penstock.database.write(_add_person)
                 begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)
-                back = await _consent(begun.url)
+                back = await consent(begun.url)
                 yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
 
 
@@ -104,7 +104,8 @@ async def _sync(syncer: Syncer, connection: int, *, from_start: bool = False) ->
     return run.tally
 
 
-async def _consent(url: str) -> list[tuple[str, str]]:
+async def consent(url: str) -> list[tuple[str, str]]:
+    """Agree, as the person does on the page of the bank; return what it sends back."""
     form = dict(parse_qsl(urlsplit(url).query)) | {"decision": "allow"}
     async with (
         aiohttp.ClientSession() as session,
