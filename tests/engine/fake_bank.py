@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan, TokenPlan
 from penstock.domain.institution import Institution
+from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Balances, Discovery, Page, Stream
@@ -55,6 +56,7 @@ class FakeBank:
     accounts: list[AccountSeen] = field(default_factory=lambda: [account("a")])
     scripts: Mapping[str, Callable[[str | None], Pull]] = field(default_factory=dict)
     sends_removals: bool = True
+    budgets: tuple[Limit, ...] = ()
     pending_rule: PendingRule = PendingRule.LINKED
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     closed: int = 0

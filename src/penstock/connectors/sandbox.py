@@ -15,6 +15,7 @@ from penstock.connectors.answer import by_status, response_of
 from penstock.connectors.sandbox_wire import error_code, parse_accounts, parse_balances, parse_page
 from penstock.connectors.signing import with_bearer
 from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
+from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.update import Balances, Discovery, Stream
 
@@ -56,6 +57,7 @@ class Sandbox:
     title: str = "Sandbox Bank"
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
+    budgets: tuple[Limit, ...] = ()
 
     @property
     def docs_url(self) -> str:

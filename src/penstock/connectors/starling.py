@@ -42,6 +42,7 @@ from penstock.domain.consent import (
     TokenPlan,
 )
 from penstock.domain.institution import Institution
+from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.secret import Secret
 from penstock.domain.update import Balances, Discovery, Page, Stream
@@ -92,6 +93,7 @@ class Starling:
     docs_url: str = "https://developer.starlingbank.com"
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
+    budgets: tuple[Limit, ...] = ()
     missing_settings: tuple[str, ...] = ()
 
     @property

@@ -11,18 +11,25 @@ from enum import StrEnum
 from typing import Protocol
 
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan
+from penstock.domain.limit import Limit
 from penstock.domain.update import Balances, Discovery, Page, Stream
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`)."""
+    """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`).
+
+    `account` and `endpoint` say whose budget it spends of, where the provider counts by them: the
+    provider's id of the account, and a word for the endpoint.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     authorized: bool = True
+    account: str = ""
+    endpoint: str = ""
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url.partition('?')[0]})"
@@ -119,6 +126,10 @@ class Connector(Protocol):
     @property
     def sends_removals(self) -> bool:
         """Whether the feed says when a row is taken back. If not, silence says nothing."""
+
+    @property
+    def budgets(self) -> tuple[Limit, ...]:
+        """How often the provider may be asked, as it documents; empty where it does not."""
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Return the request with the credentials on it."""

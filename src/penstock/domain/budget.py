@@ -1,0 +1,268 @@
+"""How often a provider may be asked: rates and quotas, and what is left of them (sync.md 22, 23).
+
+A rate is spaced: calls are given instants of their own, a little further apart than the window
+divided by the calls, so that no window holds more than it may although a call arrives late. A
+quota is counted: every call of the window is remembered, and the window slides, unless the bank
+documents when it begins anew. Whatever the bank itself says only ever lowers what we believe.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from penstock.domain.limit import DAY, Limit, Scope
+from penstock.domain.protocol import Request
+from penstock.domain.rate_headers import Told
+
+_CELLS: Final = 128
+"""So many instants a quota remembers one by one; of more, neighbours are counted together."""
+_SAME_WINDOW: Final = timedelta(seconds=2)
+
+
+class Spent(NamedTuple):
+    """Calls at an instant (the last one of them)."""
+
+    at: datetime
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a budget. `next_at` is the first instant of a rate that is not given away.
+
+    `told_left` of `told_limit` calls are left until `told_until`, as the bank says.
+    """
+
+    next_at: datetime | None = None
+    spent: tuple[Spent, ...] = ()
+    told_limit: int | None = None
+    told_left: int | None = None
+    told_until: datetime | None = None
+
+
+UNTOUCHED: Final = Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One budget that a request spends of. `limit` None: only what the bank tells counts."""
+
+    key: str
+    connector: str
+    scope: Scope
+    limit: Limit | None
+    connection_id: int | None = None
+    account: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that wants to be made, within `patience`."""
+
+    uses: tuple[Use, ...]
+    patience: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The answer: send it in `wait`; or, where it is not `granted`, ask again in `wait`.
+
+    `slack` is how late after that instant it may still be sent; None: it does not matter.
+    """
+
+    granted: bool
+    wait: timedelta
+    slack: timedelta | None = None
+
+
+class Ledger(Protocol):
+    """Keeps the budgets of all processes together."""
+
+    async def spend(self, ask: Ask) -> tuple[Grant, datetime]:
+        """Answer a request; the instant, by our own clock, is that from which it has to wait."""
+
+    async def heed(self, use: Use, told: Told) -> None:
+        """Store what the bank said."""
+
+
+def free_at(limit: Limit | None, standing: Standing, now: datetime) -> datetime:
+    """Return the first instant, `now` at the earliest, at which one more call may be made."""
+    at = now
+    if limit is not None:
+        at = max(now, _by_limit(limit, standing, now))
+    if standing.told_until is not None and standing.told_until > at and not standing.told_left:
+        return standing.told_until
+    return at
+
+
+def _by_limit(limit: Limit, standing: Standing, now: datetime) -> datetime:
+    if limit.spaced:
+        return standing.next_at or now
+    counted = _counted(limit, standing, now)
+    too_many = sum(one.calls for one in counted) - limit.calls + 1
+    if too_many <= 0:
+        return now
+    if limit.reset is not None:
+        return limit.reset.next(now) + limit.slack
+    for one in counted:
+        too_many -= one.calls
+        if too_many <= 0:
+            return one.at + limit.window + limit.slack
+    return now
+
+
+def _counted(limit: Limit, standing: Standing, now: datetime) -> list[Spent]:
+    """Return the calls that count now, the oldest first."""
+    if limit.reset is not None:
+        since = limit.reset.last(now)
+        return [one for one in standing.spent if one.at >= since]
+    since = now - limit.window - limit.slack
+    return [one for one in standing.spent if one.at > since]
+
+
+def left(limit: Limit | None, standing: Standing, now: datetime) -> int | None:
+    """Return how many calls may be made at once; None where that is not counted."""
+    known = []
+    if limit is not None and not limit.spaced:
+        spent = sum(one.calls for one in _counted(limit, standing, now))
+        known.append(max(limit.calls - spent, 0))
+    if standing.told_left is not None and standing.told_until and standing.told_until > now:
+        known.append(standing.told_left)
+    return min(known, default=None)
+
+
+def quiet_at(limit: Limit | None, standing: Standing, now: datetime) -> datetime:
+    """Return when this budget will be as if nothing had been spent of it."""
+    ends = [now]
+    if standing.next_at is not None:
+        ends.append(standing.next_at)
+    if standing.told_until is not None:
+        ends.append(standing.told_until)
+    if limit is not None and standing.spent:
+        ends.append(standing.spent[-1].at + limit.window + limit.slack)
+    return max(ends)
+
+
+def spend(limit: Limit | None, standing: Standing, at: datetime) -> Standing:
+    """Return the standing after a call at `at`, which is not before `free_at`."""
+    after = standing
+    if standing.told_until is not None and standing.told_until > at and standing.told_left:
+        after = replace(after, told_left=standing.told_left - 1)
+    if limit is None:
+        return after
+    if limit.spaced:
+        return replace(after, next_at=at + limit.interval)
+    return replace(after, spent=_with(limit, _counted(limit, standing, at), at))
+
+
+def _with(limit: Limit, counted: list[Spent], at: datetime) -> tuple[Spent, ...]:
+    if counted and limit.calls > _CELLS:
+        last = counted[-1]
+        begins = counted[-2].at if len(counted) > 1 else last.at
+        if at - begins < limit.window / _CELLS:  # a neighbour's calls count until the last of them
+            return (*counted[:-1], Spent(max(at, last.at), last.calls + 1))
+    return (*counted, Spent(max(at, counted[-1].at) if counted else at, 1))
+
+
+def heed(standing: Standing, told: Told, now: datetime) -> Standing:
+    """Return the standing after what the bank said just now.
+
+    Within one window the lower of what we count and what it says holds: its answers may overtake
+    one another on their way. A new window begins with its own word.
+    """
+    until = now + min(told.resets, DAY)
+    known = standing.told_until
+    calls_left = told.left
+    if known is not None and known > now and until <= known + _SAME_WINDOW:
+        calls_left = min(
+            told.left, standing.told_left if standing.told_left is not None else told.left
+        )
+        until = max(until, known) if calls_left < told.left else until
+    return replace(standing, told_limit=told.limit, told_left=calls_left, told_until=until)
+
+
+@dataclass(slots=True)
+class Book:
+    """The budgets of some requests, looked at together. Only those in `changed` must be stored."""
+
+    standings: dict[str, Standing]
+    now: datetime
+    changed: dict[str, Use] = field(default_factory=dict)
+
+    def grant(self, ask: Ask) -> Grant:
+        """Give a request its instant, or say when to ask again; then nothing is spent.
+
+        Of all its limits one alone may give an instant to come: the fastest rate of the whole
+        app. Were it reserved beside a slower one, what lies between would be lost for everybody.
+        """
+        pace = _pace(ask.uses)
+        others = [use for use in ask.uses if use is not pace]
+        free = max((self._free_at(use) for use in others), default=self.now)
+        if free > self.now:
+            return Grant(granted=False, wait=free - self.now)
+        at = self._free_at(pace) if pace else self.now
+        if at - self.now > ask.patience:
+            return Grant(granted=False, wait=at - self.now)
+        for use in ask.uses:
+            self.standings[use.key] = spend(use.limit, self.standings[use.key], at)
+            self.changed[use.key] = use
+        slack = pace.limit.slack / 2 if pace and pace.limit else None
+        return Grant(granted=True, wait=at - self.now, slack=slack)
+
+    def _free_at(self, use: Use) -> datetime:
+        return free_at(use.limit, self.standings[use.key], self.now)
+
+
+def _pace(uses: Sequence[Use]) -> Use | None:
+    paced = [
+        (use.limit.interval, use)
+        for use in uses
+        if use.limit is not None and use.limit.spaced and use.scope is Scope.APP
+    ]
+    return min(paced, key=lambda one: one[0])[1] if paced else None
+
+
+def uses_of(
+    limits: Sequence[Limit], connector: str, connection_id: int, request: Request
+) -> tuple[Use, ...]:
+    """Return the budgets that a request of a connection spends of."""
+    return tuple(
+        _use(limit, connector, connection_id, request)
+        for limit in limits
+        if limit.endpoint in ("", request.endpoint)
+        and (limit.scope is not Scope.ACCOUNT or request.account)
+    )
+
+
+def use_told(
+    limits: Sequence[Limit], connector: str, connection_id: int, request: Request, family: str
+) -> Use:
+    """Return the budget that a family of headers speaks of.
+
+    Where no declared limit is told by it, it is the connection's own, or the account's where the
+    family is named for accounts.
+    """
+    for use in uses_of(limits, connector, connection_id, request):
+        if use.limit is not None and use.limit.told_by == family:
+            return use
+    by_account = "account" in family and bool(request.account)
+    scope = Scope.ACCOUNT if by_account else Scope.CONNECTION
+    key = f"{connector}:{scope}:told:{family}#{connection_id}"
+    if not by_account:
+        return Use(key, connector, scope, None, connection_id)
+    key += f"#{request.endpoint}#{request.account}"
+    return Use(key, connector, scope, None, connection_id, request.account, request.endpoint)
+
+
+def _use(limit: Limit, connector: str, connection_id: int, request: Request) -> Use:
+    kind = "rate" if limit.spaced else "quota"
+    key = f"{connector}:{limit.scope}:{kind}:{limit.window.total_seconds():g}:{limit.endpoint}"
+    if limit.scope is Scope.APP:
+        return Use(key, connector, limit.scope, limit, endpoint=limit.endpoint)
+    key += f"#{connection_id}"
+    if limit.scope is Scope.CONNECTION:
+        return Use(key, connector, limit.scope, limit, connection_id, endpoint=limit.endpoint)
+    key += f"#{request.endpoint}#{request.account}"
+    return Use(key, connector, limit.scope, limit, connection_id, request.account, request.endpoint)
