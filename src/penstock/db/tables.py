@@ -5,6 +5,8 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     aliases,
     archives,
     balances,
+    breakers,
+    budgets,
     connections,
     credentials,
     cursors,
