@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.budget import Spent, Standing, Use, quiet_at
-from penstock.domain.limit import Scope
+from penstock.domain.limit import Limit, Scope
 
 budgets = sa.Table(
     "budgets",
@@ -63,6 +63,14 @@ class BudgetRow:
     window_ms: int | None
     spaced: bool
     standing: Standing
+
+    @property
+    def limit(self) -> Limit | None:
+        """The limit when it was last spent of. A reset's time is not kept: it counts a full day."""
+        if self.calls is None or self.window_ms is None:
+            return None
+        window = timedelta(milliseconds=self.window_ms)
+        return Limit(self.scope, self.calls, window, self.spaced, self.endpoint)
 
 
 def lock(connection: sa.Connection, uses: Sequence[Use], *, now: datetime) -> dict[str, Standing]:

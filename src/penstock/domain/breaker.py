@@ -55,10 +55,11 @@ HEALTHY: Final = Breaker()
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Whether a run may ask. If not, `until` is when the next probe may be."""
+    """Whether a run may ask, as a `probe` or as ever. If not, `until` is when the next may probe."""
 
     allowed: bool
     until: datetime | None = None
+    probe: bool = False
 
 
 def may_pass(breaker: Breaker, run: str, now: datetime) -> tuple[Passage, Breaker]:
@@ -71,7 +72,8 @@ def may_pass(breaker: Breaker, run: str, now: datetime) -> tuple[Passage, Breake
     probed = breaker.probing_until is not None and now < breaker.probing_until
     if probed and breaker.prober != run:
         return Passage(allowed=False, until=breaker.probing_until), breaker
-    return Passage(allowed=True), replace(breaker, prober=run, probing_until=now + PROBE)
+    passage = Passage(allowed=True, probe=True)
+    return passage, replace(breaker, prober=run, probing_until=now + PROBE)
 
 
 def after_trouble(breaker: Breaker, run: str, now: datetime) -> Breaker:

@@ -33,10 +33,12 @@ from penstock.domain.protocol import (
 )
 from penstock.domain.retry_after import retry_after
 from penstock.domain.update import Balances, Page
+from penstock.engine.meter import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
 
 ATTEMPTS: Final = 5
 LONGEST_OBEYED: Final = timedelta(hours=24)
+_A_DAY: Final = " It asks to be left alone for a day or more: we look once a day."
 
 Sleep = Callable[[float], Awaitable[None]]
 R = TypeVar("R")
@@ -81,7 +83,9 @@ class Driver:
     sleep: Sleep
     random: Callable[[], float] = random.random
     limits: Limits = field(default_factory=Limits)
+    meter: Turnstile = field(default_factory=Unmetered)
     consent_ends_soon: bool = False
+    _waited: float = 0.0
 
     async def run(self, asking: Generator[Request, Response, R]) -> R:
         """Run a generator of requests to its end and return its value. Raises Halt."""
@@ -131,19 +135,22 @@ class Driver:
                 continue
             self._raise_if_final(verdict)
             failures += 1
-            await self._wait(verdict, response, failures)
+            await self._wait(request, verdict, response, failures)
             credentials = await self.tokens.current()  # it may have expired while we waited
             self.tally.retries += 1
 
     async def _once(self, request: Request) -> tuple[Response | None, Verdict]:
+        await self.meter.admit(request)
         self.tally.requests += 1
         try:
             response = await self.send(request)
         except DestinationRefused as error:
             raise Halt(outcome.contract_broken(error.message)) from error
         except TransportFailure as error:
+            await self.meter.failed()
             return None, Verdict(VerdictKind.TRANSIENT, error.message)
         self.tally.received_bytes += len(response.body)
+        await self.meter.heard(request, response)
         return response, self.connector.classify(response)
 
     def _raise_if_final(self, verdict: Verdict) -> None:
@@ -164,7 +171,9 @@ class Driver:
             case _:
                 return
 
-    async def _wait(self, verdict: Verdict, response: Response | None, failures: int) -> None:
+    async def _wait(
+        self, request: Request, verdict: Verdict, response: Response | None, failures: int
+    ) -> None:
         now = self.clock()
         told = retry_after(response.headers.get("retry-after"), now) if response else None
         seconds = told if told is not None else full_jitter(failures, self.random())
@@ -172,13 +181,16 @@ class Driver:
         if throttled:
             self.tally.throttled += 1
             self.metrics.throttled(self.connector.name)
-        spent = self.tally.waited_ms / 1000
-        if failures >= self.limits.attempts or spent + seconds > self.limits.wait_at_most:
+        if failures >= self.limits.attempts or self._waited + seconds > self.limits.wait_at_most:
             until = now + min(timedelta(seconds=seconds), LONGEST_OBEYED)
             message = verdict.message or "The bank did not answer."
+            if told is not None:
+                await self.meter.put_off(request, told)
+                message += _A_DAY if told >= LONGEST_OBEYED.total_seconds() else ""
             if throttled or told is not None:
                 raise Halt(outcome.throttled(message, until))
             raise Halt(outcome.transient(message))
+        self._waited += seconds
         self.tally.waited_ms += round(seconds * 1000)
         self.metrics.retried(self.connector.name)
         await self.sleep(seconds)

@@ -11,6 +11,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from penstock.observe.limits_seen import LimitsCollector, LimitsSeen
+
 _RUN_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _REQUEST_SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
@@ -40,6 +42,12 @@ class Metrics:
             "outbound_request_seconds", "How long others took", _REQUEST_SECONDS, "connector"
         )
         self._asked: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._turn_seconds = self._counter(
+            "turn_wait_seconds", "Seconds that requests waited for their turn", "connector"
+        )
+        self._held_back = self._counter(
+            "held_back", "Runs ended because the bank was not to be asked", "connector", "reason"
+        )
         self._sign_ins = self._counter("sign_ins", "Attempts to sign in", "outcome")
         self._http = self._counter(
             "http_requests", "Requests that the API answered", "method", "route", "status"
@@ -64,6 +72,14 @@ class Metrics:
     def throttled(self, connector: str) -> None:
         """Count an answer that said slow down (429, or whatever the connector takes for one)."""
         self._throttles.labels(connector).inc()
+
+    def waited_for_turn(self, connector: str, seconds: float) -> None:
+        """Count how long a request waited for its turn in a rate or a quota."""
+        self._turn_seconds.labels(connector).inc(seconds)
+
+    def held_back(self, connector: str, reason: str) -> None:
+        """Count a run that ended because the bank was not to be asked: budget, breaker."""
+        self._held_back.labels(connector, reason).inc()
 
     def token_refreshed(self, connector: str, outcome: str) -> None:
         """Count an attempt to renew an access token by its outcome: ok, refused, failed."""
@@ -93,6 +109,10 @@ class Metrics:
     def watch_freshness(self, read: Freshness) -> None:
         """Ask `read`, at every `render`, how old each connector's least fresh connection is."""
         self._registry.register(_FreshnessCollector(read))
+
+    def watch_limits(self, read: Callable[[], LimitsSeen]) -> None:
+        """Ask `read`, at every `render`, what is left of the budgets and who is left alone."""
+        self._registry.register(LimitsCollector(read))
 
     def render(self) -> tuple[bytes, str]:
         """Return the body and the content type of the answer to a Prometheus scrape."""
