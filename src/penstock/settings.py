@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         "", description="OAuth client id at Starling; empty: paste a personal token."
     )
     starling_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    backup_passphrase: SecretStr | None = Field(
+        None,
+        description="Seals the key inside a backup (`--with-key`), and opens it again; asked for "
+        "at a terminal where it is empty.",
+    )
     quote_sources: Words = Field(
         ("ecb",),
         description="Quote sources to use, best first, comma-separated: ecb, google_finance.",

@@ -47,6 +47,15 @@ class Database:
         with self.engine.connect() as connection:
             return work(connection, *args, **kwargs)
 
+    def snapshot_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `read_now` does; all that is read is of one instant, however long it takes."""
+        with self.engine.connect() as connection:
+            if self.kind == "postgresql":
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            return work(connection, *args, **kwargs)
+
     def write_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what `write` does, on this thread."""
         with self.engine.connect() as connection:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -70,10 +71,19 @@ def make_key_file(path: Path, *, entropy: Entropy = secrets.token_bytes) -> Key:
     replaced: its key is returned. It appears whole or not at all, whatever happens meanwhile.
     Raises KeyMissing where it cannot be written, and all that `read_key_file` does.
     """
+    return _keep(path, lambda: Key(entropy(KEY_BYTES)), entropy)
+
+
+def keep_key(path: Path, key: Key, *, entropy: Entropy = secrets.token_bytes) -> Key:
+    """Put a key into a file as `make_key_file` does, and return the one that is in it then."""
+    return _keep(path, lambda: key, entropy)
+
+
+def _keep(path: Path, draw: Callable[[], Key], entropy: Entropy) -> Key:
     draft = path.with_name(f"{path.name}.{entropy(8).hex()}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(draft, Key(entropy(KEY_BYTES)).written().reveal().encode() + b"\n")
+        _write(draft, draw().written().reveal().encode() + b"\n")
         _publish(draft, path)
     except OSError as error:
         raise KeyMissing(

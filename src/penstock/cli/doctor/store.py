@@ -97,7 +97,7 @@ def key(settings: Settings, database: Database) -> Check:
     if not known:
         return _first_key(settings, database)
     try:
-        found = _read_key(settings)
+        found = read_key(settings)
         if found.id in known:
             confirm(found, known[found.id])
             return ok("key", f"key {found.id} opens the database")
@@ -110,7 +110,7 @@ def key(settings: Settings, database: Database) -> Check:
 def _first_key(settings: Settings, database: Database) -> Check:
     """See that a database in which nothing is sealed yet has a key, or will make itself one."""
     try:
-        return ok("key", f"key {_read_key(settings).id} is ready; nothing was sealed yet")
+        return ok("key", f"key {read_key(settings).id} is ready; nothing was sealed yet")
     except KeyMissing:
         if database.kind == "sqlite" and settings.profile is not Profile.PRODUCTION:
             return ok("key", "nothing was sealed yet; the key is made when something is")
@@ -136,7 +136,8 @@ def clock(database: Database, now: datetime) -> Check:
     return ok("clock", found)
 
 
-def _read_key(settings: Settings) -> Key:
+def read_key(settings: Settings) -> Key:
+    """Return the key that was given or is in the home folder. Raises KeyMissing, KeyWrong."""
     if settings.key is not None:
         return Key.parse(Secret(settings.key.get_secret_value()))
     return read_key_file(settings.home / "key")

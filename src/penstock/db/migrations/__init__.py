@@ -98,14 +98,24 @@ def _upgrade(connection: sa.Connection, scripts: str) -> None:
     if found.stored is not None and connection.dialect.name == "sqlite":
         path = Path(connection.engine.url.database or "")
         back_up(path, path.with_name(f"{path.name}.before-{found.wanted}"))
+    bring(connection, scripts=scripts)
+
+
+def bring(connection: sa.Connection, *, to: str = "head", scripts: str = SCRIPTS) -> None:
+    """Take the steps up to schema `to`, one that it `knows`, in the transaction that is open."""
     config = _config(scripts)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
+
+
+def knows(schema: str, scripts: str = SCRIPTS) -> bool:
+    """Say whether this program knows a schema; not those that newer programs made."""
+    steps = ScriptDirectory.from_config(_config(scripts)).walk_revisions()
+    return schema in {step.revision for step in steps}
 
 
 def _refuse_newer(found: Revisions, scripts: str) -> None:
-    steps = ScriptDirectory.from_config(_config(scripts)).walk_revisions()
-    if found.stored is not None and found.stored not in {step.revision for step in steps}:
+    if found.stored is not None and not knows(found.stored, scripts):
         raise Conflict(
             f"The database has schema {found.stored}, which this program does not know: a newer "
             f"Penstock made it. This one knows schemas up to {found.wanted}.",
