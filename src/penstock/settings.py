@@ -6,7 +6,7 @@ from the current folder). Flags beat the environment, the environment beats the 
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 import platformdirs
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
@@ -16,6 +16,13 @@ from penstock.domain.errors import InvalidInput
 from penstock.domain.remedy import fix_code
 
 Words = Annotated[tuple[str, ...], NoDecode]
+_LISTS: Final = (
+    "trusted_proxies",
+    "redirect_uris",
+    "provider_rates",
+    "loopback_providers",
+    "quote_sources",
+)
 
 
 class Profile(StrEnum):
@@ -93,6 +100,10 @@ class Settings(BaseSettings):
     password_grant: bool = Field(
         True, description="Whether `POST /token` takes a user name and a password."
     )
+    provider_rates: Words = Field(
+        (),
+        description="How often each provider is asked at most: `sandbox=200/s`, comma-separated.",
+    )
     loopback_providers: Words = Field(
         (),
         description="`host:port` of providers on this machine that may be asked, comma-separated.",
@@ -122,7 +133,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split_words(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic hands over anything
-        for name in ("trusted_proxies", "redirect_uris", "loopback_providers", "quote_sources"):
+        for name in _LISTS:
             if isinstance(values, dict) and isinstance(values.get(name), str):
                 values[name] = tuple(
                     word.strip() for word in values[name].split(",") if word.strip()

@@ -15,11 +15,17 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import prepare
 from penstock.domain.clock import Clock, utc_now
+from penstock.domain.errors import InvalidInput
+from penstock.domain.limit import Limit, read_rates
 from penstock.domain.protocol import Connector, Sender
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
+from penstock.engine.health import Health
+from penstock.engine.ledger import SharedLedger
+from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
+from penstock.engine.meter import Meters
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.sync import Syncer
@@ -56,6 +62,7 @@ class Penstock:
     identity: Identity
     linker: Linker
     syncer: Syncer
+    meters: Meters
     forgetter: Forgetter
     runner: Runner
     quotes: QuoteEngine
@@ -95,6 +102,7 @@ async def open_penstock(
     async with database, Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound:
         penstock = _assemble(settings, time, database, key, metrics, outbound)
         metrics.watch_freshness(partial(database.read_now, connections.ages, now=clock))
+        metrics.watch_limits(partial(database.read_now, limits_seen, clock=clock))
         try:
             yield penstock
         finally:
@@ -105,6 +113,15 @@ async def open_penstock(
 def connectors_of(settings: Settings) -> Mapping[str, Connector]:
     """Return every connector as these settings make it, ready or not."""
     return registry.build(_connector_settings(settings))
+
+
+def rates_of(settings: Settings, connectors: Mapping[str, Connector]) -> Mapping[str, Limit]:
+    """Return the operator's rates. Raises InvalidInput for one that cannot be read or kept."""
+    rates = read_rates(settings.provider_rates)
+    for name in rates.keys() - connectors.keys():
+        known = ", ".join(connectors)
+        raise InvalidInput(f"PENSTOCK_PROVIDER_RATES names {name!r}; there are: {known}.")
+    return rates
 
 
 def _assemble(
@@ -122,6 +139,16 @@ def _assemble(
     def send_for(name: str) -> Sender:
         return partial(outbound.send, connector=name)
 
+    meters = Meters(
+        database=database,
+        ledger=SharedLedger(database, time.clock),
+        health=Health(database, time.clock),
+        metrics=metrics,
+        clock=time.clock,
+        sleep=time.sleep,
+        patience=settings.wait_at_most_seconds,
+        rates=rates_of(settings, connectors),
+    )
     syncer = Syncer(
         database=database,
         connectors=connectors,
@@ -132,6 +159,7 @@ def _assemble(
         clock=time.clock,
         sleep=time.sleep,
         limits=Limits(wait_at_most=settings.wait_at_most_seconds),
+        meters=meters,
         every=timedelta(minutes=settings.sync_every_minutes),
     )
     return Penstock(
@@ -151,6 +179,7 @@ def _assemble(
             clock=time.clock,
         ),
         syncer=syncer,
+        meters=meters,
         forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
         runner=Runner(syncer, database, time.clock, at_once=settings.sync_at_once),
         quotes=_quotes(settings, time, outbound),

@@ -1,10 +1,15 @@
 """How often a provider may be asked: a rate or a quota, and whose calls it counts (sync.md 23)."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from penstock.domain.errors import InvalidInput
+from penstock.domain.remedy import fix_code
 
 DAY: Final = timedelta(days=1)
 _MOST_SLACK: Final = timedelta(seconds=1)
@@ -94,3 +99,29 @@ def quota(
 ) -> Limit:
     """Return a limit whose calls may come at any moment of its window, until they are spent."""
     return Limit(scope, calls, window, False, endpoint, reset, told_by)  # noqa: FBT003 - not spaced
+
+
+_SPANS: Final = {
+    "s": timedelta(seconds=1),
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "day": DAY,
+}
+_RATE: Final = re.compile(r"(?P<name>[a-z0-9_-]+)=(?P<calls>\d{1,9})/(?P<span>s|min|h|day)")
+
+
+def read_rates(words: Sequence[str]) -> dict[str, Limit]:
+    """Read an operator's `sandbox=200/s`, `starling=100/min`: the rate of each provider's app.
+
+    Raises InvalidInput.
+    """
+    read = {}
+    for word in words:
+        found = _RATE.fullmatch(word)
+        if found is None or not int(found["calls"]):
+            raise InvalidInput(
+                f"{word[:60]!r} is no rate.",
+                remedy=fix_code("Write NAME=CALLS/s, or /min, /h, /day: `starling=5/s`."),
+            )
+        read[found["name"]] = rate(int(found["calls"]), _SPANS[found["span"]])
+    return read

@@ -33,7 +33,7 @@ from penstock.domain.protocol import (
 )
 from penstock.domain.retry_after import retry_after
 from penstock.domain.update import Balances, Page
-from penstock.engine.meter import Turnstile, Unmetered
+from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
 
 ATTEMPTS: Final = 5

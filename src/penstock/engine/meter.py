@@ -8,7 +8,7 @@ declares no limit and sends no headers of limits costs no write.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -40,44 +40,6 @@ _FEW: Final = 4
 _FEW_OF_UNKNOWN: Final = 20
 
 log = get_logger(__name__)
-
-
-class Turnstile(Protocol):
-    """What the driver asks before and after each request."""
-
-    async def admit(self, request: Request) -> None:
-        """Return when the request may be sent. Raises Halt where that is not soon."""
-
-    async def failed(self) -> None:
-        """Note that no whole answer came."""
-
-    async def heard(self, request: Request, response: Response) -> None:
-        """Note what an answer says of the institution's health and of its limits."""
-
-    async def put_off(self, request: Request, seconds: float) -> None:
-        """Note that the bank asked to be left alone for so long."""
-
-    async def went_well(self) -> None:
-        """Note that everything was read that was asked for."""
-
-
-class Unmetered:
-    """Lets everything through."""
-
-    async def admit(self, request: Request) -> None:
-        """Let it through."""
-
-    async def failed(self) -> None:
-        """Think nothing of it."""
-
-    async def heard(self, request: Request, response: Response) -> None:
-        """Think nothing of it."""
-
-    async def put_off(self, request: Request, seconds: float) -> None:
-        """Think nothing of it."""
-
-    async def went_well(self) -> None:
-        """Think nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +87,7 @@ def limits_in_force(connector: Connector, rates: Mapping[str, Limit]) -> tuple[L
 
 @dataclass(slots=True)
 class Meter:
-    """The meter of one run (Turnstile)."""
+    """The meter of one run (engine.turnstile.Turnstile)."""
 
     office: Meters
     connector: Connector

@@ -28,6 +28,7 @@ from penstock.domain.retry_after import retry_after
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Sleep
 from penstock.engine.seal import Seals
+from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.oauth.run import run
 from penstock.oauth.token import TokenAnswer, refresh
 from penstock.observe.metrics import Metrics
@@ -52,6 +53,7 @@ class ConnectionTokens:
     tally: Tally
     clock: Clock
     sleep: Sleep
+    meter: Turnstile = field(default_factory=Unmetered)
     _opened: Credentials | None = None
     _version: int = 0
     _plan: int = 0
@@ -66,6 +68,7 @@ class ConnectionTokens:
 
     async def renew(self, refused: Credentials) -> Credentials:
         """Return newer credentials than `refused`. Raises Halt where the bank gives none."""
+        admitted = False
         while True:
             opened = await self._read()
             if opened.access != refused.access:
@@ -74,6 +77,9 @@ class ConnectionTokens:
             if opened.refresh is None or not isinstance(plan, OAuthPlan):
                 message = "The bank refused our token, and there is none to renew it with."
                 raise _login_required(message)
+            if not admitted:  # before the claim, which does not wait for a turn
+                await self.meter.admit_refresh()
+                admitted = True
             now = self.clock()
             claimed = await self.database.write(
                 credentials.claim_refresh,
@@ -103,7 +109,7 @@ class ConnectionTokens:
     async def _ask_and_store(self, plan: OAuthPlan, token: Secret) -> Credentials:
         version = self._version
         try:
-            answer: TokenAnswer = await run(refresh(plan, token), self.send)
+            answer: TokenAnswer = await run(refresh(plan, token), self.meter.noting(self.send))
         except GrantRefused as error:
             self.metrics.token_refreshed(self.connector.name, "refused")
             await self._release()

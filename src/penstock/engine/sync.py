@@ -31,10 +31,12 @@ from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.fault import ending_of
 from penstock.engine.recognise import Fingerprint, recognise
 from penstock.engine.record import Closing, Opening, close, open_run
+from penstock.engine.meter import Meters
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.streams import StreamReader
 from penstock.engine.tieout import tie_out_connection
+from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics
 
@@ -56,6 +58,7 @@ class Syncer:
     clock: Clock
     sleep: Sleep = asyncio.sleep
     limits: Limits = field(default_factory=Limits)
+    meters: Meters | None = None
     every: timedelta = timedelta(hours=6)
     lease_time: timedelta = timedelta(seconds=30)
     random: Callable[[], float] = random.random
@@ -164,6 +167,8 @@ class Run:
                 break
         await syncer.database.write(tie_out_connection, self.lease, now=syncer.clock())
         ending = outcome.worst(endings)
+        if ending.outcome is Outcome.DONE:
+            await driver.meter.went_well()
         if driver.consent_ends_soon and ending.outcome is Outcome.DONE:
             return replace(ending, consent=ConsentState.EXPIRING)
         return ending
@@ -181,6 +186,7 @@ class Run:
 
     def _driver(self, connector: Connector) -> Driver:
         syncer = self.syncer
+        meter = self._meter(connector)
         tokens = ConnectionTokens(
             connection_id=self.connection.id,
             owner_id=self.connection.owner_id,
@@ -192,6 +198,7 @@ class Run:
             tally=self.tally,
             clock=syncer.clock,
             sleep=syncer.sleep,
+            meter=meter,
         )
         return Driver(
             connector=connector,
@@ -203,6 +210,15 @@ class Run:
             sleep=syncer.sleep,
             random=syncer.random,
             limits=syncer.limits,
+            meter=meter,
+        )
+
+    def _meter(self, connector: Connector) -> Turnstile:
+        if self.syncer.meters is None:
+            return Unmetered()
+        row = self.connection
+        return self.syncer.meters.of_run(
+            connector, row.id, row.institution_id or "", f"{self.run_id}", self.tally
         )
 
     def _place(self, connector: Connector, accounts: Mapping[str, int], stream: Stream) -> Place:

@@ -25,6 +25,7 @@ class LimitsCollector(Collector):
         self._read = read
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Return both gauges."""
         seen = self._read()
         quotas = GaugeMetricFamily(
             "penstock_quota_left",
