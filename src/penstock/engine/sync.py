@@ -29,9 +29,9 @@ from penstock.domain.update import Stream
 from penstock.engine.commit import Place
 from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.fault import ending_of
+from penstock.engine.meter import Meters
 from penstock.engine.recognise import Fingerprint, recognise
 from penstock.engine.record import Closing, Opening, close, open_run
-from penstock.engine.meter import Meters
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.streams import StreamReader
