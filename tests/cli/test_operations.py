@@ -41,6 +41,12 @@ def test_a_free_port_is_found() -> None:
         pass
 
 
+def test_an_answer_is_sent_at_once() -> None:
+    """What the server accepts is known as TCP, or asyncio would leave Nagle's algorithm on."""
+    with listening_socket("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 def test_an_address_that_is_not_ours_is_said() -> None:
     """An address of another machine is a failure in words."""
     with pytest.raises(Failed) as failed, listening_socket("192.0.2.1", 0):
