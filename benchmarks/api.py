@@ -111,8 +111,8 @@ def compete(url: str, filled: Filled, size: Size, folder: Path) -> dict[str, flo
         for _ in range(size.turns):
             found.take_turn("syncing", size.seconds)
         ours.tell("calm")
-        rows = ours.hear()["rows"]
-        return {**found.figures(), "rows_synced_meanwhile": rows}
+        pages = ours.hear()["pages"]
+        return {**found.figures(), "pages_synced_meanwhile": pages}
 
 
 async def first_and_last(url: str, token: str, rows: int) -> tuple[bytes, str]:

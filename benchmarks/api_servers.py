@@ -25,18 +25,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.sync_penstock import KEY, consent
 from penstock.api.app import create_app
 from penstock.cli.serve import listening_socket
+from penstock.db.runs import Tally
 from penstock.domain.outcome import Outcome
 from penstock.identity.sessions import Where
 from penstock.observe.log import configure
 from penstock.settings import Settings
 from penstock.wiring import Penstock, open_penstock
 
-Act = Callable[[], Awaitable[int]]
+Act = Callable[[Tally], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An app, the token that opens it, and what its process can do besides (one sync: its rows)."""
+    """An app, the token that opens it, and what its process can do besides: sync, once.
+
+    A sync adds the pages that it read to the tally that it is given.
+    """
 
     app: FastAPI
     token: str
@@ -87,14 +91,16 @@ async def _linked(opened: Penstock, owner: int) -> Act:
     back = await consent(begun.url)
     connection = await opened.linker.finish("sandbox", back, owner_id=owner)
 
-    async def sync() -> int:
+    async def sync(total: Tally) -> None:
         run = await opened.syncer.start(connection, trigger="benchmark", from_start=True)
         if run is None:
             raise AssertionError("somebody else syncs this connection")
-        ending, _ = await run.finish()
+        try:
+            ending, _ = await run.finish()
+        finally:
+            total.pages += run.tally.pages
         if ending.outcome is not Outcome.DONE:
             raise AssertionError(ending)
-        return run.tally.inserted + run.tally.unchanged
 
     return sync
 
@@ -127,14 +133,13 @@ async def serve(contestant: Contestant, needs: dict[str, Any]) -> None:
 
 
 async def obey(served: Served) -> None:
-    """Sync from `sync` on, again and again, until `calm`, and then say how many rows that were."""
+    """Sync from `sync` on, again and again, until `calm`, and then say how many pages were read."""
     loop, syncing = asyncio.get_running_loop(), None
-    rows = 0
+    total = Tally()
 
     async def again() -> None:
-        nonlocal rows
         while served.sync is not None:
-            rows += await served.sync()
+            await served.sync(total)
 
     while word := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
         if word == "sync":
@@ -143,7 +148,7 @@ async def obey(served: Served) -> None:
             syncing.cancel()
             with suppress(asyncio.CancelledError):
                 await syncing
-            say(rows=rows)
+            say(pages=total.pages)
 
 
 def say(**facts: object) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penstock.api.errors import internal_problem
@@ -19,19 +19,20 @@ from penstock.api.running import Installation
 from penstock.observe.log import bind_request_id, get_logger, is_request_id
 
 HEADER: Final = "X-Request-ID"
+_HEADER: Final = HEADER.lower().encode()
 
 # What an answer may do in a browser: nothing. Pages of our own say more themselves.
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "interest-cohort=()",
-    "Cache-Control": "no-store",
-}
-_HSTS: Final = "max-age=31536000"
+_HEADERS: Final = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"interest-cohort=()"),
+    (b"cache-control", b"no-store"),
+)
+_ENCRYPTED: Final = (*_HEADERS, (b"strict-transport-security", b"max-age=31536000"))
 _UNPRINTABLE: Final = re.compile(r"[^ -~]")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -58,7 +59,7 @@ class Envelope:
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         running: Installation = scope["app"].state.installation
         trusted: Proxies = scope["app"].state.proxies
-        headers = _headers(scope, running, trusted) | {HEADER: request_id}
+        headers = (*_headers(scope, running, trusted), (_HEADER, request_id.encode()))
         scope.setdefault("state", {})["address"] = client_address(scope, trusted)
         started = self._timer()
         status = 0
@@ -67,9 +68,9 @@ class Envelope:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                into = MutableHeaders(scope=message)
-                for name, value in headers.items():
-                    into.setdefault(name, value)
+                said = [(name.lower(), value) for name, value in message.get("headers", ())]
+                names = {name for name, _ in said}
+                message["headers"] = [*said, *(one for one in headers if one[0] not in names)]
             await send(message)
 
         try:
@@ -83,10 +84,12 @@ class Envelope:
             _report(scope, running, status, self._timer() - started)
 
 
-def _headers(scope: Scope, running: Installation, trusted: Proxies) -> dict[str, str]:
+def _headers(
+    scope: Scope, running: Installation, trusted: Proxies
+) -> tuple[tuple[bytes, bytes], ...]:
     public = running.settings.public_url
     if (public and public.scheme == "https") or is_encrypted(scope, trusted):
-        return {**_HEADERS, "Strict-Transport-Security": _HSTS}
+        return _ENCRYPTED
     return _HEADERS
 
 

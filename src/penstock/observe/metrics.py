@@ -4,20 +4,16 @@ Every `Metrics` has a registry of its own, so that two of them in one process (t
 meet. Labels take few values: a connector's name, an outcome, a route's template, a status class.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.registry import Collector
 
 from penstock.observe.limits_seen import LimitsCollector, LimitsSeen
+from penstock.observe.states import Readings, StateCollector
 
 _RUN_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _REQUEST_SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
-
-Freshness = Callable[[], Mapping[str, float]]
-"""Returns, per connector, the age in seconds of its least fresh connection."""
 
 
 class Metrics:
@@ -55,6 +51,7 @@ class Metrics:
         self._http_seconds = self._histogram(
             "http_request_seconds", "How long the API took", _REQUEST_SECONDS, "method", "route"
         )
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def run_ended(self, connector: str, outcome: str, seconds: float) -> None:
         """Count a sync run by its outcome (sync.md 21)."""
@@ -103,12 +100,23 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer of ours; `route` is its template (`/v1/accounts/{id}`), never a path."""
-        self._http.labels(method, route, str(status)).inc()
-        self._http_seconds.labels(method, route).observe(seconds)
+        known = self._answered.get((method, route, status))
+        if known is None:  # as in `asked`
+            known = (
+                self._http.labels(method, route, str(status)),
+                self._http_seconds.labels(method, route),
+            )
+            self._answered[method, route, status] = known
+        known[0].inc()
+        known[1].observe(seconds)
 
-    def watch_freshness(self, read: Freshness) -> None:
-        """Ask `read`, at every `render`, how old each connector's least fresh connection is."""
-        self._registry.register(_FreshnessCollector(read))
+    def watch(self, read: Callable[[], Readings]) -> None:
+        """Ask `read`, at every `render`, what the stored state is (observe/states.py)."""
+        self._registry.register(StateCollector(read))
+
+    def families(self) -> Iterator[Metric]:
+        """Yield all that `render` tells, for those who tell it in another way (observe/otlp.py)."""
+        yield from self._registry.collect()
 
     def watch_limits(self, read: Callable[[], LimitsSeen]) -> None:
         """Ask `read`, at every `render`, what is left of the budgets and who is left alone."""
@@ -127,20 +135,3 @@ class Metrics:
         return Histogram(
             f"penstock_{name}", f"{text}.", labels, registry=self._registry, buckets=buckets
         )
-
-
-class _FreshnessCollector(Collector):
-    """Reads the ages when Prometheus asks, so that an idle process still tells them right."""
-
-    def __init__(self, read: Freshness) -> None:
-        self._read = read
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        family = GaugeMetricFamily(
-            "penstock_freshness_age_seconds",
-            "Age of the least fresh connection.",
-            labels=["connector"],
-        )
-        for connector, age in self._read().items():
-            family.add_metric([connector], age)
-        yield family

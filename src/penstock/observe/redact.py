@@ -69,6 +69,10 @@ _RULES: Final = (
     (re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[^\s\"'&<>,;]*"), MASK),
 )
 
+# What every rule above needs is missing here: most values of a log line are words and numbers.
+_PLAIN: Final = re.compile(r"[\w./{}-]*")
+_PLAIN_SECRETS: Final = ("pstr_", "eyJ")
+
 
 def names_secret(name: str) -> bool:
     """Say whether a field of this name must be masked, whatever stands in it."""
@@ -78,11 +82,20 @@ def names_secret(name: str) -> bool:
 
 def redact_text(text: str) -> str:
     """Return `text` with everything masked that looks like a secret, cut at 16,384 characters."""
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    if not _is_plain(text):
+        for pattern, replacement in _RULES:
+            text = pattern.sub(replacement, text)
     if len(text) > MOST_CHARACTERS:
         return text[:MOST_CHARACTERS] + "…"
     return text
+
+
+def _is_plain(text: str) -> bool:
+    """Say whether no rule can match: there is nothing that could come between a name and a value.
+
+    Of secrets without a name, those that are a word themselves are looked for.
+    """
+    return _PLAIN.fullmatch(text) is not None and not any(one in text for one in _PLAIN_SECRETS)
 
 
 def redact(value: object, *, depth: int = 0) -> object:

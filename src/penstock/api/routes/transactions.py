@@ -135,7 +135,7 @@ class Filters(Paged):
 
 
 _row: Final = row_of(Transaction)
-_REST: Final = len(Transaction.model_fields) - 2
+_END: Final = len(Transaction.model_fields)
 
 
 @router.get("/transactions", response_model=Transactions, openapi_extra=described(Filters))
@@ -218,11 +218,11 @@ def as_rows(rows: Iterable[Sequence[Any]]) -> list[msgspec.Struct]:
 def in_order(rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
     """Yield each transaction's values in the order of `Transaction`."""
     accounts: dict[int, str] = {}
-    for number, account_id, *rest in rows:
-        account = accounts.get(account_id)
+    for row in rows:
+        account = accounts.get(row[1])
         if account is None:
-            account = accounts[account_id] = public_id("acc", account_id)
-        yield (public_id("txn", number), account, *rest[:_REST])
+            account = accounts[row[1]] = public_id("acc", row[1])
+        yield (public_id("txn", row[0]), account, *row[2:_END])
 
 
 async def _one(running: Installation, number: int, owner_id: int) -> Response:
