@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from penstock.db import connections, leases
+from penstock.db.due import find
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
 from penstock.domain.remedy import ask_person
@@ -21,7 +22,8 @@ OPEN = {ConsentState.ACTIVE, ConsentState.EXPIRING}
 
 def due(books: Books, limit: int = 10_000, now: datetime = NOW) -> list[int]:
     """Return what is due."""
-    return books.database.read_now(connections.due, now=now, limit=limit)
+    found = books.database.read_now(find, now=now, limit=limit)
+    return [one.connection_id for one in found]
 
 
 def lease(books: Books, number: int, until: datetime) -> None:

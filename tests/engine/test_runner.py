@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from penstock.db.connections import due
+from penstock.db.due import find
 from penstock.db.runs import runs
 from penstock.domain.errors import Conflict
 from penstock.domain.outcome import Outcome
@@ -55,7 +55,8 @@ def test_what_stops_begins_nothing_more(database: Database) -> None:
             await runner.stop()
             (only,) = await it.all(runs.select())
             assert (only.id, only.outcome) == (number, Outcome.DONE)
-            assert await it.database.read(due, now=it.watch(), limit=9) == [it.connection_id]
+            (due,) = await it.database.read(find, now=it.watch(), limit=9)
+            assert due.connection_id == it.connection_id
 
     play(story())
 

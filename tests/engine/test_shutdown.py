@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from penstock.db import connections, leases
+from penstock.db import due, leases
 from penstock.db.runs import RunRow
 from penstock.domain.outcome import Outcome
 from tests.databases import Database
@@ -47,8 +47,8 @@ def test_a_shutdown_abandons_cleanly_what_does_not_end(database: Database) -> No
         assert {one.holder for one in await it.all(leases.leases.select())} == {None}
         assert await it.ids() == []
         it.watch.later(minutes=10)
-        due = await it.database.read(connections.due, now=it.watch(), limit=9)
-        assert due == [it.connection_id, second]
+        found = await it.database.read(due.find, now=it.watch(), limit=9)
+        assert [one.connection_id for one in found] == [it.connection_id, second]
 
     in_yard(database, story, open_gate=False)
 
@@ -62,7 +62,7 @@ def test_what_a_crash_left_behind_is_picked_up(database: Database, trigger: str)
         await postpone(it, it.connection_id, NOON + 5 * HOUR)
         dead = await it.syncer.start(it.connection_id, trigger=trigger)
         assert dead is not None
-        it.watch.later(seconds=30)
+        it.watch.later(seconds=12)
         assert await place.runner.tick() == 0
         it.watch.later(seconds=1)
         assert await place.runner.tick() == 1

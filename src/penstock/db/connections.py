@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db.leases import leases
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
 from penstock.domain.remedy import Remedy
+
+OPEN: Final = "disconnected_at IS NULL AND parked_at IS NULL AND consent IN ('active', 'expiring')"
+"""What may be synced by itself. Literal, as the index has it: so the database knows it again."""
 
 connections = sa.Table(
     "connections",
@@ -37,12 +40,26 @@ connections = sa.Table(
     sa.Column("not_before", Instant),
     sa.Column("paused_at", Instant),
     sa.Column("paused_reason", sa.Text),
+    sa.Column("starts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("parked_at", Instant),
+    sa.Column("pace_seconds", sa.Integer),
+    sa.Column("queued_run_id", Id),
+    sa.Column("queued_from_start", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_connections_owner", "owner_id", "id"),
     sa.Index(
         "ix_connections_due",
+        "connector",
         "next_sync_at",
-        sqlite_where=sa.text("disconnected_at IS NULL"),
-        postgresql_where=sa.text("disconnected_at IS NULL"),
+        "id",
+        sqlite_where=sa.text(OPEN),
+        postgresql_where=sa.text(OPEN),
+    ),
+    sa.Index(
+        "ix_connections_asked",
+        "connector",
+        "sync_requested_at",
+        sqlite_where=sa.text("sync_requested_at IS NOT NULL"),
+        postgresql_where=sa.text("sync_requested_at IS NOT NULL"),
     ),
 )
 
@@ -70,6 +87,13 @@ class ConnectionRow:
     next_sync_at: datetime | None
     sync_requested_at: datetime | None
     not_before: datetime | None
+    paused_at: datetime | None
+    paused_reason: str | None
+    starts: int
+    parked_at: datetime | None
+    pace_seconds: int | None
+    queued_run_id: int | None
+    queued_from_start: bool
 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> ConnectionRow:
@@ -120,35 +144,34 @@ def page(
     return [_row(row) for row in connection.execute(query)]
 
 
-def due(connection: sa.Connection, *, now: datetime, limit: int) -> list[int]:
-    """Return connections whose time has come, those that a person asked for first.
-
-    Due is: asked for, past `next_sync_at`, or left behind by a worker that died; not before
-    `not_before`; not being synced already; still connected; and with a consent that allows it (a
-    consent problem is never retried on its own, sync.md 21).
-    """
-    c, held = connections.c, leases.c
-    busy = sa.exists().where(held.connection_id == c.id, held.expires_at >= now)
-    left_behind = sa.exists().where(held.connection_id == c.id, held.expires_at < now)
-    query = (
-        sa.select(c.id)
-        .where(
-            ~busy,
-            c.disconnected_at.is_(None),
-            c.consent.in_([ConsentState.ACTIVE, ConsentState.EXPIRING]),
-            sa.or_(c.not_before.is_(None), c.not_before <= now),
-            sa.or_(c.sync_requested_at.is_not(None), c.next_sync_at <= now, left_behind),
-        )
-        .order_by(c.sync_requested_at.is_(None), c.next_sync_at, c.id)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
-
-
 def request_sync(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
     """Note that somebody wants this connection synced now."""
     connection.execute(
         connections.update().where(connections.c.id == connection_id).values(sync_requested_at=now)
+    )
+
+
+def begin(connection: sa.Connection, connection_id: int) -> ConnectionRow:
+    """Count a start, and return the connection as it was before it. Raises NotFound."""
+    query = connections.select().where(connections.c.id == connection_id)
+    found = connection.execute(query.with_for_update(key_share=True)).one_or_none()
+    if found is None:
+        raise NotFound("There is no such connection.")
+    row = _row(found)
+    connection.execute(
+        connections.update()
+        .where(connections.c.id == connection_id)
+        .values(starts=row.starts + 1, queued_run_id=None, queued_from_start=False)
+    )
+    return row
+
+
+def park(connection: sa.Connection, connection_id: int, remedy: Remedy, *, now: datetime) -> None:
+    """Start it no more by itself: a person's click or a renewed consent takes it out again."""
+    connection.execute(
+        connections.update()
+        .where(connections.c.id == connection_id)
+        .values(parked_at=now, remedy_kind=remedy.kind, remedy_text=remedy.text)
     )
 
 
@@ -194,6 +217,8 @@ def renew(
             remedy_kind=None,
             remedy_text=None,
             failures=0,
+            starts=0,
+            parked_at=None,
             next_sync_at=now,
             not_before=None,
         )
@@ -202,7 +227,10 @@ def renew(
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run left its connection. `failures` are those in a row, this one included."""
+    """How a run left its connection.
+
+    `failures` are those in a row, this one included; `pace` is how long it may now grow old.
+    """
 
     run_id: int
     outcome: str
@@ -211,6 +239,7 @@ class Ending:
     remedy: Remedy | None
     next_sync_at: datetime | None
     not_before: datetime | None
+    pace: timedelta | None = None
 
 
 def close_run(
@@ -223,7 +252,8 @@ def close_run(
 ) -> None:
     """Store how a run ended. A request made after `asked_before` was not served, and stays."""
     c = connections.c
-    served = sa.case((c.sync_requested_at > asked_before, c.sync_requested_at), else_=sa.null())
+    waits = sa.or_(c.sync_requested_at > asked_before, c.queued_run_id.is_not(None))
+    served = sa.case((waits, c.sync_requested_at), else_=sa.null())
     connection.execute(
         connections.update()
         .where(c.id == connection_id)
@@ -234,6 +264,9 @@ def close_run(
             remedy_kind=ending.remedy.kind if ending.remedy else None,
             remedy_text=ending.remedy.text if ending.remedy else None,
             failures=ending.failures,
+            starts=0,
+            parked_at=None,
+            pace_seconds=int(ending.pace.total_seconds()) if ending.pace else c.pace_seconds,
             next_sync_at=ending.next_sync_at,
             not_before=ending.not_before,
             sync_requested_at=served,
@@ -251,6 +284,7 @@ def mark_disconnected(connection: sa.Connection, connection_id: int, *, now: dat
             consent=ConsentState.REVOKED,
             next_sync_at=None,
             sync_requested_at=None,
+            queued_run_id=None,
             remedy_kind=None,
             remedy_text=None,
         )

@@ -6,6 +6,7 @@ first statement (sync.md 20).
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -26,6 +27,12 @@ leases = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
     sa.Column("expires_at", Instant),
     sa.Column("dirty", sa.Boolean, nullable=False),
+    sa.Index(
+        "ix_leases_held",
+        "expires_at",
+        sqlite_where=sa.text("holder IS NOT NULL"),
+        postgresql_where=sa.text("holder IS NOT NULL"),
+    ),
 )
 
 
@@ -54,35 +61,73 @@ def take(
 ) -> Lease | None:
     """Take the lease if it is free or has run out; else return None.
 
-    It is then marked dirty where a sync is `wanted` that begins after this moment.
+    It is then marked dirty where a sync is `wanted` that begins after this moment. Nobody waits
+    here: a row that a long commit holds is taken, as its lock says.
     """
     c = leases.c
+    free = sa.or_(c.holder.is_(None), c.expires_at < now)
     taken = connection.execute(
         leases.update()
-        .where(c.connection_id == connection_id, sa.or_(c.holder.is_(None), c.expires_at < now))
+        .where(_at_once(connection_id, free))
         .values(holder=holder, fence=c.fence + 1, expires_at=until, dirty=False)
         .returning(c.fence)
     ).scalar_one_or_none()
     if taken is not None:
         return Lease(connection_id, holder, taken)
     if wanted:
-        connection.execute(
-            leases.update().where(c.connection_id == connection_id).values(dirty=True)
-        )
+        connection.execute(leases.update().where(_at_once(connection_id)).values(dirty=True))
     return None
 
 
-def extend(connection: sa.Connection, lease: Lease, *, until: datetime) -> bool:
-    """The heartbeat. False where the lease is no longer ours."""
+_LIVE: Final = sa.text("""
+    SELECT count(*) FROM leases JOIN connections ON connections.id = leases.connection_id
+    WHERE leases.holder IS NOT NULL AND leases.expires_at >= :now AND connector = :connector
+""").bindparams(sa.bindparam("now", type_=Instant))
+_TAKE_TURNS: Final = sa.text("SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))")
+
+
+def has_room(connection: sa.Connection, connector: str, cap: int, *, now: datetime) -> bool:
+    """Say whether fewer than `cap` syncs of a connector are under way, in all processes together.
+
+    Who is told yes and takes a lease in this transaction keeps the cap: nobody else may look
+    before it ends (on SQLite there is one writer anyway).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS, {"connector": connector})
+    live: int = connection.execute(_LIVE, {"connector": connector, "now": now}).scalar_one()
+    return live < cap
+
+
+def is_held(connection: sa.Connection, connection_id: int, *, now: datetime) -> bool:
+    """Say whether somebody holds this lease who has shown a sign of life in time."""
     c = leases.c
-    kept = connection.execute(
-        leases.update()
-        .where(
-            c.connection_id == lease.connection_id, c.fence == lease.fence, c.holder == lease.holder
-        )
-        .values(expires_at=until)
+    query = sa.select(c.fence).where(
+        c.connection_id == connection_id, c.holder.is_not(None), c.expires_at >= now
     )
-    return kept.rowcount == 1
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
+def extend(connection: sa.Connection, lease: Lease, *, until: datetime) -> bool:
+    """The heartbeat. False where the lease is no longer ours.
+
+    While our own commit holds the row there is nothing to write: who commits is alive.
+    """
+    c = leases.c
+    ours = sa.and_(c.fence == lease.fence, c.holder == lease.holder)
+    kept = connection.execute(
+        leases.update().where(_at_once(lease.connection_id, ours)).values(expires_at=until)
+    )
+    if kept.rowcount == 1:
+        return True
+    query = sa.select(c.fence).where(c.connection_id == lease.connection_id, ours)
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
+def _at_once(connection_id: int, *which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Match a lease's row unless somebody has it locked: on PostgreSQL an update would wait."""
+    c = leases.c
+    query = sa.select(c.connection_id).where(c.connection_id == connection_id, *which)
+    return c.connection_id == query.with_for_update(skip_locked=True).scalar_subquery()
 
 
 def lock(connection: sa.Connection, lease: Lease) -> None:

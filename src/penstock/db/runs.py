@@ -86,6 +86,20 @@ def start(
     now: datetime,
 ) -> int:
     """Open a run. What an earlier worker left running on this connection is marked interrupted."""
+    interrupt(connection, connection_id, now=now)
+    opened = runs.insert().values(
+        owner_id=owner_id,
+        connection_id=connection_id,
+        trigger=trigger,
+        request_id=request_id,
+        started_at=now,
+        outcome=RUNNING,
+    )
+    return int(connection.execute(opened.returning(runs.c.id)).scalar_one())
+
+
+def interrupt(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
+    """Close what an earlier worker left running on this connection."""
     c = runs.c
     connection.execute(
         runs.update()
@@ -96,15 +110,6 @@ def start(
             message="The program ended before this run did. Nothing of it is half stored.",
         )
     )
-    opened = runs.insert().values(
-        owner_id=owner_id,
-        connection_id=connection_id,
-        trigger=trigger,
-        request_id=request_id,
-        started_at=now,
-        outcome=RUNNING,
-    )
-    return int(connection.execute(opened.returning(c.id)).scalar_one())
 
 
 def record(connection: sa.Connection, run_id: int, tally: Tally) -> None:

@@ -18,6 +18,7 @@ from penstock.db import (
     feeds,
     leases,
     transactions,
+    waiting,
 )
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
@@ -75,6 +76,7 @@ class Forgetter:
         credentials.delete(connection, connection_id)
         cursors.delete_all(connection, connection_id)
         connections.mark_disconnected(connection, connection_id, now=self.clock())
+        waiting.drop(connection, connection_id, now=self.clock())
         return opened
 
     def _open(

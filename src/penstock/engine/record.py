@@ -1,25 +1,54 @@
 """How a run is opened and closed: the lease, the run's record and the connection's next turn."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import connections, leases, runs
+from penstock.db import connections, leases, runs, waiting
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.domain.consent import ConsentState
-from penstock.domain.errors import Conflict
+from penstock.domain.errors import Conflict, LeaseLost
+from penstock.domain.ids import public_id
 from penstock.domain.outcome import Ending, Outcome
-from penstock.domain.remedy import Remedy, ask_person
+from penstock.domain.remedy import Remedy, ask_person, fix_code
 from penstock.domain.schedule import when_next
+from penstock.observe.log import get_logger
 
 SCHEDULE: Final = "schedule"
 """The trigger of what was merely due: where another worker is at it, nothing is left to do."""
 WARN_BEFORE: Final = timedelta(days=7)
 """How long before its end a consent counts as expiring."""
+SUSPECT: Final = 2
+"""So many starts in a row without an ending, and a connection is started only beside no other
+such: what kills the process is then found alone, and takes nobody with it a third time."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many syncs of a connector may run everywhere together, and when one is given up.
+
+    `caps` are by connector, `cap` is for those that are not named. After `most_starts` starts
+    without an ending a connection is parked.
+    """
+
+    caps: Mapping[str, int] = field(default_factory=dict)
+    cap: int = 8
+    most_starts: int = 5
+
+    def of(self, connector: str) -> int:
+        """Return how many syncs of a connector may run at the same time."""
+        return self.caps.get(connector, self.cap)
+
+    def room(self, connector: str, live: int) -> int:
+        """Return how many more may begin beside those that are under way."""
+        return self.of(connector) - live
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +59,26 @@ class Opening:
     holder: str
     trigger: str
     request_id: str | None
+    from_start: bool
     now: datetime
     until: datetime
+    bounds: Bounds
+    suspects: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run that has begun. `connection` is how it stood before."""
+
+    connection: ConnectionRow
+    lease: Lease
+    run_id: int
+    from_start: bool
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it may be this one that kills the process."""
+        return self.connection.starts >= SUSPECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +92,23 @@ class Closing:
     began: datetime
 
 
-def open_run(
-    connection: sa.Connection, opening: Opening
-) -> tuple[ConnectionRow, Lease, int] | None:
-    """Take the lease and open a run, or return None where another worker has the lease.
+def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
+    """Take the lease and open a run, or carry out the one that waits.
 
-    Raises NotFound, and Conflict where the connection was disconnected.
+    None where another worker has the lease, where so many syncs of this provider are under way as
+    may be, or where it is parked (or now is). Raises NotFound, and Conflict where the connection
+    was disconnected.
     """
     row = connections.get(connection, opening.connection_id)
+    by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None
     if row.disconnected_at is not None:
         raise Conflict("This connection was disconnected: link the institution again.")
+    if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
+        return None
+    if not leases.has_room(
+        connection, row.connector, opening.bounds.of(row.connector), now=opening.now
+    ):
+        return None
     lease = leases.take(
         connection,
         row.id,
@@ -65,7 +119,21 @@ def open_run(
     )
     if lease is None:
         return None
-    run_id = runs.start(
+    row = connections.begin(connection, row.id)
+    if by_itself and row.starts >= opening.bounds.most_starts:
+        _park(connection, row, lease, opening.now)
+        return None
+    return Opened(
+        row, lease, _run(connection, row, opening), opening.from_start or row.queued_from_start
+    )
+
+
+def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> int:
+    """Begin the run that waits, or a new one."""
+    queued = row.queued_run_id
+    if queued is not None and waiting.adopt(connection, queued, row.id, now=opening.now):
+        return queued
+    return runs.start(
         connection,
         owner_id=row.owner_id,
         connection_id=row.id,
@@ -73,7 +141,25 @@ def open_run(
         request_id=opening.request_id,
         now=opening.now,
     )
-    return row, lease, run_id
+
+
+def _park(connection: sa.Connection, row: ConnectionRow, lease: Lease, now: datetime) -> None:
+    """Start it no more by itself: each time the process died with it."""
+    told = fix_code(
+        f"Its sync was begun {row.starts} times, and each time the program died before it ended. "
+        "Look into the program's log for why; then `penstock sync ID` starts it again."
+    )
+    runs.interrupt(connection, row.id, now=now)
+    connections.park(connection, row.id, told, now=now)
+    leases.release(connection, lease)
+    log.error("sync.parked", connection=public_id("con", row.id), starts=row.starts)
+
+
+def find_running(connection: sa.Connection, connection_id: int, *, now: datetime) -> int | None:
+    """Return the run that is under way on this connection, unless its worker is dead."""
+    if not leases.is_held(connection, connection_id, now=now):
+        return None
+    return runs.find_running(connection, connection_id)
 
 
 def close(
@@ -86,7 +172,7 @@ def close(
     database: a crash right after this forgets nothing.
     """
     ending = closing.ending
-    ours = leases.extend(connection, closing.lease, until=now)  # the lease is always locked first
+    ours = _lock(connection, closing.lease)  # always the first lock
     runs.record(connection, closing.run_id, closing.tally)
     runs.finish(connection, closing.run_id, ending, now=now)
     if not ours:
@@ -117,6 +203,14 @@ def close(
     if again:
         connections.request_sync(connection, row.id, now=now)
     return again
+
+
+def _lock(connection: sa.Connection, lease: Lease) -> bool:
+    try:
+        leases.lock(connection, lease)
+    except LeaseLost:
+        return False
+    return True
 
 
 def _failed(closing: Closing) -> bool:

@@ -13,12 +13,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
+import sqlalchemy as sa
+
 from penstock.db import bulk, leases
 from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.domain import outcome
+from penstock.domain.backoff import full_jitter
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import LeaseLost, VaultError
@@ -29,9 +32,9 @@ from penstock.domain.update import Stream
 from penstock.engine.commit import Place
 from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.fault import ending_of
-from penstock.engine.meter import Meters
 from penstock.engine.recognise import Fingerprint, recognise
-from penstock.engine.record import Closing, Opening, close, open_run
+from penstock.engine.record import Bounds, Closing, Opening, close, open_run
+from penstock.engine.meter import Meters
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.streams import StreamReader
@@ -40,6 +43,8 @@ from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics
 
+_CLOSINGS: Final = 12
+"""How often an ending is tried to be recorded again: about a minute in all."""
 _ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired")
 
 log = get_logger(__name__)
@@ -60,7 +65,8 @@ class Syncer:
     limits: Limits = field(default_factory=Limits)
     meters: Meters | None = None
     every: timedelta = timedelta(hours=6)
-    lease_time: timedelta = timedelta(seconds=30)
+    lease_time: timedelta = timedelta(seconds=12)
+    bounds: Bounds = field(default_factory=Bounds)
     random: Callable[[], float] = random.random
 
     async def start(
@@ -70,20 +76,40 @@ class Syncer:
         trigger: str,
         from_start: bool = False,
         request_id: str | None = None,
+        suspects: bool = True,
     ) -> "Run | None":
-        """Take the lease and open a run. None where another worker has it: it will run once more.
+        """Take the lease and open a run, or carry out the one that waits on this connection.
 
+        None where another worker has it: it will run once more; and where so many syncs of this
+        provider are under way as may be. Without `suspects`, also where the process has died with
+        it again and again.
         Raises NotFound, and Conflict where the connection was disconnected.
         """
         now = self.clock()
         opening = Opening(
-            connection_id, uuid4().hex, trigger, request_id, now, now + self.lease_time
+            connection_id=connection_id,
+            holder=uuid4().hex,
+            trigger=trigger,
+            request_id=request_id,
+            from_start=from_start,
+            now=now,
+            until=now + self.lease_time,
+            bounds=self.bounds,
+            suspects=suspects,
         )
         opened = await self.database.write(open_run, opening)
         if opened is None:
             return None
-        row, lease, run_id = opened
-        return Run(self, row, lease, run_id, trigger, from_start, now)
+        return Run(
+            syncer=self,
+            connection=opened.connection,
+            lease=opened.lease,
+            run_id=opened.run_id,
+            trigger=trigger,
+            from_start=opened.from_start,
+            began=now,
+            suspect=opened.suspect,
+        )
 
 
 @dataclass(slots=True)
@@ -97,6 +123,7 @@ class Run:
     trigger: str
     from_start: bool
     began: datetime
+    suspect: bool = False
     tally: Tally = field(default_factory=Tally)
 
     async def finish(self) -> tuple[Ending, bool]:
@@ -241,9 +268,7 @@ class Run:
             syncer.metrics.rows_seen(connector, kind, getattr(self.tally, kind))
         syncer.metrics.run_ended(connector, ending.outcome, (now - self.began).total_seconds())
         closing = Closing(self.lease, self.run_id, ending, self.tally, self.began)
-        again = await syncer.database.write(
-            close, closing, every=syncer.every, chance=syncer.random(), now=now
-        )
+        again = await self._record(closing, now)
         log.info(
             "sync.ended",
             connector=connector,
@@ -255,6 +280,24 @@ class Run:
             **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},
         )
         return again
+
+    async def _record(self, closing: Closing, now: datetime) -> bool:
+        """Record the ending; where the database is away, keep trying for a while.
+
+        Else a run that ended would count as one with which the process died.
+        """
+        syncer = self.syncer
+        failures = 0
+        while True:
+            try:
+                return await syncer.database.write(
+                    close, closing, every=syncer.every, chance=syncer.random(), now=now
+                )
+            except sa.exc.DBAPIError:
+                failures += 1
+                if failures > _CLOSINGS:
+                    raise
+                await syncer.sleep(full_jitter(failures, syncer.random(), most=15))
 
 
 def _ended(work: asyncio.Task[Ending]) -> Ending:
