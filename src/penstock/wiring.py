@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from penstock import connectors as registry
 from penstock.connectors import ConnectorSettings
-from penstock.db import connections
+from penstock.db import states
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import prepare
@@ -101,7 +101,7 @@ async def open_penstock(
     time = Time(clock, sleep)
     async with database, Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound:
         penstock = _assemble(settings, time, database, key, metrics, outbound)
-        metrics.watch_freshness(partial(database.read_now, connections.ages, now=clock))
+        metrics.watch(partial(database.read_now, states.read, now=clock))
         metrics.watch_limits(partial(database.read_now, limits_seen, clock=clock))
         try:
             yield penstock

@@ -299,6 +299,7 @@ def test_a_backup_amid_syncs_is_a_state_that_was(database: Place, databases: Dat
             files = []
             while not syncing.done():
                 files.append(await asyncio.to_thread(saved, database.url))
+                await asyncio.wait([syncing], timeout=0.2)
             await syncing
             files.append(await asyncio.to_thread(saved, database.url))
             for file in [*files[:: max(1, len(files) // 3)], files[-1]]:

@@ -3,6 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.observe.metrics import Metrics
+from penstock.observe.states import STATES, Readings
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -41,14 +42,29 @@ def test_what_happened_is_counted() -> None:
     assert seen["penstock_http_request_seconds_count", ("GET", "/v1/accounts/{id}")] == 1
 
 
-def test_freshness_is_read_when_asked() -> None:
+def test_states_are_read_when_asked() -> None:
     """An age grows while nothing happens, so it is asked for at each scrape."""
     metrics = Metrics()
-    ages = {"sandbox": 60.0}
-    metrics.watch_freshness(lambda: ages)
+    ages = [(("sandbox",), 60.0)]
+    metrics.watch(lambda: {state.name: [] for state in STATES} | {"freshness_age_seconds": ages})
     assert samples(metrics)["penstock_freshness_age_seconds", ("sandbox",)] == 60
-    ages["sandbox"] = 120.0
+    ages[:] = [(("sandbox",), 120.0)]
     assert samples(metrics)["penstock_freshness_age_seconds", ("sandbox",)] == 120
+    assert samples(metrics)["penstock_database_up", ()] == 1
+
+
+def test_a_database_that_is_away_hides_no_count() -> None:
+    """What this process has counted is told all the same, and that the database is away."""
+    metrics = Metrics()
+    metrics.throttled("sandbox")
+
+    def away() -> Readings:
+        raise OSError("no route to the database")
+
+    metrics.watch(away)
+    seen = samples(metrics)
+    assert seen["penstock_database_up", ()] == 0
+    assert seen["penstock_throttles_total", ("sandbox",)] == 1
 
 
 def test_two_in_one_process_never_meet() -> None:

@@ -1,0 +1,166 @@
+"""What the stored state says of the whole installation: one query a question, no row of anybody.
+
+Read at each scrape of `/metrics` (observe/states.py says what each figure is).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from penstock.db.accounts import accounts
+from penstock.db.connections import connections
+from penstock.db.leases import leases
+from penstock.db.metadata import Instant
+from penstock.db.quarantine import quarantine
+from penstock.db.suggestions import suggestions
+from penstock.db.tie_outs import tie_outs
+from penstock.domain.clock import Clock
+from penstock.domain.consent import ConsentState
+
+Values = list[tuple[tuple[str, ...], float]]
+
+_DAY: Final = timedelta(days=1)
+_LINKED: Final = connections.c.disconnected_at.is_(None)
+_OPEN: Final = connections.c.consent.in_([ConsentState.ACTIVE, ConsentState.EXPIRING])
+
+
+def read(connection: sa.Connection, *, now: Clock) -> dict[str, Values]:
+    """Return every state by its name: values with their labels."""
+    moment = now()
+    return {
+        **_of_connections(connection, moment),
+        "connections": _counts(connection, _by_consent()),
+        "syncs_running": _counts(connection, _running(moment)),
+        "tie_outs": _counts(connection, _tied_out()),
+        "quarantined_rows": _counts(connection, _quarantined()),
+        "suggestions_open": _counts(connection, _suggested()),
+    }
+
+
+def _of_connections(connection: sa.Connection, now: datetime) -> dict[str, Values]:
+    """Read what one walk over the linked connections tells."""
+    c = connections.c
+    due = _is_due(now)
+    since = sa.case((due, sa.func.coalesce(c.sync_requested_at, c.next_sync_at)))
+    query = (
+        sa.select(
+            c.connector,
+            _first(sa.func.coalesce(c.last_success_at, c.created_at)),
+            _first(sa.case((_OPEN, c.consent_expires_at))),
+            _first(since),
+            _how_many(due),
+            _how_many(c.failures > 0),
+            _how_many(c.parked_at.is_not(None)),
+        )
+        .where(_LINKED)
+        .group_by(c.connector)
+    )
+    found: dict[str, Values] = {
+        name: []
+        for name in (
+            "freshness_age_seconds",
+            "consent_days_left",
+            "sync_lag_seconds",
+            "sync_due",
+            "connections_failing",
+            "connections_parked",
+        )
+    }
+    for name, fresh, ends, waiting, due_now, failing, parked in connection.execute(query):
+        label = (name,)
+        found["freshness_age_seconds"].append((label, (now - fresh).total_seconds()))
+        if ends is not None:
+            found["consent_days_left"].append((label, (ends - now) / _DAY))
+        lag = (now - waiting).total_seconds() if waiting is not None else 0.0
+        found["sync_lag_seconds"].append((label, max(lag, 0.0)))
+        found["sync_due"].append((label, due_now))
+        found["connections_failing"].append((label, failing))
+        found["connections_parked"].append((label, parked))
+    return found
+
+
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    """Tell connections that a worker should start now, as db/due.py chooses them."""
+    c, held = connections.c, leases.c
+    taken = sa.exists().where(held.connection_id == c.id, held.holder.is_not(None))
+    return sa.and_(
+        sa.or_(c.sync_requested_at.is_not(None), c.next_sync_at <= now, taken),
+        _OPEN,
+        sa.or_(c.not_before.is_(None), c.not_before <= now),
+        c.paused_at.is_(None),
+        c.parked_at.is_(None),
+        ~taken.where(held.expires_at >= now),
+    )
+
+
+def _by_consent() -> sa.Select[Any]:
+    c = connections.c
+    return (
+        sa.select(c.connector, c.consent, sa.func.count())
+        .where(_LINKED)
+        .group_by(c.connector, c.consent)
+    )
+
+
+def _running(now: datetime) -> sa.Select[Any]:
+    c, held = connections.c, leases.c
+    return (
+        sa.select(c.connector, sa.func.count(held.connection_id))
+        .select_from(connections)
+        .outerjoin(
+            leases,
+            sa.and_(held.connection_id == c.id, held.holder.is_not(None), held.expires_at >= now),
+        )
+        .where(_LINKED)
+        .group_by(c.connector)
+    )
+
+
+def _tied_out() -> sa.Select[Any]:
+    c, a, t = connections.c, accounts.c, tie_outs.c
+    return (
+        sa.select(c.connector, t.status, sa.func.count())
+        .select_from(tie_outs)
+        .join(accounts, a.id == t.account_id)
+        .join(connections, c.id == a.connection_id)
+        .where(_LINKED)
+        .group_by(c.connector, t.status)
+    )
+
+
+def _quarantined() -> sa.Select[Any]:
+    c, q = connections.c, quarantine.c
+    return (
+        sa.select(c.connector, sa.func.count(q.id))
+        .select_from(connections)
+        .outerjoin(quarantine, sa.and_(q.connection_id == c.id, q.resolved_at.is_(None)))
+        .where(_LINKED)
+        .group_by(c.connector)
+    )
+
+
+def _suggested() -> sa.Select[Any]:
+    c, a, s = connections.c, accounts.c, suggestions.c
+    return (
+        sa.select(c.connector, s.kind, sa.func.count())
+        .select_from(suggestions)
+        .join(accounts, a.id == s.account_id)
+        .join(connections, c.id == a.connection_id)
+        .where(_LINKED, s.state == "open")
+        .group_by(c.connector, s.kind)
+    )
+
+
+def _counts(connection: sa.Connection, query: sa.Select[Any]) -> Values:
+    rows: Sequence[sa.Row[Any]] = connection.execute(query).all()
+    return [(tuple(row[:-1]), float(row[-1])) for row in rows]
+
+
+def _first(column: sa.ColumnElement[Any]) -> sa.ColumnElement[datetime]:
+    return sa.type_coerce(sa.func.min(column), Instant)
+
+
+def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
