@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.connectors.starling_feed import BOOKED, HELD, FeedStatus, parse_feed
+from penstock.connectors.starling_feed import BOOKED, HELD, FeedStatus, parse_feed, parse_item
 from penstock.domain.errors import ContractBroken
 from penstock.domain.transaction import Removal, Status
 from tests.connectors.starling_samples import ITEM, PLACE, feed, sample
@@ -76,9 +76,10 @@ def test_each_status_means_one_thing(status: FeedStatus) -> None:
 
 
 def test_an_unheard_of_status_is_refused() -> None:
-    """sync.md 8: what we cannot map aborts; it is never skipped."""
-    with pytest.raises(ContractBroken, match="item-1"):
-        parse_feed(feed({**ITEM, "status": "TELEPORTED"}), PLACE)
+    """sync.md 8: what we cannot map is kept whole; it is never skipped, nor counted as seen."""
+    found = parse_feed(feed({**ITEM, "status": "TELEPORTED"}), PLACE)
+    assert [bad.external_id for bad in found.unmapped] == [ITEM["feedItemUid"]]
+    assert (found.upserts, found.removed, found.newest) == ([], [], None)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,11 @@ def test_an_unheard_of_status_is_refused() -> None:
     ids=range(11),
 )
 def test_a_wrong_item_is_named(change: dict[str, Any]) -> None:
-    """An item that breaks the contract is refused by its id."""
-    with pytest.raises(ContractBroken, match="culprit"):
-        parse_feed(feed(ITEM, {**ITEM, "feedItemUid": "culprit", **change}), PLACE)
+    """sync.md 8: an item that breaks the contract is kept whole, beside those that do not."""
+    wrong = {**ITEM, "feedItemUid": "culprit", **change}
+    found = parse_feed(feed(ITEM, wrong), PLACE)
+    (bad,) = found.unmapped
+    assert len(found.upserts) == 1
+    assert (bad.external_id, msgspec.json.decode(bad.raw)) == ("culprit", wrong)
+    with pytest.raises(ContractBroken):
+        parse_item(bad.raw, PLACE)

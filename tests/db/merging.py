@@ -83,7 +83,15 @@ class Ledger:
 
     def _merge(self, connection: sa.Connection, stage: Stage, feed: bulk.Feed) -> bulk.Counts:
         change = feeds.next_change(connection, self.owner_id)
-        into = Into(self.owner_id, self.accounts, self.run, change, self.now, self.now.date())
+        into = Into(
+            self.owner_id,
+            self.accounts,
+            self.run,
+            change,
+            self.now,
+            self.now.date(),
+            self.connection_id,
+        )
         return bulk.store(connection, stage.batches, into, feed)
 
     def later(self, **span: float) -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan, TokenPlan
+from penstock.domain.errors import ContractBroken
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
-from penstock.domain.transaction import TransactionSeen
-from penstock.domain.update import Balances, Discovery, Page, Stream
+from penstock.domain.transaction import Removal, TransactionSeen
+from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
 URL = "https://bank.example/v1"
 STATUSES = {
@@ -56,6 +57,7 @@ class FakeBank:
     accounts: list[AccountSeen] = field(default_factory=lambda: [account("a")])
     scripts: Mapping[str, Callable[[str | None], Pull]] = field(default_factory=dict)
     sends_removals: bool = True
+    absence: Absence = Absence.REMOVED
     budgets: tuple[Limit, ...] = ()
     pending_rule: PendingRule = PendingRule.LINKED
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -96,3 +98,9 @@ class FakeBank:
             yield from self.scripts[stream.key](cursor)
         finally:
             self.closed += 1
+
+    def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:
+        """Map a row that reads "good"; refuse any other."""
+        if raw != b"good":
+            raise ContractBroken(f"{stream.key}: {raw!r} is no row")
+        return Removal(stream.accounts[0], "gone")

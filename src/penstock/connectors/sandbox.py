@@ -12,12 +12,21 @@ from typing import Final
 from urllib.parse import urlencode
 
 from penstock.connectors.answer import by_status, response_of
-from penstock.connectors.sandbox_wire import error_code, parse_accounts, parse_balances, parse_page
+from penstock.connectors.sandbox_wire import (
+    error_code,
+    parse_accounts,
+    parse_balances,
+    parse_page,
+    parse_removal,
+    parse_row,
+)
 from penstock.connectors.signing import with_bearer
 from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
+from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
-from penstock.domain.update import Balances, Discovery, Stream
+from penstock.domain.transaction import Removal, TransactionSeen
+from penstock.domain.update import Absence, Balances, Discovery, Stream
 
 TRANSACTIONS: Final = "transactions"
 SCOPES: Final = ("accounts", "balances", "transactions")
@@ -58,6 +67,7 @@ class Sandbox:
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
     budgets: tuple[Limit, ...] = ()
+    absence: Absence = Absence.REMOVED
 
     @property
     def docs_url(self) -> str:
@@ -128,6 +138,15 @@ class Sandbox:
             if not page.more or not page.next_cursor:
                 return
             cursor = page.next_cursor
+
+    def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:  # noqa: ARG002  a row names its account
+        """Map one row, whichever list of a page it came from. Raises ContractBroken."""
+        try:
+            return parse_row(raw)
+        except ContractBroken:
+            if b"amount" in raw:
+                raise
+            return parse_removal(raw)
 
     def _page_url(self, cursor: str | None) -> str:
         query = {} if cursor is None else {"cursor": cursor}

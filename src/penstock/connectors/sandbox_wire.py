@@ -12,12 +12,14 @@ from penstock.connectors.wire import (
     PLACEHOLDERS,
     amount_of,
     broken,
+    clean,
     decode,
+    each_mapped,
     usable_id,
 )
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
-from penstock.domain.errors import InvalidInput
+from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.institution import Institution
 from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Discovery, Page
@@ -96,6 +98,14 @@ class _Page(msgspec.Struct):
     has_more: bool
 
 
+class _LoosePage(msgspec.Struct):
+    added: list[msgspec.Raw]
+    modified: list[msgspec.Raw]
+    removed: list[msgspec.Raw]
+    next_cursor: str
+    has_more: bool
+
+
 class _Error(msgspec.Struct):
     code: str
 
@@ -107,6 +117,9 @@ class _Refusal(msgspec.Struct):
 _ACCOUNTS = msgspec.json.Decoder(_Accounts)
 _BALANCES = msgspec.json.Decoder(_Balances)
 _PAGE = msgspec.json.Decoder(_Page)
+_LOOSE = msgspec.json.Decoder(_LoosePage)
+_ROW = msgspec.json.Decoder(_Row)
+_GONE = msgspec.json.Decoder(_Gone)
 _REFUSAL = msgspec.json.Decoder(_Refusal)
 
 
@@ -132,14 +145,35 @@ def parse_balances(body: bytes) -> tuple[BalanceSeen, ...]:
 
 
 def parse_page(body: bytes) -> Page:
-    """Return one page of the delta, nothing of it lost. Raises ContractBroken."""
-    answer = decode(body, _PAGE, WHAT)
-    return Page(
-        upserts=_rows(answer.added) + _rows(answer.modified),
-        removed=[_removal(each) for each in answer.removed],
-        next_cursor=answer.next_cursor,
-        more=answer.has_more,
-    )
+    """Return one page of the delta; a row that cannot be mapped goes along whole, as it came.
+
+    Raises ContractBroken where the page itself is not what it should be.
+    """
+    try:
+        answer = _PAGE.decode(clean(body))
+        upserts = _rows(answer.added) + _rows(answer.modified)
+        removed = [_removal(each) for each in answer.removed]
+    except (*CANNOT_READ, ContractBroken):
+        return _row_by_row(body)
+    return Page(upserts, removed, answer.next_cursor, answer.has_more)
+
+
+def parse_row(raw: bytes) -> TransactionSeen:
+    """Return one row of `added` or `modified`. Raises ContractBroken."""
+    return _rows([decode(raw, _ROW, WHAT)])[0]
+
+
+def parse_removal(raw: bytes) -> Removal:
+    """Return one row of `removed`. Raises ContractBroken."""
+    return _removal(decode(raw, _GONE, WHAT))
+
+
+def _row_by_row(body: bytes) -> Page:
+    """Map what can be mapped: one bad row does not hold back the others (sync.md 8)."""
+    answer = decode(body, _LOOSE, WHAT)
+    upserts, bad = each_mapped([*answer.added, *answer.modified], parse_row)
+    removed, unheard = each_mapped(answer.removed, parse_removal)
+    return Page(upserts, removed, answer.next_cursor, answer.has_more, unmapped=(*bad, *unheard))
 
 
 def error_code(body: bytes) -> str:

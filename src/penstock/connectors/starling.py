@@ -29,7 +29,7 @@ from penstock.connectors.starling_accounts import (
     space_account,
     space_balance,
 )
-from penstock.connectors.starling_feed import parse_feed
+from penstock.connectors.starling_feed import parse_feed, parse_item
 from penstock.connectors.wire import CANNOT_READ, broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.consent import (
@@ -45,7 +45,8 @@ from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.secret import Secret
-from penstock.domain.update import Balances, Discovery, Page, Stream
+from penstock.domain.transaction import Removal, TransactionSeen
+from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
 PRODUCTION: Final = "https://api.starlingbank.com"
 TRIAL: Final = "https://api-sandbox.starlingbank.com"
@@ -94,6 +95,7 @@ class Starling:
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
     budgets: tuple[Limit, ...] = ()
+    absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()
 
     @property
@@ -181,7 +183,12 @@ class Starling:
             removed=feed.removed,
             next_cursor=None if newest is None else _written(newest),
             more=False,
+            unmapped=tuple(feed.unmapped),
         )
+
+    def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:
+        """Map one item of a feed. Raises ContractBroken."""
+        return parse_item(raw, stream.key.removeprefix(SPACE))
 
     def _get(self, *steps: str, query: str = "") -> Request:
         path = "/".join(quote(step, safe="") for step in steps)

@@ -5,19 +5,28 @@ amount is unsigned and `direction` gives the sign; the same item, with the same 
 from PENDING to SETTLED. `settlementTime` is absent until then. Days are London's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from penstock.connectors.starling_money import Money, unsigned
-from penstock.connectors.wire import broken, decode, usable_id
-from penstock.domain.errors import InvalidInput
+from penstock.connectors.wire import (
+    CANNOT_READ,
+    broken,
+    clean,
+    decode,
+    each_mapped,
+    usable_id,
+)
+from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Removal, Status, TransactionSeen
+from penstock.domain.update import Unmapped
 
 LONDON: Final = ZoneInfo("Europe/London")
 WHAT: Final = "feed"
@@ -75,6 +84,10 @@ class _Feed(msgspec.Struct, rename="camel"):
     feed_items: list[FeedItem]
 
 
+class _LooseFeed(msgspec.Struct, rename="camel"):
+    feed_items: list[msgspec.Raw]
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A feed's answer, mapped; `newest` is the latest `updatedAt` in it."""
@@ -82,28 +95,52 @@ class Feed:
     upserts: list[TransactionSeen]
     removed: list[Removal]
     newest: datetime | None
+    unmapped: list[Unmapped] = field(default_factory=list)
 
 
 _FEED: Final = msgspec.json.Decoder(_Feed)
+_LOOSE: Final = msgspec.json.Decoder(_LooseFeed)
+_ITEM: Final = msgspec.json.Decoder(FeedItem)
 
 
 def parse_feed(body: bytes, account: str) -> Feed:
     """Return an answer of the feed for one account or space. Raises ContractBroken.
 
     An item that is no movement, or no longer, comes as a removal: if we never had it, nothing
-    happens. Nothing is dropped.
+    happens. One that cannot be mapped goes along whole. Nothing is dropped.
     """
-    upserts: list[TransactionSeen] = []
-    removed: list[Removal] = []
-    newest: datetime | None = None
-    for item in decode(body, _FEED, WHAT, ID).feed_items:
-        _check(item)
-        if item.status in HELD or item.status in BOOKED:
-            upserts.append(_movement(item, account))
-        else:
-            removed.append(Removal(account, item.feed_item_uid))
-        newest = item.updated_at if newest is None else max(newest, item.updated_at)
-    return Feed(upserts, removed, newest)
+    try:
+        items = [(item, _meaning(item, account)) for item in _FEED.decode(clean(body)).feed_items]
+        bad: list[Unmapped] = []
+    except (*CANNOT_READ, ContractBroken):
+        rows = decode(body, _LOOSE, WHAT).feed_items
+        items, bad = each_mapped(
+            rows, partial(_item, account=account), id_field=ID, account_field=None
+        )
+    meanings = [meaning for _, meaning in items]
+    return Feed(
+        upserts=[one for one in meanings if isinstance(one, TransactionSeen)],
+        removed=[one for one in meanings if isinstance(one, Removal)],
+        newest=max((item.updated_at for item, _ in items), default=None),
+        unmapped=bad,
+    )
+
+
+def parse_item(raw: bytes, account: str) -> TransactionSeen | Removal:
+    """Return one item of a feed. Raises ContractBroken."""
+    return _item(raw, account)[1]
+
+
+def _item(raw: bytes, account: str) -> tuple[FeedItem, TransactionSeen | Removal]:
+    item = decode(raw, _ITEM, WHAT, ID)
+    return item, _meaning(item, account)
+
+
+def _meaning(item: FeedItem, account: str) -> TransactionSeen | Removal:
+    _check(item)
+    if item.status in HELD or item.status in BOOKED:
+        return _movement(item, account)
+    return Removal(account, item.feed_item_uid)
 
 
 def _check(item: FeedItem) -> None:

@@ -1,6 +1,7 @@
 """Reading what a provider sent: typed, exact, and with a clear complaint where it is wrong."""
 
 import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final, TypeVar
@@ -10,6 +11,7 @@ import msgspec
 from penstock.domain.currency import minor_digits
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.money import canonical
+from penstock.domain.update import Unmapped
 
 T = TypeVar("T")
 
@@ -30,10 +32,48 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], what: str, id_field: s
     the row (by its `id_field`) and the field that cannot be read.
     """
     try:
-        return decoder.decode(body.replace(b"\\u0000", b"\\ufffd"))
+        return decoder.decode(clean(body))
     except CANNOT_READ as error:
         row = _row_of(body, str(error), id_field)
         raise broken(what, str(error) or type(error).__name__, row) from None
+
+
+def clean(body: bytes) -> bytes:
+    """Return a body whose texts every database keeps: none takes a NUL character."""
+    return body.replace(b"\\u0000", b"\\ufffd")
+
+
+def each_mapped(
+    rows: Iterable[msgspec.Raw],
+    mapped: Callable[[bytes], T],
+    *,
+    id_field: str = "id",
+    account_field: str | None = "account_id",
+) -> tuple[list[T], list[Unmapped]]:
+    """Map rows one by one; return what could be mapped, and the others as they came.
+
+    `id_field` and `account_field` are where a row says who it is and whose.
+    """
+    good: list[T] = []
+    bad: list[Unmapped] = []
+    for raw in rows:
+        text = bytes(raw)
+        try:
+            good.append(mapped(text))
+        except ContractBroken as error:
+            account = _text_in(text, account_field) if account_field else None
+            bad.append(Unmapped(account, _text_in(text, id_field), error.message, text))
+    return good, bad
+
+
+def _text_in(raw: bytes, field: str) -> str | None:
+    """Return a row's field where it is a usable text: the rest of the row may be anything."""
+    try:
+        row = msgspec.json.decode(clean(raw))
+    except CANNOT_READ:
+        return None
+    value = row.get(field) if isinstance(row, dict) else None
+    return value if isinstance(value, str) and usable_id(value) else None
 
 
 def broken(what: str, why: str, row: object = None) -> ContractBroken:

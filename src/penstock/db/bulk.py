@@ -4,17 +4,18 @@ Everything here runs inside the caller's one transaction. Nothing is written for
 change, and the counts are exact (sync.md 7, 9, 12).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import filling, settling, staging
+from penstock.db import filling, images, quarantine, settling, staging, sweeping, touch
 from penstock.db.filling import Batches
 from penstock.db.metadata import instant_text
 from penstock.db.staging import SEEN, Into
 from penstock.db.statements import Statements
+from penstock.db.sweeping import NOTHING_TOLD, Told
 from penstock.domain.pairing import PENDING_DAYS
 
 
@@ -40,36 +41,62 @@ class Counts:
     removed: int = 0
     paired: int = 0
 
+    @property
+    def wrote(self) -> bool:
+        """Whether a row was written."""
+        return bool(self.inserted or self.changed or self.removed or self.paired)
 
-def store(connection: sa.Connection, batches: Batches, into: Into, feed: Feed) -> Counts:
+
+def store(
+    connection: sa.Connection, batches: Batches, into: Into, feed: Feed, told: Told = NOTHING_TOLD
+) -> Counts:
     """Bring a whole update into `transactions`; return what was done.
 
-    Raises KeyError for a row of an account that is not in `into.accounts`.
+    `told` is what the update tells in full: there, what is missing is gone. Raises KeyError for a
+    row of an account that is not in `into.accounts`.
     """
     statements = _statements(connection, into)
     fresh = not statements.one(_ANY_STORED)
     if fresh and filling.fill(connection, batches, into):
-        return Counts(inserted=filling.settle(statements))
+        inserted = filling.settle(statements)
+        quarantine.supersede(statements, "transactions")
+        return Counts(inserted=inserted)
     staged = staging.load(connection, batches(), into.accounts)
-    counts = _merge(statements, feed, staged)
+    touch.make(statements)
+    covered = sweeping.ranges(statements, told, into.accounts)
+    counts = _merge(statements, feed) if staged else Counts()
+    removed = 0 if feed.sends_removals else _remove(statements, _EXPIRED)
+    removed += sum(_sweep(connection, statements, into, one) for one in covered)
     staging.clear(connection)
-    return counts
+    return replace(counts, removed=counts.removed + removed)
 
 
-def _merge(statements: Statements, feed: Feed, staged: int) -> Counts:
+def _sweep(
+    connection: sa.Connection, statements: Statements, into: Into, one: sweeping.Range
+) -> int:
+    """Remove what is missing in a range; where that is a lot, ask the person first."""
+    missing, certain = sweeping.missing_in(statements, one)
+    if missing and not certain:
+        sweeping.ask(connection, into, one, missing)
+    return _remove(statements, one.missing) if missing and certain else 0
+
+
+def _merge(statements: Statements, feed: Feed) -> Counts:
     """Pair, change, insert and remove."""
-    if not staged:
-        return Counts(removed=0 if feed.sends_removals else statements.do(_EXPIRE))
     paired = settling.settle(
         statements, unlinked=feed.pairs_unlinked, sends_removals=feed.sends_removals
     )
     settling.drop_settled_within(statements)
     upserts = statements.one("SELECT count(*) FROM stage WHERE op = 0")
-    changed = statements.do(_CHANGE)
+    changed = touch.found(statements, _CHANGED)
+    if changed:
+        images.keep_touched(statements)
+        statements.do(_CHANGE)
     inserted = statements.do(_INSERT) if changed < upserts else 0
     settling.remember_links(statements)
-    removed = statements.do(_REMOVE)
-    removed += 0 if feed.sends_removals else statements.do(_EXPIRE)
+    removed = _remove(statements, _TAKEN_BACK)
+    quarantine.supersede(statements, "stage")
+    sweeping.forget_seen(statements)
     return Counts(
         inserted=inserted,
         changed=changed - paired,
@@ -77,6 +104,15 @@ def _merge(statements: Statements, feed: Feed, staged: int) -> Counts:
         removed=removed,
         paired=paired,
     )
+
+
+def _remove(statements: Statements, query: str) -> int:
+    """Mark the rows that a query gives as taken back; count them."""
+    removed = touch.found(statements, query)
+    if removed:
+        images.keep_touched(statements)
+        statements.do(_REMOVE)
+    return removed
 
 
 def _statements(connection: sa.Connection, into: Into) -> Statements:
@@ -98,6 +134,7 @@ def _statements(connection: sa.Connection, into: Into) -> Statements:
         values={
             "owner": into.owner_id,
             "run": into.run_id,
+            "connection": into.connection_id,
             "change": into.change_number,
             "now": instant_text(into.now) if sqlite else into.now,
             "today": into.today.isoformat() if sqlite else into.today,
@@ -112,6 +149,12 @@ def _each(form: str, columns: tuple[str, ...]) -> str:
 
 _COMPARED: Final = SEEN[1:]
 _ANY_STORED: Final = "SELECT 1 FROM transactions WHERE account_id IN {accounts} LIMIT 1"
+_CHANGED: Final = f"""
+    SELECT t.id FROM stage s JOIN transactions t
+        ON t.account_id = s.account_id AND t.external_id = s.external_id
+    WHERE s.op = 0 AND (t.removed_at IS NOT NULL OR
+        ({_each("t.{0}", _COMPARED)}) {{differ}} ({_each("s.{0}", _COMPARED)}))
+"""
 # A removed row that comes back revives, as the same row.
 _CHANGE: Final = f"""
     UPDATE transactions AS t SET {_each("{0} = s.{0}", _COMPARED)}, dated_on = {{dated_of_s}},
@@ -119,10 +162,8 @@ _CHANGE: Final = f"""
             WHEN t.status = 'pending' OR t.removed_at IS NOT NULL THEN :run
             ELSE t.posted_run_id END,
         removed_at = NULL, last_run_id = :run, updated_at = :now, change_number = :change
-    FROM stage s WHERE s.op = 0
+    FROM touched c, stage s WHERE c.id = t.id AND s.op = 0
         AND t.account_id = s.account_id AND t.external_id = s.external_id
-        AND (t.removed_at IS NOT NULL OR
-            ({_each("t.{0}", _COMPARED)}) {{differ}} ({_each("s.{0}", _COMPARED)}))
 """
 _INSERT: Final = f"""
     INSERT INTO transactions (owner_id, account_id, {", ".join(SEEN)}, dated_on, posted_run_id,
@@ -134,13 +175,16 @@ _INSERT: Final = f"""
 _REMOVE: Final = """
     UPDATE transactions SET removed_at = :now, last_run_id = :run, updated_at = :now,
         change_number = :change
-    WHERE removed_at IS NULL AND (account_id, external_id) IN
-        (SELECT account_id, external_id FROM stage WHERE op = 1)
+    WHERE id IN (SELECT id FROM touched)
+"""
+_TAKEN_BACK: Final = """
+    SELECT t.id FROM stage s JOIN transactions t
+        ON t.account_id = s.account_id AND t.external_id = s.external_id
+    WHERE s.op = 1 AND t.removed_at IS NULL
 """
 # What a feed without removals stopped speaking of does not stay pending for ever (sync.md 10).
-_EXPIRE: Final = """
-    UPDATE transactions SET removed_at = :now, last_run_id = :run, updated_at = :now,
-        change_number = :change
+_EXPIRED: Final = """
+    SELECT id FROM transactions
     WHERE account_id IN {accounts} AND status = 'pending' AND removed_at IS NULL
         AND dated_on < :since AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.op = 0
             AND s.account_id = transactions.account_id

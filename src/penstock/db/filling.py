@@ -121,8 +121,8 @@ _DROP_SETTLED_WITHIN: Final = f"""
         AND (account_id, external_id) IN (SELECT account_id, pending_external_id {_LINKED})
 """
 _REMEMBER_LINKS: Final = f"""
-    INSERT INTO aliases (account_id, external_id, transaction_id)
-        SELECT account_id, pending_external_id, min(id) {_LINKED}
+    INSERT INTO aliases (account_id, external_id, transaction_id, run_id)
+        SELECT account_id, pending_external_id, min(id), :run {_LINKED}
             AND NOT EXISTS (SELECT 1 FROM transactions k
                 WHERE k.account_id = transactions.account_id
                     AND k.external_id = transactions.pending_external_id)

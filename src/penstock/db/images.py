@@ -5,11 +5,13 @@ no image: `first_run_id` names it. `run_commits` keeps the change numbers that a
 that carries any other one was touched by somebody else since.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.db.statements import Statements
 
 # The columns of `transactions` that a sync writes.
 KEPT: Final = (
@@ -17,7 +19,7 @@ KEPT: Final = (
     "authorized_on", "description", "counterparty", "category", "reference", "original_amount",
     "original_currency", "pending_external_id", "removed_at", "last_run_id", "posted_run_id",
 )  # fmt: skip
-_TYPES: Final[dict[str, sa.types.TypeEngine[object]]] = {
+_TYPES: Final[dict[str, sa.types.TypeEngine[Any]]] = {
     "amount": Exact(),
     "original_amount": Exact(),
     "dated_on": sa.Date(),
@@ -64,16 +66,34 @@ cursor_images = sa.Table(
 run_commits = sa.Table(
     "run_commits",
     metadata,
+    sa.Column(
+        "connection_id",
+        Id,
+        sa.ForeignKey("connections.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     sa.Column("run_id", Id, primary_key=True, autoincrement=False),
     sa.Column("change_number", sa.BigInteger, primary_key=True, autoincrement=False),
 )
 
-_ALL: Final = (before_images, alias_images, cursor_images, run_commits)
+
+def note_commit(
+    connection: sa.Connection, connection_id: int, run_id: int, change_number: int
+) -> None:
+    """Note that this run took this change number; what earlier runs did is past undoing."""
+    c = run_commits.c
+    earlier = sa.select(c.run_id).where(c.connection_id == connection_id, c.run_id < run_id)
+    old = list(connection.execute(earlier.distinct()).scalars())
+    if old:
+        delete_of(connection, old)
+    values = {"connection_id": connection_id, "run_id": run_id, "change_number": change_number}
+    connection.execute(run_commits.insert().values(values))
 
 
-def note_commit(connection: sa.Connection, run_id: int, change_number: int) -> None:
-    """Note that this run took this change number."""
-    connection.execute(run_commits.insert().values(run_id=run_id, change_number=change_number))
+def keep_touched(statements: Statements) -> None:
+    """Write down the rows that are about to change: those whose numbers are in `touched`."""
+    statements.do(_KEEP)
 
 
 def note_cursor(connection: sa.Connection, run_id: int, stream: str, cursor: str | None) -> None:
@@ -93,7 +113,14 @@ def cursors_before(connection: sa.Connection, run_id: int) -> dict[str, str | No
     return {row.stream: row.cursor for row in rows}
 
 
-def delete_of(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
+def delete_of(connection: sa.Connection, run_ids: Sequence[int]) -> None:
     """Forget the images of these runs: what they did cannot be undone any more."""
-    for table in _ALL:
+    for table in (before_images, alias_images, cursor_images, run_commits):
         connection.execute(table.delete().where(table.c.run_id.in_(run_ids)))
+
+
+_KEEP: Final = f"""
+    INSERT INTO before_images (run_id, transaction_id, {", ".join(KEPT)})
+        SELECT :run, t.id, {", ".join(f"t.{name}" for name in KEPT)}
+        FROM touched c JOIN transactions t ON t.id = c.id WHERE true ON CONFLICT DO NOTHING
+"""

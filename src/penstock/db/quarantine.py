@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.statements import Statements
 from penstock.domain.errors import NotFound
 
 quarantine = sa.Table(
@@ -123,6 +124,12 @@ def get(connection: sa.Connection, number: int, *, owner_id: int) -> Kept:
     return Kept(**row._mapping)
 
 
+def supersede(statements: Statements, source: str) -> None:
+    """Let go of rows that the bank has told again, and told well: they stand in `source`."""
+    if statements.one(_ANY_OPEN):
+        statements.do(_SUPERSEDE.format_map({"source": source, "accounts": "{accounts}"}))
+
+
 def resolve(
     connection: sa.Connection, numbers: Sequence[int], resolution: str, *, now: datetime
 ) -> None:
@@ -137,3 +144,13 @@ def resolve(
 def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
     """Forget what these runs kept."""
     connection.execute(quarantine.delete().where(quarantine.c.run_id.in_(run_ids)))
+
+
+_ANY_OPEN: Final = """
+    SELECT 1 FROM quarantine WHERE connection_id = :connection AND resolved_at IS NULL LIMIT 1
+"""
+_SUPERSEDE: Final = f"""
+    UPDATE quarantine SET resolved_at = :now, resolution = '{SUPERSEDED}'
+    WHERE connection_id = :connection AND resolved_at IS NULL AND external_id IN
+        (SELECT external_id FROM {{source}} WHERE account_id IN {{accounts}})
+"""

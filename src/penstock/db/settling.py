@@ -8,6 +8,7 @@ later events change nothing (7). Only what is certain is paired; two posted rows
 from datetime import date
 from typing import Any, Final, NamedTuple
 
+from penstock.db import images, touch
 from penstock.db.statements import Statements
 from penstock.domain.pairing import Candidate, pair
 
@@ -25,7 +26,8 @@ def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> i
 
     `unlinked`: also where the provider does not name the pending row.
     """
-    statements.do(_TAKE_BACK_GUESSES)
+    if statements.do(_KEEP_GUESSES):
+        statements.do(_TAKE_BACK_GUESSES)
     statements.do(_DROP_SUPERSEDED)
     pairs = _linked(statements)
     if unlinked:
@@ -36,6 +38,9 @@ def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> i
             for one in _certain(statements, sends_removals=sends_removals)
             if one.row_id not in taken and (one.account_id, one.external_id) not in posted
         ]
+    if pairs:
+        touch.rows(statements, [one.row_id for one in pairs])
+        images.keep_touched(statements)
     for one in pairs:
         for sql in _TAKE_OVER:
             statements.do(sql, one._asdict())
@@ -90,13 +95,18 @@ def _candidate(row: tuple[Any, ...]) -> Candidate:
 
 
 # A pair that the bank never named was wrong where the old id comes back as a posted row.
-_TAKE_BACK_GUESSES: Final = """
-    DELETE FROM aliases WHERE account_id IN {accounts}
+_GUESSED: Final = """
+    FROM aliases WHERE account_id IN {accounts}
         AND (account_id, external_id) IN (SELECT account_id, external_id FROM stage
             WHERE op = 0 AND status = 'posted')
         AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = aliases.transaction_id
             AND t.pending_external_id = aliases.external_id)
 """
+_KEEP_GUESSES: Final = f"""
+    INSERT INTO alias_images (run_id, account_id, external_id, transaction_id)
+        SELECT :run, account_id, external_id, transaction_id {_GUESSED}
+"""
+_TAKE_BACK_GUESSES: Final = f"DELETE {_GUESSED}"
 _DROP_SUPERSEDED: Final = """
     DELETE FROM stage WHERE (account_id, external_id) IN
         (SELECT account_id, external_id FROM aliases WHERE account_id IN {accounts})
@@ -140,8 +150,8 @@ _POSTED: Final = """
 """
 _TAKE_OVER: Final = (
     """
-    INSERT INTO aliases (account_id, external_id, transaction_id)
-        SELECT account_id, external_id, id FROM transactions WHERE id = :row_id
+    INSERT INTO aliases (account_id, external_id, transaction_id, run_id)
+        SELECT account_id, external_id, id, :run FROM transactions WHERE id = :row_id
         ON CONFLICT DO NOTHING
     """,
     """
@@ -159,8 +169,8 @@ _DROP_SETTLED_WITHIN: Final = """
             WHERE k.account_id = stage.account_id AND k.external_id = stage.external_id))
 """
 _REMEMBER_LINKS: Final = """
-    INSERT INTO aliases (account_id, external_id, transaction_id)
-        SELECT s.account_id, s.pending_external_id, min(t.id) FROM stage s JOIN transactions t
+    INSERT INTO aliases (account_id, external_id, transaction_id, run_id)
+        SELECT s.account_id, s.pending_external_id, min(t.id), :run FROM stage s JOIN transactions t
             ON t.account_id = s.account_id AND t.external_id = s.external_id
         WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM transactions k

@@ -61,6 +61,7 @@ class Into:
     change_number: int
     now: datetime
     today: date
+    connection_id: int
 
 
 def load(connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]) -> int:

@@ -189,6 +189,6 @@ def _with_rows(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) 
         )
     r = suggestion_rows.c
     rows = sa.select(r.suggestion_id, r.transaction_id, r.role).where(r.suggestion_id.in_(found))
-    for row in connection.execute(rows.order_by(r.transaction_id)):
-        found[row.suggestion_id].rows[row.transaction_id] = Role(row.role)
+    for number, transaction_id, role in connection.execute(rows.order_by(r.transaction_id)):
+        found[number].rows[transaction_id] = Role(role)
     return list(found.values())

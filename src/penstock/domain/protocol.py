@@ -12,7 +12,8 @@ from typing import Protocol
 
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan
 from penstock.domain.limit import Limit
-from penstock.domain.update import Balances, Discovery, Page, Stream
+from penstock.domain.transaction import Removal, TransactionSeen
+from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,10 @@ class Connector(Protocol):
     def budgets(self) -> tuple[Limit, ...]:
         """How often the provider may be asked, as it documents; empty where it does not."""
 
+    @property
+    def absence(self) -> Absence:
+        """What it means that a row is missing where the feed was told in full."""
+
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Return the request with the credentials on it."""
 
@@ -149,3 +154,6 @@ class Connector(Protocol):
         Yields requests (and is sent responses), pages and balances (and is sent None).
         Raises ContractBroken.
         """
+
+    def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:
+        """Map one row that was kept in quarantine. Raises ContractBroken where it still fails."""

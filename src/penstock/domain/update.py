@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
 
 from penstock.domain.account import AccountSeen
 from penstock.domain.balance import BalanceSeen
@@ -25,13 +27,44 @@ class Stream:
     accounts: tuple[str, ...]
 
 
+class Absence(StrEnum):
+    """What it means that a row is no longer told of, where all was told (sync.md 14).
+
+    NOTHING. PENDING_GONE: a pending row has ended, a posted one stays. REMOVED: the row is gone.
+    """
+
+    NOTHING = "nothing"
+    PENDING_GONE = "pending_gone"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """The update tells every row of an account that is dated within these days, both included."""
+
+    account: str
+    since: date
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A row that could not be mapped, whole and as it came (JSON); kept in quarantine (8)."""
+
+    account: str | None
+    external_id: str | None
+    reason: str
+    raw: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answer of a stream. Within it `removed` comes after `upserts`.
 
     `next_cursor` is where to go on: None leaves the stored cursor as it is, the empty text means
     that the provider is not ready (sync.md 1). `more` says that the update goes on;
-    `checkpoint` that it may be committed here although it does (4).
+    `checkpoint` that it may be committed here although it does (4). A window feed says what it
+    has `covered`: what is absent there follows the connector's rule for absence.
     """
 
     upserts: Sequence[TransactionSeen]
@@ -39,6 +72,8 @@ class Page:
     next_cursor: str | None
     more: bool
     checkpoint: bool = False
+    unmapped: Sequence[Unmapped] = ()
+    covered: Sequence[Covered] = ()
 
 
 @dataclass(frozen=True, slots=True)

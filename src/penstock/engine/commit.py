@@ -3,20 +3,33 @@
 Nothing here touches the network. Lock order: lease (by its fence), feed, rows (sync.md 2, 19, 20).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import balances, bulk, connections, cursors, feeds, leases, runs
+from penstock.db import (
+    archives,
+    balances,
+    bulk,
+    connections,
+    cursors,
+    feeds,
+    images,
+    leases,
+    quarantine,
+    runs,
+)
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.db.staging import Into
+from penstock.db.sweeping import Told
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.errors import ContractBroken, LeaseLost
 from penstock.domain.money import canonical
+from penstock.domain.update import Absence, Unmapped
 from penstock.engine.stage import Stage
 
 
@@ -29,6 +42,7 @@ class Place:
     owner_id: int
     accounts: Mapping[str, int]
     feed: bulk.Feed
+    absence: Absence
     stream: str
 
 
@@ -40,39 +54,92 @@ class Move:
     after: str | None
 
 
-def commit(
-    connection: sa.Connection, place: Place, stage: Stage, move: Move, tally: Tally, now: datetime
+def commit(  # noqa: PLR0913  one transaction needs all of it
+    connection: sa.Connection,
+    place: Place,
+    stage: Stage,
+    move: Move,
+    tally: Tally,
+    now: datetime,
+    *,
+    renewed: Callable[[], datetime],
 ) -> Tally:
     """Merge an update and move its cursor; return the run's tally with what was done.
 
-    Raises LeaseLost where another worker, the person or time came between, and ContractBroken
-    for rows of accounts that the provider did not list. Either way nothing is written.
+    However long this took, the lease is good until `renewed` says, asked at the end. Raises
+    LeaseLost where another worker, the person or time came between, and ContractBroken for rows
+    of accounts that the provider did not list. Either way nothing is written.
     """
+    connection_id = place.lease.connection_id
     leases.lock(connection, place.lease)
-    if connections.get(connection, place.lease.connection_id).disconnected_at is not None:
+    row = connections.get(connection, connection_id)
+    if row.disconnected_at is not None:
         raise LeaseLost("The connection was disconnected while it was being read.")
-    if cursors.find(connection, place.lease.connection_id, place.stream) != move.before:
+    if row.paused_at is not None:
+        raise LeaseLost("The connection was paused while it was being read.")
+    if cursors.find(connection, connection_id, place.stream) != move.before:
         raise LeaseLost("The cursor was moved while this update was being read.")
+    done = tally
+    if stage.balances or not stage.empty or not place.feed.sends_removals:
+        done = _store(connection, place, stage, move, tally, now)
+    if move.after is not None and move.after != move.before:
+        cursors.save(connection, connection_id, place.stream, move.after, now=now)
+    runs.record(connection, place.run_id, done)
+    leases.extend(connection, place.lease, until=renewed())
+    return done
+
+
+def _store(
+    connection: sa.Connection, place: Place, stage: Stage, move: Move, tally: Tally, now: datetime
+) -> Tally:
+    """Write what the update tells: rows, balances, what could not be mapped, and the archive."""
     change = feeds.next_change(connection, place.owner_id)
-    into = Into(place.owner_id, place.accounts, place.run_id, change, now, now.date())
+    connection_id = place.lease.connection_id
+    into = Into(
+        place.owner_id, place.accounts, place.run_id, change, now, now.date(), connection_id
+    )
+    told = Told(place.absence, stage.whole, stage.covered)
+    counts = bulk.Counts()
     try:
-        counts = bulk.store(connection, stage.batches, into, place.feed)
+        if not stage.empty or not place.feed.sends_removals:
+            counts = bulk.store(connection, stage.batches, into, place.feed, told)
         observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
     except KeyError as error:
         raise ContractBroken(f"A row names account {error}, which the bank did not list.") from None
     balances.append(connection, [_balance(place, id_, seen, change, now) for id_, seen in observed])
-    if move.after is not None and move.after != move.before:
-        cursors.save(connection, place.lease.connection_id, place.stream, move.after, now=now)
-    done = replace(
+    if stage.unmapped:
+        quarantine.keep(connection, [_kept(place, one, now) for one in stage.unmapped])
+    if stage.rows or stage.unmapped:
+        update = archives.ToArchive(
+            connection_id, place.run_id, place.stream, tuple(place.accounts), stage.read_from
+        )
+        archives.keep(connection, update, stage.answers(), now=now)
+    if counts.wrote:
+        images.note_commit(connection, connection_id, place.run_id, change)
+        images.note_cursor(connection, place.run_id, place.stream, move.before)
+    return replace(
         tally,
         inserted=tally.inserted + counts.inserted,
         changed=tally.changed + counts.changed,
         unchanged=tally.unchanged + counts.unchanged,
         removed=tally.removed + counts.removed,
         paired=tally.paired + counts.paired,
+        quarantined=tally.quarantined + len(stage.unmapped),
     )
-    runs.record(connection, place.run_id, done)
-    return done
+
+
+def _kept(place: Place, one: Unmapped, now: datetime) -> dict[str, Any]:
+    return {
+        "owner_id": place.owner_id,
+        "connection_id": place.lease.connection_id,
+        "run_id": place.run_id,
+        "stream": place.stream,
+        "account": one.account,
+        "external_id": one.external_id,
+        "reason": one.reason,
+        "raw": one.raw,
+        "created_at": now,
+    }
 
 
 def _balance(

@@ -101,13 +101,20 @@ class Driver:
         finally:
             asking.close()
 
-    async def pull(self, pull: Pull) -> AsyncIterator[Page | Balances]:
-        """Run a stream's generator; yield pages and balances. Raises Halt, CursorLost, Restart."""
+    async def pull(
+        self, pull: Pull, heard: Callable[[Response], None] = lambda _: None
+    ) -> AsyncIterator[Page | Balances]:
+        """Run a stream's generator; yield pages and balances. Each answer is told to `heard`.
+
+        Raises Halt, CursorLost, Restart.
+        """
         try:
             step = next(pull)
             while True:
                 if isinstance(step, Request):
-                    step = pull.send(await self.ask(step))
+                    response = await self.ask(step)
+                    heard(response)
+                    step = pull.send(response)
                 else:
                     yield step
                     step = next(pull)

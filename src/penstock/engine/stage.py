@@ -2,58 +2,52 @@
 
 Each page is packed at once (msgpack: a fifth of the size of the objects, amounts and days already
 as exact text) and kept in memory up to a bound, then in a private temporary file that vanishes
-with the process.
+with the process. So is each answer of the bank, compressed, for the archive (18).
 """
 
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 import msgspec
 
 from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
-from penstock.domain.update import Page
+from penstock.domain.protocol import Response
+from penstock.domain.update import Covered, Page, Unmapped
+from penstock.engine.packing import pack_answer
 
 IN_MEMORY = 16 * 1024 * 1024
 """How many packed bytes may wait in memory (about 100,000 rows)."""
+_UPSERTS: Final = b"u"
+_REMOVED: Final = b"r"
+_ANSWER: Final = b"a"
 
 
 @dataclass(slots=True)
-class Stage:
-    """The pages of one update, in the order in which they came."""
+class Spool:
+    """Pieces of bytes in their order, in memory up to a bound, then in a private file."""
 
-    in_memory: int = IN_MEMORY
-    pages: int = 0
-    balances: list[BalanceSeen] = field(default_factory=list)
+    in_memory: int
     _file: IO[bytes] | None = None
-    _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
 
-    def add(self, page: Page) -> None:
-        """Keep a page."""
-        self.pages += 1
-        if page.upserts:
-            self._write(b"u", self._encoder.encode(page.upserts))
-        if page.removed:
-            self._write(b"r", self._encoder.encode(page.removed))
+    def write(self, kind: bytes, packed: bytes) -> None:
+        """Keep a piece; `kind` is one byte."""
+        if self._file is None:
+            # It lives as long as the spool, which closes it.
+            self._file = tempfile.SpooledTemporaryFile(self.in_memory)  # noqa: SIM115 - as said
+        self._file.write(kind + len(packed).to_bytes(4, "big") + packed)
 
-    def batches(self) -> Iterator[Batch]:
-        """Return what was kept, in order. May be called again."""
+    def pieces(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the pieces, each with its kind. May be called again."""
         if self._file is None:
             return
         self._file.seek(0)
         while head := self._file.read(5):
-            packed = self._file.read(int.from_bytes(head[1:], "big"))
-            yield Batch(removal=head[:1] == b"r", packed=packed)
+            yield head[:1], self._file.read(int.from_bytes(head[1:], "big"))
         self._file.seek(0, 2)
-
-    def clear(self) -> None:
-        """Throw away what was kept: the update starts over (sync.md 3)."""
-        self.close()
-        self.pages = 0
-        self.balances = []
 
     def close(self) -> None:
         """Let go of the file."""
@@ -61,11 +55,72 @@ class Stage:
             self._file.close()
             self._file = None
 
-    def _write(self, kind: bytes, packed: bytes) -> None:
-        if self._file is None:
-            # It lives as long as the stage, which closes it.
-            self._file = tempfile.SpooledTemporaryFile(self.in_memory)  # noqa: SIM115 - as said
-        self._file.write(kind + len(packed).to_bytes(4, "big") + packed)
+
+@dataclass(slots=True)
+class Stage:
+    """The pages of one update, in the order in which they came.
+
+    `covered` are days that are told in full; `whole` says that everything was, from the
+    beginning: then each account is covered from its first staged row on. `read_from` is the
+    cursor of the first page.
+    """
+
+    in_memory: int = IN_MEMORY
+    pages: int = 0
+    rows: int = 0
+    whole: bool = False
+    read_from: str | None = None
+    balances: list[BalanceSeen] = field(default_factory=list)
+    unmapped: list[Unmapped] = field(default_factory=list)
+    covered: list[Covered] = field(default_factory=list)
+    _rows: Spool = field(init=False)
+    _answers: Spool = field(init=False)
+    _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
+
+    def __post_init__(self) -> None:
+        self._rows = Spool(self.in_memory)
+        self._answers = Spool(self.in_memory // 4)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it would change no transaction: nothing was told, and nothing is missing."""
+        return not (self.rows or self.unmapped or self.covered or self.whole)
+
+    def add(self, page: Page) -> None:
+        """Keep a page."""
+        self.pages += 1
+        self.rows += len(page.upserts) + len(page.removed)
+        if page.upserts:
+            self._rows.write(_UPSERTS, self._encoder.encode(page.upserts))
+        if page.removed:
+            self._rows.write(_REMOVED, self._encoder.encode(page.removed))
+        self.unmapped += page.unmapped
+        self.covered += page.covered
+
+    def hear(self, response: Response) -> None:
+        """Keep an answer as it came, for the archive."""
+        self._answers.write(_ANSWER, pack_answer(response))
+
+    def batches(self) -> Iterator[Batch]:
+        """Return what was kept, in order. May be called again."""
+        for kind, packed in self._rows.pieces():
+            yield Batch(removal=kind == _REMOVED, packed=packed)
+
+    def answers(self) -> Iterator[bytes]:
+        """Return the answers that were heard, packed, in order."""
+        return (packed for _, packed in self._answers.pieces())
+
+    def clear(self) -> None:
+        """Throw away what was kept: the update starts over (sync.md 3)."""
+        self.close()
+        self.pages = self.rows = 0
+        self.whole = False
+        self.balances, self.unmapped, self.covered = [], [], []
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._rows.close()
+        self._answers.close()
 
     def __enter__(self) -> Self:
         return self

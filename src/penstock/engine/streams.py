@@ -6,6 +6,7 @@ again from the cursor of its first page (sync.md 1-5, 27).
 
 import asyncio
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Final
 
 from penstock.db import cursors
@@ -24,6 +25,8 @@ from penstock.engine.stage import Stage
 
 MOST_PAGES: Final = 100_000
 MOST_RESTARTS: Final = 5
+MOST_UNMAPPED: Final = 10
+MOST_UNMAPPED_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class StreamReader:
     clock: Clock
     driver: Driver
     from_start: bool
+    lease_time: timedelta
 
     async def read(self, stream: Stream, place: Place) -> Ending:
         """Read a stream to its end. One that fails does not stop the others (sync.md 29)."""
@@ -79,7 +83,9 @@ class StreamReader:
         looks_back = self.from_start and cursor is None and move.before is not None
         seen: set[str] = set() if cursor is None else {cursor}
         more = False
-        async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
+        stage.read_from = cursor
+        pages = self.driver.pull(self.driver.connector.pull(stream, cursor), stage.hear)
+        async for step in pages:
             if isinstance(step, Balances):
                 stage.balances.extend(step.balances)
                 continue
@@ -93,24 +99,27 @@ class StreamReader:
             if more and step.checkpoint and not looks_back:
                 await self._commit(place, stage, move)
                 move = Move(move.after, move.after)
-        if more:
-            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+                stage.read_from = move.after
+        _check_ended(more=more)
         if looks_back and self.driver.connector.sends_removals:
-            await self._look_back(stream, stage, move.before)
+            stage.whole = not await self._look_back(stream, stage, move.before)
+        else:
+            stage.whole = cursor is None and move.before is not None
         await self._commit(place, stage, move)
         return outcome.DONE
 
-    async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> None:
+    async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> bool:
         """Stage what happened since the stored cursor, after all was read from the beginning.
 
         A full read tells of no removal, so those must still be heard. The cursor of the full read
         is the one to store: it alone knows the rows that are younger than the other. These pages
-        are not counted as pages of the update.
+        are not counted as pages of the update. False where the bank has forgotten what happened.
         """
         seen: set[str] = set()
         more = False
         try:
-            async for step in self.driver.pull(self.driver.connector.pull(stream, cursor)):
+            pull = self.driver.connector.pull(stream, cursor)
+            async for step in self.driver.pull(pull):
                 if isinstance(step, Balances):
                     stage.balances.extend(step.balances)
                     continue
@@ -124,9 +133,9 @@ class StreamReader:
         except CursorLost:
             if seen:
                 raise  # half of what it had to say is staged: the update starts over
-            return  # the bank has forgotten what it had to say
-        if more:
-            raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+            return False
+        _check_ended(more=more)
+        return True
 
     def _check_progress(self, page: Page, seen: set[str]) -> None:
         """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""
@@ -150,9 +159,18 @@ class StreamReader:
         await self.driver.sleep(min(0.1 * 2**tally.restarts, 2.0) * self.driver.random())
 
     async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
+        _check_mapped(stage)
         tally = self.driver.tally
         committing = asyncio.ensure_future(
-            self.database.write(commit, place, stage, move, tally, self.clock())
+            self.database.write(
+                commit,
+                place,
+                stage,
+                move,
+                tally,
+                self.clock(),
+                renewed=lambda: self.clock() + self.lease_time,
+            )
         )
         try:
             await asyncio.shield(committing)
@@ -171,3 +189,17 @@ def _adopt(tally: Tally, done: Tally) -> None:
     """Take over the counts, in place: others watch this tally."""
     for counted in fields(Tally):
         setattr(tally, counted.name, getattr(done, counted.name))
+
+
+def _check_ended(*, more: bool) -> None:
+    """Refuse to call less than was announced a success (sync.md 5)."""
+    if more:
+        raise Halt(outcome.partial("The bank announced more pages, and sent none."))
+
+
+def _check_mapped(stage: Stage) -> None:
+    """Let a few rows be kept in quarantine; where it is many, it is the mapping that is wrong."""
+    bad = len(stage.unmapped)
+    if bad > max(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * stage.rows):
+        message = f"{bad} rows could not be mapped, the first of them: {stage.unmapped[0].reason}"
+        raise Halt(outcome.contract_broken(message))

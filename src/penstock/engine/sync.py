@@ -32,9 +32,9 @@ from penstock.domain.update import Stream
 from penstock.engine.commit import Place
 from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.fault import ending_of
+from penstock.engine.meter import Meters
 from penstock.engine.recognise import Fingerprint, recognise
 from penstock.engine.record import Bounds, Closing, Opening, close, open_run
-from penstock.engine.meter import Meters
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.streams import StreamReader
@@ -45,7 +45,7 @@ from penstock.observe.metrics import Metrics
 
 _CLOSINGS: Final = 12
 """How often an ending is tried to be recorded again: about a minute in all."""
-_ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired")
+_ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired", "quarantined")
 
 log = get_logger(__name__)
 
@@ -185,7 +185,9 @@ class Run:
             fingerprint=syncer.fingerprint,
             now=syncer.clock(),
         )
-        reader = StreamReader(syncer.database, syncer.clock, driver, self.from_start)
+        reader = StreamReader(
+            syncer.database, syncer.clock, driver, self.from_start, syncer.lease_time
+        )
         endings: list[Ending] = []
         for stream in connector.streams(discovery):
             place = self._place(connector, known.ids, stream)
@@ -258,6 +260,7 @@ class Run:
                 pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID,
                 sends_removals=connector.sends_removals,
             ),
+            absence=connector.absence,
             stream=stream.key,
         )
 

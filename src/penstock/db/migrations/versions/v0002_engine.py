@@ -32,9 +32,18 @@ def upgrade() -> None:
     )
     op.create_table(
         "run_commits",
+        sa.Column("connection_id", Id, autoincrement=False, nullable=False),
         sa.Column("run_id", Id, autoincrement=False, nullable=False),
         sa.Column("change_number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("run_id", "change_number", name=op.f("pk_run_commits")),
+        sa.ForeignKeyConstraint(
+            ["connection_id"],
+            ["connections.id"],
+            name=op.f("fk_run_commits_connection_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "connection_id", "run_id", "change_number", name=op.f("pk_run_commits")
+        ),
     )
     op.create_table(
         "before_images",

@@ -1,0 +1,29 @@
+"""The temporary table of the rows that a merge is about to write: found once, then used twice.
+
+First their images are kept (images.py), then they are changed. It is emptied before each use.
+"""
+
+from collections.abc import Iterable
+
+from penstock.db.statements import Statements
+
+
+def make(statements: Statements) -> None:
+    """Make the table for this transaction."""
+    statements.do("CREATE TEMP TABLE IF NOT EXISTS touched (id bigint PRIMARY KEY)")
+    statements.do("DELETE FROM touched")
+
+
+def found(statements: Statements, query: str) -> int:
+    """Put the row numbers that a query gives into it, in place of the last; count them."""
+    statements.do("DELETE FROM touched")
+    return statements.do(f"INSERT INTO touched (id) {query}")
+
+
+def rows(statements: Statements, numbers: Iterable[int]) -> None:
+    """Put these row numbers into it, in place of the last."""
+    statements.do("DELETE FROM touched")
+    for number in numbers:
+        statements.do(
+            "INSERT INTO touched (id) VALUES (:id) ON CONFLICT DO NOTHING", {"id": number}
+        )
