@@ -61,8 +61,8 @@ async def record(rows: int) -> Recorded:
                 return response
 
             syncer = replace(penstock.syncer, send_for=lambda _: keep)
-            await _sync(syncer, connection)
-            await _sync(syncer, connection, from_start=True)
+            await sync(syncer, connection)
+            await sync(syncer, connection, from_start=True)
     return Recorded(answers, rows)
 
 
@@ -71,10 +71,10 @@ async def seconds(recorded: Recorded, url: str) -> tuple[float, float]:
     async with linked(url, 15) as (penstock, connection):
         syncer = replace(penstock.syncer, send_for=lambda _: recorded.send)
         began = time.perf_counter()
-        inserted = (await _sync(syncer, connection)).inserted
+        inserted = (await sync(syncer, connection)).inserted
         first = time.perf_counter() - began
         began = time.perf_counter()
-        unchanged = (await _sync(syncer, connection, from_start=True)).unchanged
+        unchanged = (await sync(syncer, connection, from_start=True)).unchanged
         if (inserted, unchanged) != (recorded.rows, recorded.rows):
             raise AssertionError(f"{inserted} inserted and {unchanged} unchanged")
         return first, time.perf_counter() - began
@@ -83,18 +83,27 @@ async def seconds(recorded: Recorded, url: str) -> tuple[float, float]:
 @asynccontextmanager
 async def linked(url: str, rows: int) -> AsyncIterator[tuple[Penstock, int]]:
     """Open an installation over `url`, linked to a bank of `rows` transactions."""
+    async with (
+        running(Options(transactions=rows, page_size=PAGE_SIZE)) as bank,
+        linked_to(bank.url, url) as opened,
+    ):
+        yield opened
+
+
+@asynccontextmanager
+async def linked_to(bank_url: str, url: str) -> AsyncIterator[tuple[Penstock, int]]:
+    """Open an installation over `url`, linked to a bank that is running already."""
     with TemporaryDirectory() as home:
-        options = Options(transactions=rows, page_size=PAGE_SIZE)
-        async with running(options) as bank:
-            settings = Settings(home=Path(home), database_url=url, key=KEY, sandbox_url=bank.url)
-            async with open_penstock(settings) as penstock:
-                owner = await penstock.database.write(_add_person)
-                begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)
-                back = await consent(begun.url)
-                yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
+        settings = Settings(home=Path(home), database_url=url, key=KEY, sandbox_url=bank_url)
+        async with open_penstock(settings) as penstock:
+            owner = await penstock.database.write(_add_person)
+            begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)
+            back = await consent(begun.url)
+            yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
 
 
-async def _sync(syncer: Syncer, connection: int, *, from_start: bool = False) -> Tally:
+async def sync(syncer: Syncer, connection: int, *, from_start: bool = False) -> Tally:
+    """Sync a connection; return what that did. Raises AssertionError unless it went well."""
     run = await syncer.start(connection, trigger="benchmark", from_start=from_start)
     if run is None:
         raise AssertionError("somebody else syncs this connection")
