@@ -5,7 +5,7 @@ again from the cursor of its first page (sync.md 1-5, 27).
 """
 
 import asyncio
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Final
 
@@ -29,15 +29,20 @@ MOST_UNMAPPED: Final = 10
 MOST_UNMAPPED_SHARE: Final = 0.05
 
 
+class Doubt(Restart):
+    """A row could not be mapped."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamReader:
-    """Reads the streams of one run."""
+    """Reads the streams of one run. `doubted` are rows that could not be mapped, as they came."""
 
     database: Database
     clock: Clock
     driver: Driver
     from_start: bool
     lease_time: timedelta
+    doubted: set[bytes] = field(default_factory=set)
 
     async def read(self, stream: Stream, place: Place) -> Ending:
         """Read a stream to its end. One that fails does not stop the others (sync.md 29)."""
@@ -155,11 +160,13 @@ class StreamReader:
         tally = self.driver.tally
         tally.restarts += 1
         if tally.restarts > MOST_RESTARTS:
+            if isinstance(moved, Doubt):
+                raise Halt(outcome.contract_broken(moved.message))
             raise Halt(outcome.transient(f"The data moved each time it was read: {moved.message}"))
         await self.driver.sleep(min(0.1 * 2**tally.restarts, 2.0) * self.driver.random())
 
     async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
-        _check_mapped(stage)
+        self._check_mapped(stage)
         tally = self.driver.tally
         committing = asyncio.ensure_future(
             self.database.write(
@@ -180,6 +187,21 @@ class StreamReader:
                 _adopt(tally, committing.result())
         stage.clear()
 
+    def _check_mapped(self, stage: Stage) -> None:
+        """Keep in quarantine only what the bank says twice, and not many rows (sync.md 8).
+
+        What it says once may be a slip: the update is read again, and nothing is lost by it. Where
+        it is many rows, it is our mapping that is wrong.
+        """
+        bad = stage.unmapped
+        if len(bad) > max(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * stage.rows):
+            message = f"{len(bad)} rows could not be mapped, the first of them: {bad[0].reason}"
+            raise Halt(outcome.contract_broken(message))
+        new = [one for one in bad if one.raw not in self.doubted]
+        self.doubted.update(one.raw for one in new)
+        if new:
+            raise Doubt(new[0].reason)
+
     async def _stored(self, place: Place) -> str | None:
         connection_id = place.lease.connection_id
         return await self.database.read(cursors.find, connection_id, place.stream)
@@ -195,11 +217,3 @@ def _check_ended(*, more: bool) -> None:
     """Refuse to call less than was announced a success (sync.md 5)."""
     if more:
         raise Halt(outcome.partial("The bank announced more pages, and sent none."))
-
-
-def _check_mapped(stage: Stage) -> None:
-    """Let a few rows be kept in quarantine; where it is many, it is the mapping that is wrong."""
-    bad = len(stage.unmapped)
-    if bad > max(MOST_UNMAPPED, MOST_UNMAPPED_SHARE * stage.rows):
-        message = f"{bad} rows could not be mapped, the first of them: {stage.unmapped[0].reason}"
-        raise Halt(outcome.contract_broken(message))
