@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from penstock.observe.log import get_logger
+
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class LimitsSeen:
@@ -26,7 +30,11 @@ class LimitsCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return both gauges."""
-        seen = self._read()
+        try:
+            seen = self._read()
+        except Exception as error:  # noqa: BLE001 - a database that is away hides no count
+            log.warning("metrics.limits_unread", kind=type(error).__name__)
+            return
         quotas = GaugeMetricFamily(
             "penstock_quota_left",
             "Calls left of the most spent quota.",
