@@ -15,7 +15,7 @@ from penstock.api.app import create_app
 from penstock.observe.log import configure
 from penstock.settings import read_settings
 from penstock.wiring import Penstock, open_penstock
-from penstock.worker.schedule import kept_fresh
+from penstock.worker.work import at_work
 
 
 @contextlib.asynccontextmanager
@@ -25,7 +25,7 @@ async def _opened() -> AsyncIterator[Penstock]:
     async with contextlib.AsyncExitStack() as stack:
         penstock = await stack.enter_async_context(open_penstock(settings))
         if settings.worker:
-            await stack.enter_async_context(kept_fresh(penstock.runner))
+            await stack.enter_async_context(at_work(penstock))
         await _invite(penstock)
         yield penstock
 

@@ -20,6 +20,7 @@ _LISTS: Final = (
     "trusted_proxies",
     "redirect_uris",
     "provider_rates",
+    "provider_caps",
     "loopback_providers",
     "quote_sources",
 )
@@ -84,13 +85,13 @@ class Settings(BaseSettings):
         None, description="A bearer token for `/metrics`; empty: it answers on loopback only."
     )
     worker: bool = Field(
-        True, description="Whether `penstock serve` keeps connections fresh itself."
+        True, description="Whether `penstock serve` syncs itself; false: `penstock worker` does."
     )
     sync_every_minutes: int = Field(
         360, ge=1, description="How old a connection may grow before it is synced by itself."
     )
     sync_at_once: int = Field(
-        4, ge=1, le=64, description="How many connections sync at the same time."
+        16, ge=1, le=256, description="How many connections one process syncs at the same time."
     )
     wait_at_most_seconds: float = Field(
         60,
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
     provider_rates: Words = Field(
         (),
         description="How often each provider is asked at most: `sandbox=200/s`, comma-separated.",
+    )
+    provider_caps: Words = Field(
+        (),
+        description="How many syncs of a provider run at once, in all processes together: "
+        "`sandbox=8`, comma-separated; 8 for those not named.",
     )
     loopback_providers: Words = Field(
         (),

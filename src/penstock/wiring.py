@@ -14,6 +14,7 @@ from penstock.db import states
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import prepare
+from penstock.domain.caps import read_caps
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
 from penstock.domain.limit import Limit, read_rates
@@ -26,6 +27,7 @@ from penstock.engine.ledger import SharedLedger
 from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.record import Bounds
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.sync import Syncer
@@ -124,6 +126,15 @@ def rates_of(settings: Settings, connectors: Mapping[str, Connector]) -> Mapping
     return rates
 
 
+def caps_of(settings: Settings, connectors: Mapping[str, Connector]) -> Mapping[str, int]:
+    """Return the operator's caps. Raises InvalidInput for one that cannot be read or kept."""
+    caps = read_caps(settings.provider_caps)
+    for name in caps.keys() - connectors.keys():
+        known = ", ".join(connectors)
+        raise InvalidInput(f"PENSTOCK_PROVIDER_CAPS names {name!r}; there are: {known}.")
+    return caps
+
+
 def _assemble(
     settings: Settings,
     time: Time,
@@ -161,6 +172,7 @@ def _assemble(
         limits=Limits(wait_at_most=settings.wait_at_most_seconds),
         meters=meters,
         every=timedelta(minutes=settings.sync_every_minutes),
+        bounds=Bounds(caps_of(settings, connectors)),
     )
     return Penstock(
         settings=settings,
@@ -181,7 +193,14 @@ def _assemble(
         syncer=syncer,
         meters=meters,
         forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
-        runner=Runner(syncer, database, time.clock, at_once=settings.sync_at_once),
+        runner=Runner(
+            syncer,
+            database,
+            time.clock,
+            at_once=settings.sync_at_once,
+            # On SQLite there are no workers: what a person asks for is synced here in any case.
+            carries=settings.worker or database.kind == "sqlite",
+        ),
         quotes=_quotes(settings, time, outbound),
     )
 

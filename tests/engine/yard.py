@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.db import connections, runs
 from penstock.domain.protocol import Request, Response
+from penstock.engine.record import Bounds
 from penstock.engine.runner import Runner
 from tests.databases import Database
 from tests.db.merging import row
@@ -51,8 +52,10 @@ class Yard:
 
 
 @asynccontextmanager
-async def yard(database: Database, *, open_gate: bool = True, **more: Any) -> AsyncIterator[Yard]:
-    """Open a yard with one connection, due at once."""
+async def yard(
+    database: Database, *, open_gate: bool = True, bounds: Bounds | None = None, **more: Any
+) -> AsyncIterator[Yard]:
+    """Open a yard with one connection, due at once; `more` are fields of the runner."""
     script = reading(GET, page(row("1"), cursor="x"))
     async with bench(database.url, FakeBank(scripts={"a": script}), random=lambda: 0.0) as it:
         gate = asyncio.Event()
@@ -64,7 +67,7 @@ async def yard(database: Database, *, open_gate: bool = True, **more: Any) -> As
             await gate.wait()
             return answer
 
-        syncer = replace(it.syncer, send_for=lambda _name: send)
+        syncer = replace(it.syncer, send_for=lambda _name: send, bounds=bounds or Bounds())
         runner = Runner(syncer, it.database, it.watch, **more)
         try:
             yield Yard(it, runner, gate)

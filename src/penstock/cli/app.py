@@ -21,6 +21,7 @@ COMMANDS: Final[Sections] = {
     "Start": {
         "demo": ("penstock.cli.demo:demo", "See it work: a bank, a link, three syncs, a tie-out."),
         "serve": ("penstock.cli.serve:serve", "Run the API, and keep connections fresh."),
+        "worker": ("penstock.cli.worker:worker", "Sync, on any number of machines."),
         "sandbox": ("penstock.cli.sandbox:sandbox", "Run the fake bank alone."),
         "doctor": ("penstock.cli.doctor:doctor", "Say what is wrong here, and how to mend it."),
     },

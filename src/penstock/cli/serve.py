@@ -39,15 +39,23 @@ _ANYWHERE: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - it is compar
     allow_from_autoenv=False,
     help="The port; 8321 unless PENSTOCK_PORT says otherwise, 0 takes a free one.",
 )
+@click.option(
+    "--worker/--no-worker",
+    "worker",
+    default=None,
+    allow_from_autoenv=False,
+    help="Whether connections are kept fresh here too; yes, unless PENSTOCK_WORKER says otherwise. "
+    "With PostgreSQL, `penstock worker` elsewhere then does all the syncing.",
+)
 @pass_flags
-def serve(flags: Flags, host: str | None, port: int | None) -> None:
+def serve(flags: Flags, host: str | None, port: int | None, *, worker: bool | None) -> None:
     """Run the API over HTTP, and keep connections fresh meanwhile.
 
     Stop it with Ctrl-C or SIGTERM: running syncs may end, and none is left half stored.
     """
     from penstock.observe.log import configure
 
-    settings = flags.settings(host=host, port=port)
+    settings = flags.settings(host=host, port=port, worker=worker)
     check_exposure(settings)
     configure(json=settings.log_json, level=settings.log_level)
     with listening_socket(settings.host, settings.port) as listener:
@@ -110,13 +118,13 @@ def _not_to_be_had(host: str, port: int, error: OSError) -> Failed:
 async def _serve(settings: "Settings", listener: socket.socket) -> None:
     from penstock.api.app import create_app
     from penstock.wiring import open_penstock
-    from penstock.worker.schedule import kept_fresh
+    from penstock.worker.work import at_work
 
     with asked_to_stop() as asked:
         async with contextlib.AsyncExitStack() as stack:
             penstock = await stack.enter_async_context(open_penstock(settings))
             if settings.worker:
-                await stack.enter_async_context(kept_fresh(penstock.runner))
+                await stack.enter_async_context(at_work(penstock))
             app = create_app(lambda: contextlib.nullcontext(penstock))
             await _announce(penstock, listener)
             await _answer(app, listener, asked)

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 RUNNING: Final = "running"
+UNDER_WAY: Final = frozenset({RUNNING, "queued"})
 DONE: Final = "done"
 
-_STYLES = {DONE: "green", RUNNING: "", "throttled": "yellow", "not_ready": "yellow"}
+_STYLES = {DONE: "green", RUNNING: "", "queued": "", "throttled": "yellow", "not_ready": "yellow"}
 
 
 def outcome(row: Row) -> "Text":

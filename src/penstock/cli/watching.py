@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.cli.client import Client
 from penstock.cli.failure import printable
-from penstock.cli.sync_words import RUNNING, waits
+from penstock.cli.sync_words import UNDER_WAY, waits
 from penstock.cli.terminal import is_watched
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
-_STILL_SECONDS: Final = 35.0
-"""A sync whose worker died frees its lease after half a minute: then it is begun anew."""
+_STILL_SECONDS: Final = 20.0
+"""A sync whose worker died frees its lease after twelve seconds: then it is begun anew."""
 
 
 class Display(Protocol):
@@ -49,13 +49,13 @@ async def watch_one(
 ) -> Row:
     """Wait until one sync has ended; return it as it ended. `order` is what was asked for."""
     pause, still = _FIRST_PAUSE, 0.0
-    while row["outcome"] == RUNNING:
+    while row["outcome"] in UNDER_WAY:
         display.show(row)
         await sleep(pause)
         seen = row["counts"]
         row = await client.get(f"/v1/syncs/{row['id']}")
         still = still + pause if row["counts"] == seen else 0.0
-        if still >= _STILL_SECONDS and row["outcome"] == RUNNING:
+        if still >= _STILL_SECONDS and row["outcome"] in UNDER_WAY:
             # Where it is alive, this finds the same one; where its process died, it begins anew.
             path = f"/v1/connections/{row['connection_id']}/syncs"
             row = (await client.post(path, order)).json()
@@ -106,7 +106,7 @@ class Lively:
 
         table = Table.grid(padding=(0, 1))
         for connection, row in self._rows.items():
-            running = row["outcome"] == RUNNING
+            running = row["outcome"] in UNDER_WAY
             mark = Spinner("line") if running else Text("ok" if row["outcome"] == "done" else "!!")
             name = printable(self._names.get(connection, connection))
             table.add_row(mark, Text(name), Text(_progress(row)))
@@ -116,5 +116,5 @@ class Lively:
 def _progress(row: Row) -> str:
     counts = row["counts"]
     read = f"{counts['pages']} pages, {counts['inserted'] + counts['unchanged']:,} rows"
-    ended = "" if row["outcome"] == RUNNING else row["outcome"].replace("_", " ")
+    ended = "" if row["outcome"] == "running" else row["outcome"].replace("_", " ")
     return ", ".join(filter(None, [read, waits(row), ended]))

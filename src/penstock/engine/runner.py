@@ -113,6 +113,11 @@ class Runner:
         if task is not None:
             await asyncio.wait([task])
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more that is merely due may begin here now."""
+        return len(self._tasks) >= self.at_once
+
     async def tick(self) -> int:
         """Start what is due, as far as there is room; return how many were started."""
         room = self.at_once - len(self._tasks)

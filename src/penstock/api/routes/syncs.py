@@ -69,7 +69,7 @@ class Sync(Outgoing):
     outcome: Annotated[
         str,
         Field(
-            description="`running`; `done`; else why not: `not_ready`, `transient`, `throttled`, "
+            description="`queued`: it waits for its turn; `running`; `done`; else why not: `not_ready`, `transient`, `throttled`, "
             "`cursor_lost`, `partial`, `contract`, `consent`, `interrupted`.",
             examples=["done"],
         ),
