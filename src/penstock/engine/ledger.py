@@ -1,13 +1,16 @@
 """The budgets of all processes, kept in the database (domain.budget.Ledger).
 
-Requests that ask while another transaction is under way are answered together by the next one:
-where many wait, a call costs a fraction of a transaction.
+Requests that ask while another transaction is under way are answered together by the next one. And
+where turns of a rate are scarce, as many more are taken as requests of this process wait for
+theirs: they will come back soon. So where many wait, a call costs a fraction of a transaction. A
+turn that nobody uses in time is lost.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -16,11 +19,39 @@ from penstock.db import budgets
 from penstock.db.lane import Database
 from penstock.domain.budget import Ask, Book, Grant, Use, heed
 from penstock.domain.clock import Clock
+from penstock.domain.limit import Scope
 from penstock.domain.rate_headers import Told
 
 MOST_TOGETHER: Final = 64
+AHEAD: Final = timedelta(milliseconds=100)
+"""Turns of so long a time may be taken for those who will come back."""
 
 Answer = tuple[Grant, datetime]
+Waiting = tuple[Ask, asyncio.Future[Answer]]
+
+
+@dataclass(slots=True)
+class Turns:
+    """The turns of one rate that this process was given: `taken` by a request, and `spare` ones."""
+
+    taken: deque[datetime] = field(default_factory=deque)
+    spare: deque[datetime] = field(default_factory=deque)
+
+    def take(self, ask: Ask, slack: timedelta, now: datetime) -> Grant | None:
+        """Return a spare turn that is not too late, if there is one."""
+        while self.spare and self.spare[0] < now - slack:
+            self.spare.popleft()
+        if not self.spare or self.spare[0] - now > ask.patience:
+            return None
+        at = self.spare.popleft()
+        self.taken.append(at)
+        return Grant(granted=True, wait=at - now, slack=slack)
+
+    def wanted(self, interval: timedelta, now: datetime) -> int:
+        """Return how many turns to take for those who wait now, and will come back."""
+        while self.taken and self.taken[0] <= now:
+            self.taken.popleft()
+        return min(len(self.taken), AHEAD // interval) - len(self.spare)
 
 
 @dataclass(slots=True)
@@ -31,13 +62,20 @@ class SharedLedger:
     clock: Clock
     one_clock: bool = False
     """Whether every process reads this very clock, so that the database need not be asked."""
-    _waiting: list[tuple[Ask, asyncio.Future[Answer]]] = field(default_factory=list)
+    _waiting: list[Waiting] = field(default_factory=list)
     _serving: asyncio.Task[None] | None = None
+    _turns: dict[str, Turns] = field(default_factory=dict)
     transactions: int = 0
     """How many were needed, for whoever measures."""
 
     async def spend(self, ask: Ask) -> Answer:
         """Answer a request. Raises what the database raises."""
+        pace = _pace_alone(ask)
+        if pace is not None and pace.limit is not None and pace.key in self._turns:
+            now = self.clock()
+            grant = self._turns[pace.key].take(ask, pace.limit.slack / 2, now)
+            if grant is not None:
+                return grant, now
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((ask, answer))
         if self._serving is None:
@@ -57,24 +95,49 @@ class SharedLedger:
         finally:
             self._serving = None
 
-    async def _answer(self, batch: Sequence[tuple[Ask, asyncio.Future[Answer]]]) -> None:
-        live = [(ask, future) for ask, future in batch if not future.done()]
+    async def _answer(self, batch: Sequence[Waiting]) -> None:
+        live = [(ask, answer) for ask, answer in batch if not answer.done()]
+        asks = [ask for ask, _ in live]
         try:
-            answers = await self.database.write(self._grant, [ask for ask, _ in live])
+            answers, spare = await self.database.write(self._grant, asks, self._wanted(asks))
         except Exception as error:  # noqa: BLE001 - it belongs to those who asked
-            if len(live) > 1:  # one may ask for a connection that is no more: not all are to fail
-                for one in live:
-                    await self._answer([one])
-                return
-            for _, future in live:
-                if not future.done():
-                    future.set_exception(error)
+            await self._fail(live, error)
             return
-        for (_, future), answer in zip(live, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
+        for key, turns in spare.items():
+            self._turns[key].spare.extend(turns)
+        for (ask, waiting), answer in zip(live, answers, strict=True):
+            self._note(ask, answer)
+            if not waiting.done():
+                waiting.set_result(answer)
 
-    def _grant(self, connection: sa.Connection, asks: Sequence[Ask]) -> list[Answer]:
+    async def _fail(self, live: Sequence[Waiting], error: Exception) -> None:
+        """Tell the one who asked; of several, ask for each alone: not all are to fail for one.
+
+        One may spend of a connection that is no more.
+        """
+        for one in live:
+            if len(live) > 1:
+                await self._answer([one])
+            elif not one[1].done():
+                one[1].set_exception(error)
+
+    def _note(self, ask: Ask, answer: Answer) -> None:
+        pace, (grant, since) = _pace_alone(ask), answer
+        if pace is not None and grant.granted:
+            self._turns.setdefault(pace.key, Turns()).taken.append(since + grant.wait)
+
+    def _wanted(self, asks: Sequence[Ask]) -> dict[str, tuple[Use, int]]:
+        """Return the rates of which more turns are wanted than were asked for, and how many."""
+        now, wanted = self.clock(), {}
+        for pace in filter(None, map(_pace_alone, asks)):
+            turns = self._turns.get(pace.key)
+            if turns is not None and pace.limit is not None:
+                wanted[pace.key] = (pace, turns.wanted(pace.limit.interval, now))
+        return wanted
+
+    def _grant(
+        self, connection: sa.Connection, asks: Sequence[Ask], wanted: dict[str, tuple[Use, int]]
+    ) -> tuple[list[Answer], dict[str, list[datetime]]]:
         self.transactions += 1
         uses = [use for ask in asks for use in ask.uses]
         held = budgets.lock(connection, uses, now=self.clock())
@@ -82,9 +145,13 @@ class SharedLedger:
         ours = self.clock()
         book = Book(held, now)
         grants = [book.grant(ask) for ask in asks]
+        spare = {}
+        for key, (use, number) in wanted.items():
+            more = [book.grant(Ask((use,), timedelta.max)) for _ in range(number)]
+            spare[key] = [ours + grant.wait for grant in more]
         for key, use in book.changed.items():
             budgets.save(connection, use, book.standings[key], now=now)
-        return [(grant, ours) for grant in grants]
+        return [(grant, ours) for grant in grants], spare
 
     def _heed(self, connection: sa.Connection, use: Use, told: Told) -> None:
         held = budgets.lock(connection, [use], now=self.clock())
@@ -94,3 +161,10 @@ class SharedLedger:
     def _now(self, connection: sa.Connection) -> datetime:
         own = self.clock()
         return own if self.one_clock else budgets.fleet_now(connection, own)
+
+
+def _pace_alone(ask: Ask) -> Use | None:
+    """Return the rate of the app, where a request spends of nothing else."""
+    (first, *others) = ask.uses
+    paced = first.limit is not None and first.limit.spaced and first.scope is Scope.APP
+    return first if paced and not others else None
