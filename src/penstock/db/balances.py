@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from penstock.db import accounts
 from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.db.runs import runs
 from penstock.domain.balance import BalanceKind
 
 ALL: Final = 1_000_000
@@ -59,10 +60,16 @@ def _last_amount(connection: sa.Connection, row: dict[str, Any]) -> Decimal | No
 def observed(
     connection: sa.Connection, account_id: int, *, kinds: Sequence[BalanceKind]
 ) -> list[sa.Row[Any]]:
-    """Return an account's balances of these kinds, oldest statement first."""
+    """Return an account's balances of these kinds, oldest statement first.
+
+    What a run heard that was undone is left out: the rows that it came with are gone too.
+    """
+    undone = sa.select(sa.literal(1)).where(
+        runs.c.id == balances.c.run_id, runs.c.undone_at.is_not(None)
+    )
     query = (
         balances.select()
-        .where(balances.c.account_id == account_id, balances.c.kind.in_(kinds))
+        .where(balances.c.account_id == account_id, balances.c.kind.in_(kinds), ~undone.exists())
         .order_by(balances.c.as_of, balances.c.id)
     )
     return list(connection.execute(query))

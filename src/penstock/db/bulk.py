@@ -10,7 +10,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import filling, images, quarantine, settling, staging, sweeping, touch
+from penstock.db import filling, images, likely, quarantine, settling, staging, sweeping, touch
 from penstock.db.filling import Batches
 from penstock.db.metadata import instant_text
 from penstock.db.staging import SEEN, Into
@@ -55,7 +55,7 @@ def store(
     `told` is what the update tells in full: there, what is missing is gone. Raises KeyError for a
     row of an account that is not in `into.accounts`.
     """
-    statements = _statements(connection, into)
+    statements = statements_for(connection, into)
     fresh = not statements.one(_ANY_STORED)
     if fresh and filling.fill(connection, batches, into):
         inserted = filling.settle(statements)
@@ -67,6 +67,8 @@ def store(
     counts = _merge(statements, feed) if staged else Counts()
     removed = 0 if feed.sends_removals else _remove(statements, _EXPIRED)
     removed += sum(_sweep(connection, statements, into, one) for one in covered)
+    if counts.inserted and feed.pairs_unlinked:
+        likely.suggest(connection, statements, into)
     staging.clear(connection)
     return replace(counts, removed=counts.removed + removed)
 
@@ -115,7 +117,8 @@ def _remove(statements: Statements, query: str) -> int:
     return removed
 
 
-def _statements(connection: sa.Connection, into: Into) -> Statements:
+def statements_for(connection: sa.Connection, into: Into) -> Statements:
+    """Return what runs the statements of a merge."""
     sqlite = connection.dialect.name == "sqlite"
     since = into.today - timedelta(days=PENDING_DAYS)
     dated = "coalesce({0}booked_on, {0}authorized_on, {0}value_on, CAST(:today AS {1}))"

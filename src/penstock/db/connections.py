@@ -175,6 +175,24 @@ def park(connection: sa.Connection, connection_id: int, remedy: Remedy, *, now: 
     )
 
 
+def pause(connection: sa.Connection, connection_id: int, *, reason: str, now: datetime) -> None:
+    """Let a connection rest until somebody asks for a sync of it."""
+    connection.execute(
+        connections.update()
+        .where(connections.c.id == connection_id)
+        .values(paused_at=now, paused_reason=reason, sync_requested_at=None)
+    )
+
+
+def resume(connection: sa.Connection, connection_id: int) -> None:
+    """End a pause."""
+    connection.execute(
+        connections.update()
+        .where(connections.c.id == connection_id)
+        .values(paused_at=None, paused_reason=None)
+    )
+
+
 def describe(
     connection: sa.Connection, connection_id: int, *, institution_id: str, institution_name: str
 ) -> None:

@@ -106,6 +106,13 @@ def note_cursor(connection: sa.Connection, run_id: int, stream: str, cursor: str
         )
 
 
+def is_kept(connection: sa.Connection, run_id: int) -> bool:
+    """Say whether what a run wrote can still be undone."""
+    c = run_commits.c
+    query = sa.select(c.run_id).where(c.run_id == run_id).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
 def cursors_before(connection: sa.Connection, run_id: int) -> dict[str, str | None]:
     """Return where each stream that a run moved stood before."""
     c = cursor_images.c

@@ -134,6 +134,11 @@ def finish(connection: sa.Connection, run_id: int, ending: Ending, *, now: datet
     )
 
 
+def mark_undone(connection: sa.Connection, run_id: int, *, now: datetime) -> None:
+    """Note that what this run did was taken back."""
+    connection.execute(runs.update().where(runs.c.id == run_id).values(undone_at=now))
+
+
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as it is stored."""

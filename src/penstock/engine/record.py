@@ -120,6 +120,8 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     if lease is None:
         return None
     row = connections.begin(connection, row.id)
+    if row.paused_at is not None and not by_itself:
+        connections.resume(connection, row.id)
     if by_itself and row.starts >= opening.bounds.most_starts:
         _park(connection, row, lease, opening.now)
         return None

@@ -22,7 +22,12 @@ NEWEST: Final = 60
 def tie_out_connection(connection: sa.Connection, lease: Lease, *, now: datetime) -> None:
     """Check every active account of a connection and store what was found. Raises LeaseLost."""
     leases.lock(connection, lease)
-    for account in accounts.of_connection(connection, lease.connection_id):
+    check_connection(connection, lease.connection_id, now=now)
+
+
+def check_connection(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
+    """Do the same for whoever holds the lease's row already."""
+    for account in accounts.of_connection(connection, connection_id):
         if account.active:
             found = tie_out_account(connection, account.id, account.currency, today=now.date())
             tie_outs.save(

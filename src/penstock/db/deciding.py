@@ -1,0 +1,109 @@
+"""How an accepted suggestion is carried out on the rows.
+
+A pair: the pending row takes over what the posted one says, and its ids; the posted row goes, and
+leaves a stub. What a person wrote on either stays, on the pending row first. The rows must still be
+what they were when it was suggested.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from penstock.db import erasures
+from penstock.db.aliases import aliases
+from penstock.db.staging import SEEN
+from penstock.db.suggestions import Role, State, Suggested, suggestion_rows, suggestions
+from penstock.db.transactions import transactions
+
+_TAKEN: Final = (*SEEN, "dated_on", "posted_run_id", "last_run_id")
+_SAID: Final = ("person_category", "note", "deleted_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Whose rows are written, under which change number, and when."""
+
+    owner_id: int
+    change_number: int
+    now: datetime
+
+
+def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool:
+    """Make one row of a pending and a posted one. False where they are no longer such."""
+    by_role = {role: number for number, role in found.rows.items()}
+    pending = _row(connection, by_role.get(Role.PENDING), write)
+    posted = _row(connection, by_role.get(Role.POSTED), write)
+    if pending is None or posted is None:
+        return False
+    if (pending["status"], posted["status"]) != ("pending", "posted") or posted["removed_at"]:
+        return False
+    c = transactions.c
+    gone = sa.select(c.id).where(c.id == posted["id"])
+    erasures.note(
+        connection,
+        owner_id=write.owner_id,
+        kind="transaction",
+        rows=gone,
+        change_number=write.change_number,
+    )
+    _move_names(connection, pending, posted)
+    others = sa.select(suggestion_rows.c.suggestion_id).where(
+        suggestion_rows.c.transaction_id.in_([pending["id"], posted["id"]]),
+        suggestion_rows.c.suggestion_id != found.id,
+    )
+    connection.execute(
+        suggestions.update()
+        .where(suggestions.c.id.in_(others), suggestions.c.state == State.OPEN)
+        .values(state=State.GONE, decided_at=write.now)
+    )
+    connection.execute(transactions.delete().where(c.id == posted["id"]))
+    values = {name: posted[name] for name in _TAKEN}
+    values |= {name: pending[name] or posted[name] for name in _SAID}
+    values |= {"hidden": pending["hidden"] or posted["hidden"], "removed_at": None}
+    values |= {"updated_at": write.now, "change_number": write.change_number}
+    connection.execute(transactions.update().where(c.id == pending["id"]).values(values))
+    return True
+
+
+def take_away(connection: sa.Connection, found: Suggested, write: Write) -> bool:
+    """Mark the missing rows as taken back. False where none of them stands any more."""
+    c = transactions.c
+    done = connection.execute(
+        transactions.update()
+        .where(c.id.in_(list(found.rows)), c.owner_id == write.owner_id, c.removed_at.is_(None))
+        .values(removed_at=write.now, updated_at=write.now, change_number=write.change_number)
+    )
+    return done.rowcount > 0
+
+
+def _row(connection: sa.Connection, number: int | None, write: Write) -> Mapping[str, Any] | None:
+    c = transactions.c
+    query = transactions.select().where(c.id == number, c.owner_id == write.owner_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else row._mapping
+
+
+def _move_names(
+    connection: sa.Connection, pending: Mapping[str, Any], posted: Mapping[str, Any]
+) -> None:
+    """Let every id that either had lead to the row that stays; the posted one is its own now."""
+    a = aliases.c
+    connection.execute(
+        aliases.update()
+        .where(a.transaction_id == posted["id"])
+        .values(transaction_id=pending["id"])
+    )
+    known = sa.select(a.external_id).where(
+        a.account_id == pending["account_id"], a.external_id == pending["external_id"]
+    )
+    if connection.execute(known).one_or_none() is None:
+        connection.execute(
+            aliases.insert().values(
+                account_id=pending["account_id"],
+                external_id=pending["external_id"],
+                transaction_id=pending["id"],
+            )
+        )
