@@ -111,9 +111,10 @@ _DROP_SUPERSEDED: Final = """
     DELETE FROM stage WHERE (account_id, external_id) IN
         (SELECT account_id, external_id FROM aliases WHERE account_id IN {accounts})
 """
+# The plus keeps SQLite from walking all that is stored, to look each row up in the stage.
 _LINKED: Final = """
     SELECT t.id, s.account_id, s.external_id FROM stage s JOIN transactions t
-        ON t.account_id = s.account_id AND t.external_id = s.pending_external_id
+        ON t.account_id = +s.account_id AND t.external_id = s.pending_external_id
     WHERE s.op = 0 AND s.status = 'posted' AND s.pending_external_id IS NOT NULL
         AND t.status = 'pending' AND NOT EXISTS (SELECT 1 FROM transactions k
             WHERE k.account_id = s.account_id AND k.external_id = s.external_id)
@@ -121,9 +122,11 @@ _LINKED: Final = """
             AND r.account_id = t.account_id AND r.external_id = t.external_id)
     ORDER BY t.id, s.external_id
 """
+# Within coalesce the day is no key, or SQLite walks all rows of those days, not the pendings.
 _PENDINGS: Final = """
     SELECT t.id, t.account_id, t.external_id, t.amount, t.currency, t.dated_on FROM transactions t
-    WHERE t.account_id IN {accounts} AND t.status = 'pending' AND t.dated_on >= :since AND
+    WHERE t.account_id IN {accounts} AND t.status = 'pending'
+        AND coalesce(t.dated_on, :today) >= :since AND
 """
 _NOT_SPOKEN_OF: Final = """
     NOT EXISTS (SELECT 1 FROM stage r WHERE r.op = 0

@@ -20,6 +20,11 @@ class Statements:
         self._names = names
         self._values = values
 
+    @property
+    def kind(self) -> str:
+        """The kind of database: "sqlite" or "postgresql"."""
+        return self._connection.dialect.name
+
     def do(self, sql: str, values: Mapping[str, Any] | None = None) -> int:
         """Run a statement; return how many rows it wrote."""
         return self._execute(sql, values).rowcount

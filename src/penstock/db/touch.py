@@ -17,7 +17,9 @@ def make(statements: Statements) -> None:
 def found(statements: Statements, query: str) -> int:
     """Put the row numbers that a query gives into it, in place of the last; count them."""
     statements.do("DELETE FROM touched")
-    return statements.do(f"INSERT INTO touched (id) {query}")
+    count = statements.do(f"INSERT INTO touched (id) {query}")
+    _tell_planner(statements)
+    return count
 
 
 def rows(statements: Statements, numbers: Iterable[int]) -> None:
@@ -27,3 +29,10 @@ def rows(statements: Statements, numbers: Iterable[int]) -> None:
         statements.do(
             "INSERT INTO touched (id) VALUES (:id) ON CONFLICT DO NOTHING", {"id": number}
         )
+    _tell_planner(statements)
+
+
+def _tell_planner(statements: Statements) -> None:
+    """Let PostgreSQL know how few they are, or it reads the whole of a table to find them."""
+    if statements.kind == "postgresql":
+        statements.do("ANALYZE touched")
