@@ -189,7 +189,8 @@ _TAKEN_BACK: Final = """
 _EXPIRED: Final = """
     SELECT id FROM transactions
     WHERE account_id IN {accounts} AND status = 'pending' AND removed_at IS NULL
-        AND dated_on < :since AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.op = 0
+        AND coalesce(dated_on, :today) < :since
+        AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.op = 0
             AND s.account_id = transactions.account_id
             AND s.external_id = transactions.external_id)
 """
