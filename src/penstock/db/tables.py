@@ -16,6 +16,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     images,
     leases,
     links,
+    notices,
     quarantine,
     refresh_tokens,
     refreshes,
