@@ -27,7 +27,7 @@ def test_a_bank_is_linked_synced_and_read(ada: Terminal) -> None:
 
 READERS = (
     *("whoami", "connectors", "connections", "accounts", "balances", "transactions"),
-    *("changes", "syncs", "doctor", "version"),
+    *("changes", "syncs", "budgets", "doctor", "version"),
 )
 
 

@@ -200,7 +200,9 @@ def test_a_request_spends_of_what_it_belongs_to() -> None:
 
     assert keys(plain) == ["bank:app:rate:1:", "bank:connection:quota:86400:#7"]
     assert keys(replace(plain, endpoint="token"))[1] == "bank:app:quota:3600:token"
-    assert keys(rows)[2] == "bank:account:quota:86400:#7#transactions#a1"
+    assert keys(rows)[2].startswith("bank:account:quota:86400:#7#transactions#")
+    assert keys(replace(rows, account="a" * 9000))[2] != keys(rows)[2]
+    assert len(keys(replace(rows, account="a" * 9000))[2]) == len(keys(rows)[2])
     assert len({*keys(rows), *keys(replace(rows, endpoint="balances"))}) == 4
     assert keys(rows)[0] == keys(rows, 8)[0]
     assert not {*keys(rows)[1:]} & {*keys(rows, 8)}

@@ -194,7 +194,7 @@ def test_half_open_lets_one_of_all_processes_through(database: Database) -> None
                 4, "tests.engine.pacing.probe", url=database.url, at=then.isoformat(), tasks=5
             )
             assert sum(told) == 1
-            (row,) = await opened.read(breakers.page)
+            (row,) = await opened.read(breakers.unwell)
             assert row.breaker.probing_until == then + PROBE
 
     play(story())

@@ -36,6 +36,8 @@ from penstock.api.peer import read_proxies
 from penstock.api.routes import (
     accounts,
     balances,
+    breakers,
+    budgets,
     callbacks,
     changes,
     connections,
@@ -67,6 +69,8 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     balances,
     transactions,
     syncs,
+    budgets,
+    breakers,
     changes,
     export,
     quotes,

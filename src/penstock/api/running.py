@@ -14,6 +14,7 @@ from penstock.domain.protocol import Connector
 from penstock.domain.quote import Quote, QuoteError
 from penstock.engine.forget import Forgetter
 from penstock.engine.link import Linker
+from penstock.engine.meter import Meters
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.vault.cipher import Cipher
@@ -110,6 +111,10 @@ class Installation(Protocol):
     @property
     def runner(self) -> Runner:
         """How it is synced."""
+
+    @property
+    def meters(self) -> Meters:
+        """How often banks are asked."""
 
     @property
     def quotes(self) -> Quotes:

@@ -38,6 +38,7 @@ COMMANDS: Final[Sections] = {
         "disconnect": ("penstock.cli.connections:disconnect", "End a link, and revoke it there."),
         "sync": ("penstock.cli.sync:sync", "Sync now."),
         "syncs": ("penstock.cli.syncs:syncs", "List past syncs, each one explained."),
+        "budgets": ("penstock.cli.budgets:budgets", "Show how often banks may be asked."),
     },
     "Reading": {
         "accounts": ("penstock.cli.accounts:accounts", "List accounts."),

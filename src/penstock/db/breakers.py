@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from penstock.db.connections import connections
 from penstock.db.metadata import Instant, metadata
 from penstock.domain.breaker import HEALTHY, Breaker
 
@@ -80,18 +81,30 @@ def of_connector(connection: sa.Connection, connector: str) -> dict[str, Breaker
     return {row.institution: _breaker(row) for row in connection.execute(query)}
 
 
-def page(connection: sa.Connection, *, owned: sa.Select[Any] | None = None) -> list[BreakerRow]:
-    """Return the breakers of institutions that are not well.
+def unwell(connection: sa.Connection) -> list[BreakerRow]:
+    """Return the breakers of all institutions that are not well."""
+    return _rows(connection, breakers.select())
 
-    Those of a whole provider, and those whose (connector, institution) is in `owned`; None: all.
+
+def seen_by(connection: sa.Connection, *, owner_id: int) -> list[BreakerRow]:
+    """Return the breakers of whole providers, and of institutions where the owner has an account.
+
+    Where somebody else banks is nobody's business.
     """
-    query = breakers.select().order_by(_c.connector, _c.institution)
-    if owned is not None:
-        pair = sa.tuple_(_c.connector, _c.institution)
-        query = query.where(sa.or_(_c.institution == "", pair.in_(owned)))
+    own = connections.c
+    here = sa.exists().where(
+        own.owner_id == owner_id,
+        own.connector == _c.connector,
+        own.institution_id == _c.institution,
+    )
+    return _rows(connection, breakers.select().where(sa.or_(_c.institution == "", here)))
+
+
+def _rows(connection: sa.Connection, query: sa.Select[Any]) -> list[BreakerRow]:
+    ordered = query.order_by(_c.connector, _c.institution)
     return [
         BreakerRow(row.connector, row.institution, _breaker(row))
-        for row in connection.execute(query)
+        for row in connection.execute(ordered)
     ]
 
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from penstock.db.accounts import accounts
+from penstock.db.connections import connections
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.budget import Spent, Standing, Use, quiet_at
 from penstock.domain.limit import Limit, Scope
@@ -124,36 +126,39 @@ def has_told(connection: sa.Connection, connector: str, *, now: datetime) -> boo
     return connection.execute(query.limit(1)).first() is not None
 
 
-def busy(
-    connection: sa.Connection,
-    *,
-    now: datetime,
-    owned: sa.Select[Any] | None = None,
-    limit: int = 1000,
-) -> list[BudgetRow]:
-    """Return budgets of which something is spent now: those of the app, the soonest quiet first.
+def busy(connection: sa.Connection, *, now: datetime, limit: int = 1000) -> list[BudgetRow]:
+    """Return budgets of which something is spent now, everybody's, those of the app first."""
+    query = (
+        budgets.select().where(_c.quiet_at > now).order_by(_c.connection_id.is_not(None), _c.key)
+    )
+    return [_row(row) for row in connection.execute(query.limit(limit))]
 
-    `owned` selects numbers of connections whose budgets are returned as well; None: everybody's.
+
+def page(
+    connection: sa.Connection, *, owner_id: int, now: datetime, after: str, limit: int
+) -> list[tuple[BudgetRow, int | None]]:
+    """Return budgets of which something is spent now, past the key `after`, in order.
+
+    Those of whole providers and those of the owner's connections, each with its account's number.
     """
-    query = budgets.select().where(_c.quiet_at > now)
-    if owned is not None:
-        query = query.where(sa.or_(_c.connection_id.is_(None), _c.connection_id.in_(owned)))
-    rows = connection.execute(query.order_by(_c.key).limit(limit))
-    return [
-        BudgetRow(
-            key=row.key,
-            connector=row.connector,
-            scope=Scope(row.scope),
-            connection_id=row.connection_id,
-            account=row.account,
-            endpoint=row.endpoint,
-            calls=row.calls,
-            window_ms=row.window_ms,
-            spaced=row.spaced,
-            standing=_standing([getattr(row, column.name) for column in _STANDING]),
+    own = sa.select(connections.c.id).where(connections.c.owner_id == owner_id)
+    a = accounts.c
+    number = (
+        sa.select(sa.func.min(a.id))
+        .where(a.connection_id == _c.connection_id, a.external_id == _c.account)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(budgets, number.label("account_id"))
+        .where(
+            _c.quiet_at > now,
+            _c.key > after,
+            sa.or_(_c.connection_id.is_(None), _c.connection_id.in_(own)),
         )
-        for row in rows
-    ]
+        .order_by(_c.key)
+        .limit(limit)
+    )
+    return [(_row(row), row.account_id) for row in connection.execute(query)]
 
 
 def delete_quiet(connection: sa.Connection, *, now: datetime) -> None:
@@ -175,6 +180,21 @@ def _declared(use: Use) -> dict[str, Any]:
         "window_ms": round(limit.window.total_seconds() * 1000) if limit else None,
         "spaced": limit.spaced if limit else False,
     }
+
+
+def _row(row: sa.Row[Any]) -> BudgetRow:
+    return BudgetRow(
+        key=row.key,
+        connector=row.connector,
+        scope=Scope(row.scope),
+        connection_id=row.connection_id,
+        account=row.account,
+        endpoint=row.endpoint,
+        calls=row.calls,
+        window_ms=row.window_ms,
+        spaced=row.spaced,
+        standing=_standing([getattr(row, column.name) for column in _STANDING]),
+    )
 
 
 def _standing(values: Sequence[Any]) -> Standing:

@@ -6,6 +6,7 @@ quota is counted: every call of the window is remembered, and the window slides,
 documents when it begins anew. Whatever the bank itself says only ever lowers what we believe.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -252,7 +253,7 @@ def use_told(
     key = f"{connector}:{scope}:told:{family}#{connection_id}"
     if not by_account:
         return Use(key, connector, scope, None, connection_id)
-    key += f"#{request.endpoint}#{request.account}"
+    key += _account_key(request)
     return Use(key, connector, scope, None, connection_id, request.account, request.endpoint)
 
 
@@ -264,5 +265,11 @@ def _use(limit: Limit, connector: str, connection_id: int, request: Request) -> 
     key += f"#{connection_id}"
     if limit.scope is Scope.CONNECTION:
         return Use(key, connector, limit.scope, limit, connection_id, endpoint=limit.endpoint)
-    key += f"#{request.endpoint}#{request.account}"
+    key += _account_key(request)
     return Use(key, connector, limit.scope, limit, connection_id, request.account, request.endpoint)
+
+
+def _account_key(request: Request) -> str:
+    """Return what tells accounts apart, in a length that is always the same."""
+    digest = hashlib.blake2b(request.account.encode(), digest_size=12).hexdigest()
+    return f"#{request.endpoint}#{digest}"

@@ -24,6 +24,6 @@ def limits_seen(connection: sa.Connection, *, clock: Clock) -> LimitsSeen:
             calls_left[labels] = min(known, calls_left.get(labels, known))
     states = {
         (row.connector, row.institution): _NUMBERS[row.breaker.state(now)]
-        for row in breakers.page(connection)
+        for row in breakers.unwell(connection)
     }
     return LimitsSeen(calls_left, states)
