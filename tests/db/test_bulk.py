@@ -200,6 +200,15 @@ def test_great_and_long_amounts_add_up(database: Database, text: str) -> None:
         assert found.amount == 2000 * amount
 
 
+def test_sums_begin_where_they_are_asked_to(database: Database) -> None:
+    """sync.md 30: rows booked before the balance that is counted from are left out of the sums."""
+    with ledger(database.url) as book:
+        book.merge([row(str(day), booked_on=date(2026, 3, day)) for day in (1, 2, 3)])
+        account = book.accounts["a"]
+        sums = book.database.read_now(posted_sums, account, since=date(2026, 3, 2))
+        assert sorted(one.day.day for one in sums) == [2, 3]
+
+
 def test_every_character_comes_back(database: Database) -> None:
     """sync.md 8: tabs, line breaks, backslashes and what looks like a NULL are kept as they are."""
     odd = [

@@ -48,7 +48,9 @@ def tie_out_account(
         if row.currency == currency
     ]
     chosen = chosen_of(observations)
-    sums = transactions.posted_sums(connection, account_id) if len(chosen) > 1 else []
+    if len(chosen) <= 1:
+        return [(currency, tie_out(chosen, [], today))]
+    sums = transactions.posted_sums(connection, account_id, since=chosen[0].day)
     return [(currency, tie_out(chosen, sums, today))]
 
 
