@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from penstock.domain import outcome
 from penstock.domain.consent import ConsentState
+from penstock.domain.limit import DAY, Limit, Scope, quota, rate
 from penstock.domain.outcome import DONE, Ending, Outcome
-from penstock.domain.schedule import SOON, Due, when_next
+from penstock.domain.schedule import SOON, Due, next_pace, syncs_a_day, when_next
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EVERY = timedelta(hours=6)
@@ -31,8 +32,10 @@ def after(ending: Ending, failures: int = 1, chance: float = 0.0) -> Due:
         (outcome.contract_broken("x"), 1, 0.0, Due(NOW + EVERY)),
         (Ending(Outcome.CURSOR_LOST), 1, 0.0, Due(NOW + EVERY)),
         (outcome.consent_needed("x", ConsentState.REVOKED), 1, 0.5, Due(None)),
-        (outcome.not_ready(NOW + SOON), 1, 0.5, Due(NOW + SOON)),
-        (Ending(Outcome.NOT_READY), 1, 0.5, Due(NOW + SOON)),
+        (outcome.not_ready(NOW + SOON), 1, 0.0, Due(NOW + SOON)),
+        (Ending(Outcome.NOT_READY), 2, 0.0, Due(NOW + 2 * SOON)),
+        (Ending(Outcome.NOT_READY), 4, 1.0, Due(NOW + 8 * SOON * 0.9)),
+        (Ending(Outcome.NOT_READY), 10_000, 0.0, Due(NOW + 30 * MINUTE)),
         (outcome.throttled("x", LATER), 1, 0.5, Due(LATER, not_before=LATER)),
         (outcome.transient("x"), 1, 1.0, Due(NOW + 10 * MINUTE)),
         (outcome.transient("x"), 1, 0.0, Due(NOW + 5 * MINUTE)),
@@ -81,7 +84,63 @@ def test_nothing_is_due_at_once_or_never(
         assert due.next_sync_at is None
         return
     assert due.next_sync_at is not None
-    assert NOW < due.next_sync_at <= NOW + max(every, SOON)
+    assert NOW < due.next_sync_at <= NOW + max(every, 30 * MINUTE)
+
+
+PACES = st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=400))
+ALWAYS = st.timedeltas(MINUTE, timedelta(days=7))
+
+
+@given(PACES, ALWAYS, st.booleans())
+def test_the_pace_stays_within_its_bounds(
+    pace: timedelta | None, every: timedelta, brought: bool
+) -> None:
+    """Whatever it was: never quicker than a quarter of the setting, never slow enough for stale."""
+    following = next_pace(pace, every=every, brought=brought)
+    assert every / 4 <= following <= every * 1.5
+    if pace is not None and every / 4 <= pace <= every * 1.5:
+        assert following <= pace if brought else following >= pace
+
+
+@given(PACES, ALWAYS, st.booleans(), st.integers(1, 100), st.floats(0, 1))
+def test_a_banks_daily_calls_are_never_passed(
+    pace: timedelta | None, every: timedelta, brought: bool, daily: int, chance: float
+) -> None:
+    """sync.md 23: with so many calls a day, so many syncs by itself come to at least a day."""
+    following = next_pace(pace, every=every, brought=brought, daily=daily)
+    due = when_next(DONE, now=NOW, every=following, failures=0, chance=chance)
+    assert due.next_sync_at is not None
+    assert (due.next_sync_at - NOW) * daily >= DAY - timedelta(milliseconds=1)
+
+
+def test_what_changes_is_asked_often_and_what_does_not_seldom() -> None:
+    """Four looks with news lead to the quickest pace, ten without to the slowest, from anywhere."""
+    for start in (None, EVERY / 4, EVERY, EVERY * 1.5):
+        busy = quiet = start
+        for _ in range(4):
+            busy = next_pace(busy, every=EVERY, brought=True)
+        for _ in range(10):
+            quiet = next_pace(quiet, every=EVERY, brought=False)
+        assert (busy, quiet) == (EVERY / 4, EVERY * 1.5)
+
+
+@pytest.mark.parametrize(
+    ("limits", "requests", "syncs"),
+    [
+        ([], 5, None),
+        ([rate(3, timedelta(seconds=1))], 5, None),
+        ([quota(4, scope=Scope.ACCOUNT)], 9, 4),
+        ([quota(100, scope=Scope.CONNECTION)], 9, 11),
+        ([quota(100, scope=Scope.CONNECTION), quota(4, scope=Scope.ACCOUNT)], 0, 4),
+        ([quota(3, scope=Scope.CONNECTION)], 9, 1),
+        ([quota(3, scope=Scope.APP)], 9, None),
+    ],
+)
+def test_how_often_a_day_limits_allow(
+    limits: list[Limit], requests: int, syncs: int | None
+) -> None:
+    """sync.md 23: a quota a day, by what a sync costs of it; what all share is no matter here."""
+    assert syncs_a_day(limits, requests) == syncs
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

@@ -16,7 +16,7 @@ from penstock.domain import outcome
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.outcome import DONE, Ending, Outcome
-from penstock.engine.record import WARN_BEFORE, Closing, Opening, close, open_run
+from penstock.engine.record import WARN_BEFORE, Bounds, Closing, Opening, close, open_run
 from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 
@@ -41,9 +41,18 @@ class Desk:
 
     def begin(self, at: datetime = NOW, trigger: str = "person") -> tuple[Lease, int] | None:
         """Open a run, if the lease is free."""
-        opening = Opening(self.number, f"{at}", trigger, "r-1", at, at + MINUTE)
+        opening = Opening(
+            connection_id=self.number,
+            holder=f"{at}",
+            trigger=trigger,
+            request_id="r-1",
+            from_start=False,
+            now=at,
+            until=at + MINUTE,
+            bounds=Bounds(),
+        )
         opened = self.books.database.write_now(open_run, opening)
-        return opened and opened[1:]
+        return (opened.lease, opened.run_id) if opened else None
 
     def end(
         self,

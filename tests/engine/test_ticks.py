@@ -59,11 +59,11 @@ def test_each_ending_has_its_next_time(database: Database) -> None:
             return str((await it.connection()).last_outcome)
 
         assert await after(200) == "done"
-        it.watch.later(hours=6)
+        it.watch.later(hours=8)
         assert await after(503, 503, 503, 503, 503) == "transient"
         it.watch.later(minutes=5)
         assert await after(200) == "done"
-        it.watch.later(hours=6)
+        it.watch.later(hours=8)
         assert await after(403) == "consent"
         it.watch.later(days=365)
         assert await place.runner.tick() == 0

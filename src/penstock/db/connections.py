@@ -161,7 +161,7 @@ def begin(connection: sa.Connection, connection_id: int) -> ConnectionRow:
     connection.execute(
         connections.update()
         .where(connections.c.id == connection_id)
-        .values(starts=row.starts + 1, queued_run_id=None, queued_from_start=False)
+        .values(starts=row.starts + 1, parked_at=None, queued_run_id=None, queued_from_start=False)
     )
     return row
 

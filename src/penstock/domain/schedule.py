@@ -1,14 +1,28 @@
-"""When a connection is synced next (sync.md 21, 22)."""
+"""When a connection is synced next (sync.md 21, 22).
 
+A connection is asked more often while each look brings something, and less often while it does
+not: its pace moves between a quarter of what the operator set and one and a half times it (twice
+would call it stale). Chance spreads connections apart after every run, so that those that ended
+together, after an outage say, do not come back together.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from penstock.domain.limit import DAY, Limit, Scope
 from penstock.domain.outcome import Ending, Outcome
 
 SOON: Final = timedelta(minutes=2)
 _FIRST_RETRY: Final = timedelta(minutes=5)
+_LONGEST_UNREADY: Final = timedelta(minutes=30)
 _SPREAD: Final = 0.1
+_QUICKER: Final = 0.5
+_SLOWER: Final = 1.25
+_QUICKEST: Final = 0.25
+_SLOWEST: Final = 1.5
+_MOST_DOUBLINGS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +33,31 @@ class Due:
     not_before: datetime | None = None
 
 
+def next_pace(
+    pace: timedelta | None, *, every: timedelta, brought: bool, daily: int | None = None
+) -> timedelta:
+    """Return how long to leave a connection alone after a run that went well.
+
+    `pace` is what it was until now (None: this was the first, whose news is no news), `brought`
+    whether the run found anything new, `daily` how many syncs a day the bank allows without the
+    person, if it says so.
+    """
+    at_least, at_most = every * _QUICKEST, every * _SLOWEST
+    if daily is not None:
+        floor = DAY / max(daily, 1) / (1 - _SPREAD)  # chance may shorten it by that much
+        at_least, at_most = max(at_least, floor), max(at_most, floor)
+    wanted = every if pace is None else pace * (_QUICKER if brought else _SLOWER)
+    return min(max(wanted, at_least), at_most)
+
+
 def when_next(
     ending: Ending, *, now: datetime, every: timedelta, failures: int, chance: float
 ) -> Due:
     """Return when to sync next.
 
-    `failures` counts the failures in a row, this one included; `chance` (0..1) spreads
-    connections apart, so that they never all come at the full hour. Where the bank asked to be
-    left alone, that holds whatever else went wrong.
+    `every` is the connection's pace. `failures` counts the failures in a row, this one included;
+    `chance` (0..1) spreads connections apart, so that they never all come at the full hour. Where
+    the bank asked to be left alone, that holds whatever else went wrong.
     """
     bar = ending.until if ending.outcome is not Outcome.NOT_READY else None
     if bar is None and ending.outcome is Outcome.THROTTLED:
@@ -42,7 +73,7 @@ def _when(ending: Ending, *, now: datetime, every: timedelta, failures: int, cha
         case Outcome.CONSENT:
             return Due(None)
         case Outcome.NOT_READY:
-            return Due(ending.until or now + SOON)
+            return Due(now + _unready(failures, chance))
         case Outcome.THROTTLED:
             # Once, the bank's own word is enough; if it says it again and again, ask less often.
             return Due(now + _backoff(failures - 1, every, chance))
@@ -52,8 +83,30 @@ def _when(ending: Ending, *, now: datetime, every: timedelta, failures: int, cha
             return Due(now + _backoff(failures, every, chance))
 
 
+def _unready(failures: int, chance: float) -> timedelta:
+    """Return how long a bank may gather its data: two minutes, then twice that, up to thirty."""
+    doublings = min(max(failures, 1) - 1, _MOST_DOUBLINGS)
+    return min(SOON * (1 << doublings), _LONGEST_UNREADY) * (1 - _SPREAD * chance)
+
+
 def _backoff(failures: int, every: timedelta, chance: float) -> timedelta:
     """Return how long to leave a connection alone after so many failures in a row."""
     if failures <= 0:
         return timedelta(0)
-    return min(_FIRST_RETRY * (1 << min(failures, 16)), every) * (0.5 + 0.5 * chance)
+    doubled = _FIRST_RETRY * (1 << min(failures, _MOST_DOUBLINGS))
+    return min(doubled, every) * (0.5 + 0.5 * chance)
+
+
+def syncs_a_day(limits: Sequence[Limit], requests: int) -> int | None:
+    """Return how often a day a bank with these limits may be synced; None where it may be always.
+
+    A quota of an account counts each endpoint by itself, and a sync asks each once. A quota of a
+    connection is shared by all the `requests` of a sync: as many as the last one needed.
+    """
+    cost = {Scope.ACCOUNT: 1, Scope.CONNECTION: max(requests, 1)}
+    daily = [
+        limit.calls // cost[limit.scope]
+        for limit in limits
+        if limit.window >= DAY and limit.scope in cost
+    ]
+    return max(1, min(daily)) if daily else None

@@ -1,7 +1,7 @@
 """How a run is opened and closed: the lease, the run's record and the connection's next turn."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,9 +14,10 @@ from penstock.db.runs import Tally
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, LeaseLost
 from penstock.domain.ids import public_id
+from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Outcome
 from penstock.domain.remedy import Remedy, ask_person, fix_code
-from penstock.domain.schedule import when_next
+from penstock.domain.schedule import next_pace, syncs_a_day, when_next
 from penstock.observe.log import get_logger
 
 SCHEDULE: Final = "schedule"
@@ -90,6 +91,7 @@ class Closing:
     ending: Ending
     tally: Tally
     began: datetime
+    limits: Sequence[Limit] = ()
 
 
 def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
@@ -175,9 +177,8 @@ def close(
     """
     ending = closing.ending
     ours = _lock(connection, closing.lease)  # always the first lock
-    runs.record(connection, closing.run_id, closing.tally)
-    runs.finish(connection, closing.run_id, ending, now=now)
     if not ours:
+        _end_run(connection, closing, ending, now)
         return False
     row = connections.get(connection, closing.lease.connection_id)
     success = ending.outcome is Outcome.DONE
@@ -185,7 +186,11 @@ def close(
     if consent is not row.consent and row.disconnected_at is None:
         connections.set_consent(connection, row.id, consent)
     failures = 0 if success else row.failures + _failed(closing)
-    due = when_next(ending, now=now, every=every, failures=failures, chance=chance)
+    pace = _pace(row, closing, every) if success else None
+    due = when_next(ending, now=now, every=pace or every, failures=failures, chance=chance)
+    if ending.outcome is Outcome.NOT_READY:
+        ending = replace(ending, until=due.next_sync_at)
+    _end_run(connection, closing, ending, now)
     connections.close_run(
         connection,
         row.id,
@@ -197,6 +202,7 @@ def close(
             remedy=remedy,
             next_sync_at=due.next_sync_at if row.disconnected_at is None else None,
             not_before=due.not_before,
+            pace=pace,
         ),
         now=now,
         asked_before=closing.began,
@@ -205,6 +211,20 @@ def close(
     if again:
         connections.request_sync(connection, row.id, now=now)
     return again
+
+
+def _end_run(connection: sa.Connection, closing: Closing, ending: Ending, now: datetime) -> None:
+    runs.record(connection, closing.run_id, closing.tally)
+    runs.finish(connection, closing.run_id, ending, now=now)
+
+
+def _pace(row: ConnectionRow, closing: Closing, every: timedelta) -> timedelta:
+    """Return how long this connection may now grow old, going by what the run brought."""
+    tally = closing.tally
+    brought = tally.inserted + tally.changed + tally.removed + tally.paired > 0
+    known = None if row.pace_seconds is None else timedelta(seconds=row.pace_seconds)
+    daily = syncs_a_day(closing.limits, tally.requests)
+    return next_pace(known, every=every, brought=brought, daily=daily)
 
 
 def _lock(connection: sa.Connection, lease: Lease) -> bool:

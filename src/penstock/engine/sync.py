@@ -26,6 +26,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import LeaseLost, VaultError
 from penstock.domain.ids import public_id
+from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.protocol import Connector, PendingRule, SenderFor
 from penstock.domain.update import Stream
@@ -270,7 +271,7 @@ class Run:
         for kind in _ROW_KINDS:
             syncer.metrics.rows_seen(connector, kind, getattr(self.tally, kind))
         syncer.metrics.run_ended(connector, ending.outcome, (now - self.began).total_seconds())
-        closing = Closing(self.lease, self.run_id, ending, self.tally, self.began)
+        closing = Closing(self.lease, self.run_id, ending, self.tally, self.began, self._limits())
         again = await self._record(closing, now)
         log.info(
             "sync.ended",
@@ -283,6 +284,11 @@ class Run:
             **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},
         )
         return again
+
+    def _limits(self) -> tuple[Limit, ...]:
+        connector = self.syncer.connectors.get(self.connection.connector)
+        meters = self.syncer.meters
+        return meters.limits_of(connector) if meters and connector else ()
 
     async def _record(self, closing: Closing, now: datetime) -> bool:
         """Record the ending; where the database is away, keep trying for a while.

@@ -1,0 +1,110 @@
+"""Runs that wait: asked for where none can be started, carried by whoever is free first."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from penstock.db import connections, waiting
+from penstock.domain.errors import Conflict
+from penstock.engine.record import Bounds
+from penstock.engine.runner import Runner
+from tests.databases import Database
+from tests.engine.bench import NOON
+from tests.engine.yard import HOUR, Yard, in_yard, postpone
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    while not true():
+        await asyncio.sleep(0.01)
+
+
+def test_one_that_carries_nothing_leaves_it_to_a_worker(database: Database) -> None:
+    """Architecture, Work: the API alone answers with a run that waits; a worker's tick begins it.
+
+    Asked for again it is the same one, and it is begun as it was asked for: from the start.
+    """
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        await postpone(it, it.connection_id, NOON + HOUR)
+        door = Runner(place.runner.syncer, it.database, it.watch, carries=False)
+        number = await door.sync_now(it.connection_id, trigger="person", request_id="r-1")
+        again = await door.sync_now(it.connection_id, trigger="person", from_start=True)
+        assert again == number
+        waits = await it.run(number)
+        assert (waits.outcome, waits.trigger, waits.request_id) == (waiting.QUEUED, "person", "r-1")
+        assert await door.tick() == 0
+        it.watch.later(minutes=1)
+        assert await place.runner.tick() == 1
+        await place.asked()
+        found = await door.sync_now(it.connection_id, trigger="person", from_start=False)
+        assert found == number
+        with pytest.raises(Conflict):  # its process alone knows that it reads from the start
+            await door.sync_now(it.connection_id, trigger="person", from_start=True)
+        place.gate.set()
+        await place.runner.wait(number)
+        done = await it.run(number)
+        assert (done.outcome, done.started_at) == ("done", it.watch.now)
+        after = await it.connection()
+        assert (after.queued_run_id, after.queued_from_start) == (None, False)
+        await door.stop()
+
+    in_yard(database, story, open_gate=False)
+
+
+def test_a_click_keeps_the_cap_of_the_provider(database: Database) -> None:
+    """Architecture, Work: a click may exceed the hands of a process, never the provider's cap."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        numbers = [it.connection_id, *[await it.connect() for _ in range(4)]]
+        started = [await place.runner.sync_now(one, trigger="person") for one in numbers]
+        await place.asked(3)
+        outcomes = [(await it.run(one)).outcome for one in started]
+        assert outcomes == ["running"] * 3 + ["queued"] * 2
+        assert len(it.wire.sent) == 3
+        place.gate.set()
+        await until(lambda: len(it.wire.sent) == 5)
+        await place.idle()
+        assert {(await it.run(one)).outcome for one in started} == {"done"}
+
+    in_yard(database, story, open_gate=False, at_once=1, bounds=Bounds(cap=3))
+
+
+def test_who_has_stopped_starts_nothing(database: Database) -> None:
+    """sync.md 29: what is asked for after the stop waits for whoever comes next."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        await place.runner.stop()
+        number = await place.runner.sync_now(it.connection_id, trigger="person")
+        assert (await it.run(number)).outcome == waiting.QUEUED
+        assert await place.runner.tick() == 0
+        assert it.wire.sent == []
+        following = Runner(place.runner.syncer, it.database, it.watch)
+        assert await following.tick() == 1
+        await following.wait(number)
+        assert (await it.run(number)).outcome == "done"
+        await following.stop()
+
+    in_yard(database, story)
+
+
+def test_what_is_disconnected_waits_no_more(database: Database) -> None:
+    """O9: a run that waited when its connection was ended is closed, and never begun."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        door = Runner(place.runner.syncer, it.database, it.watch, carries=False)
+        number = await door.sync_now(it.connection_id, trigger="person")
+        await it.database.write(connections.mark_disconnected, it.connection_id, now=NOON)
+        await it.database.write(waiting.drop, it.connection_id, now=NOON)
+        assert await place.runner.tick() == 0
+        assert (await it.run(number)).outcome == "interrupted"
+        with pytest.raises(Conflict):
+            await door.sync_now(it.connection_id, trigger="person")
+        await door.stop()
+
+    in_yard(database, story)
