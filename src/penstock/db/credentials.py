@@ -83,6 +83,18 @@ def claim_refresh(
     return claimed.rowcount == 1
 
 
+def keep_claim(
+    connection: sa.Connection, connection_id: int, *, refresher: str, until: datetime
+) -> None:
+    """Hold on to a claim for longer; one that another has taken stays theirs."""
+    c = credentials.c
+    connection.execute(
+        credentials.update()
+        .where(c.connection_id == connection_id, c.refresher == refresher)
+        .values(refresher_until=until)
+    )
+
+
 def save_refreshed(connection: sa.Connection, sealed: SealedCredentials, *, version: int) -> bool:
     """Store what a refresh of version `version` gave. False where newer ones are there already.
 

@@ -1,17 +1,27 @@
 """Access tokens that are always good, renewed by one process at a time (sync.md 25, O5).
 
 Who renews is decided in the database: a claim on the version of the credentials that is known to
-be bad. Everybody else waits and reads again. The rotated token is stored before it is used once.
+be bad, kept alive while the bank thinks. Everybody else waits and reads again. The rotated token is
+stored before it is used once.
+
+Each refresh is journaled before the bank is asked. One that was asked and never answered tells of
+a crash: the old token is tried again, for the bank may not have heard us, or may take it once more.
+Where it was lost again and again, the person is asked instead of trying for ever.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from penstock.db import credentials
+import sqlalchemy as sa
+
+from penstock.db import credentials, refreshes
+from penstock.db.credentials import SealedCredentials
 from penstock.db.lane import Database
+from penstock.db.refreshes import RefreshOutcome
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.clock import Clock
@@ -35,7 +45,10 @@ from penstock.observe.metrics import Metrics
 
 AHEAD: Final = timedelta(seconds=60)
 """How long before its end a token counts as ended: it must outlive the request it goes with."""
-CLAIM: Final = timedelta(seconds=60)
+CLAIM: Final = timedelta(seconds=15)
+"""How long a claim holds without a sign of life."""
+MOST_LOST: Final = 5
+"""How often the answer to a refresh of one token may be lost before the person is asked."""
 _POLL: Final = 0.05
 
 
@@ -54,6 +67,8 @@ class ConnectionTokens:
     clock: Clock
     sleep: Sleep
     meter: Turnstile = field(default_factory=Unmetered)
+    claim_time: timedelta = CLAIM
+    _ahead: timedelta = AHEAD
     _opened: Credentials | None = None
     _version: int = 0
     _plan: int = 0
@@ -62,7 +77,7 @@ class ConnectionTokens:
     async def current(self) -> Credentials:
         """Return credentials that are good for the next minute. Raises Halt for want of any."""
         opened = self._opened or await self._read()
-        if opened.expires_at is None or opened.expires_at - self.clock() > AHEAD:
+        if opened.expires_at is None or opened.expires_at - self.clock() > self._ahead:
             return opened
         return await self.renew(opened)
 
@@ -80,18 +95,33 @@ class ConnectionTokens:
             if not admitted:  # before the claim, which does not wait for a turn
                 await self.meter.admit_refresh()
                 admitted = True
-            now = self.clock()
-            claimed = await self.database.write(
-                credentials.claim_refresh,
-                self.connection_id,
-                version=self._version,
-                refresher=self._name,
-                now=now,
-                until=now + CLAIM,
-            )
-            if claimed:
+            lost = await self.database.write(self._claim, self.clock())
+            if lost is not None and lost > MOST_LOST:
+                await self._let_go(RefreshOutcome.FAILED)
+                message = f"The bank was asked {lost} times for a new token, and every answer lost."
+                raise _login_required(message)
+            if lost is not None:
                 return await self._refresh(plan, opened.refresh)
             await self.sleep(_POLL)
+
+    def _claim(self, connection: sa.Connection, now: datetime) -> int | None:
+        """Become the one who renews, and write it down. Return how often that was lost before.
+
+        None where another is at it, or was already.
+        """
+        claimed = credentials.claim_refresh(
+            connection,
+            self.connection_id,
+            version=self._version,
+            refresher=self._name,
+            now=now,
+            until=now + self.claim_time,
+        )
+        return (
+            refreshes.ask(connection, self.connection_id, self._version, now=now)
+            if claimed
+            else None
+        )
 
     async def _refresh(self, plan: OAuthPlan, token: Secret) -> Credentials:
         """Renew to the end, even where the run is stopped: the bank may have rotated already.
@@ -99,12 +129,26 @@ class ConnectionTokens:
         A new token that is dropped ends the consent, for the old one is dead.
         """
         renewing = asyncio.ensure_future(self._ask_and_store(plan, token))
+        keeping = asyncio.ensure_future(self._keep_claim())
         try:
             return await asyncio.shield(renewing)
         finally:  # who is stopped here waits for it; an exchange has a deadline of its own
             await asyncio.wait([renewing])
+            keeping.cancel()
             if not renewing.cancelled():
                 renewing.exception()
+
+    async def _keep_claim(self) -> None:
+        """Show that we are alive, as long as the bank thinks."""
+        while True:
+            await asyncio.sleep(self.claim_time.total_seconds() / 3)
+            with contextlib.suppress(Exception):  # the database is away: the claim may run out
+                await self.database.write(
+                    credentials.keep_claim,
+                    self.connection_id,
+                    refresher=self._name,
+                    until=self.clock() + self.claim_time,
+                )
 
     async def _ask_and_store(self, plan: OAuthPlan, token: Secret) -> Credentials:
         version = self._version
@@ -112,14 +156,14 @@ class ConnectionTokens:
             answer: TokenAnswer = await run(refresh(plan, token), self.meter.noting(self.send))
         except GrantRefused as error:
             self.metrics.token_refreshed(self.connector.name, "refused")
-            await self._release()
+            await self._let_go(RefreshOutcome.REFUSED)
             newer = await self._read()
             if self._version != version:
                 return newer
             raise _login_required(error.message) from error
         except (OAuthError, TransportFailure) as error:
             self.metrics.token_refreshed(self.connector.name, "failed")
-            await self._release()
+            await self._let_go(RefreshOutcome.FAILED)
             raise Halt(self._not_renewed(error)) from error
         self.metrics.token_refreshed(self.connector.name, "ok")
         self.tally.refreshes += 1
@@ -127,8 +171,16 @@ class ConnectionTokens:
         sealed = self.seals.seal(
             fresh, self.connection_id, self.owner_id, plan=self._plan, version=version + 1
         )
-        await self.database.write(credentials.save_refreshed, sealed, version=version)
+        if fresh.expires_at is not None:  # a token of half a minute must not be renewed each time
+            self._ahead = min(AHEAD, (fresh.expires_at - self.clock()) / 4)
+        await self.database.write(self._store, sealed, version)
         return await self._read()
+
+    def _store(self, connection: sa.Connection, sealed: SealedCredentials, version: int) -> None:
+        credentials.save_refreshed(connection, sealed, version=version)
+        refreshes.answered(
+            connection, self.connection_id, version, RefreshOutcome.OK, now=self.clock()
+        )
 
     async def _read(self) -> Credentials:
         sealed = await self.database.read(credentials.find, self.connection_id)
@@ -139,10 +191,13 @@ class ConnectionTokens:
         self._version, self._plan = sealed.version, sealed.plan
         return self._opened
 
-    async def _release(self) -> None:
-        await self.database.write(
-            credentials.release_refresh, self.connection_id, refresher=self._name
-        )
+    async def _let_go(self, outcome: RefreshOutcome) -> None:
+        """Give the claim back without new credentials, and write down why."""
+        await self.database.write(self._give_back, outcome)
+
+    def _give_back(self, connection: sa.Connection, outcome: RefreshOutcome) -> None:
+        credentials.release_refresh(connection, self.connection_id, refresher=self._name)
+        refreshes.answered(connection, self.connection_id, self._version, outcome, now=self.clock())
 
     def _not_renewed(self, error: OAuthError | TransportFailure) -> Ending:
         """Say how the run ends: the tokens are as good as before, and waits are obeyed (22)."""

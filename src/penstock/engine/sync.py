@@ -229,6 +229,7 @@ class Run:
             clock=syncer.clock,
             sleep=syncer.sleep,
             meter=meter,
+            claim_time=syncer.lease_time,
         )
         return Driver(
             connector=connector,
