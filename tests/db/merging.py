@@ -15,6 +15,7 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.runs import runs
 from penstock.db.staging import Into
+from penstock.db.sweeping import NOTHING_TOLD, Told
 from penstock.db.transactions import transactions
 from penstock.db.users import users
 from penstock.domain.money import canonical
@@ -71,17 +72,21 @@ class Ledger:
         gone = [Removal("a", one) for one in removed]
         return self.merge_pages([Page(upserts, gone, None, more=False)], feed)
 
-    def merge_pages(self, pages: Sequence[Page], feed: bulk.Feed = DELTA) -> bulk.Counts:
+    def merge_pages(
+        self, pages: Sequence[Page], feed: bulk.Feed = DELTA, told: Told = NOTHING_TOLD
+    ) -> bulk.Counts:
         """Merge several pages as one update."""
         self.run += 1
         with Stage(self.stage_memory) as stage:
             for page in pages:
                 stage.add(page)
-            counts = self.database.write_now(self._merge, stage, feed)
+            counts = self.database.write_now(self._merge, stage, feed, told)
         self.log.append(counts)
         return counts
 
-    def _merge(self, connection: sa.Connection, stage: Stage, feed: bulk.Feed) -> bulk.Counts:
+    def _merge(
+        self, connection: sa.Connection, stage: Stage, feed: bulk.Feed, told: Told
+    ) -> bulk.Counts:
         change = feeds.next_change(connection, self.owner_id)
         into = Into(
             self.owner_id,
@@ -92,7 +97,7 @@ class Ledger:
             self.now.date(),
             self.connection_id,
         )
-        return bulk.store(connection, stage.batches, into, feed)
+        return bulk.store(connection, stage.batches, into, feed, told)
 
     def later(self, **span: float) -> None:
         """Let time pass."""
