@@ -131,6 +131,14 @@ class Settings(BaseSettings):
         description="Seals the key inside a backup (`--with-key`), and opens it again; asked for "
         "at a terminal where it is empty.",
     )
+    notify: SecretStr | None = Field(
+        None,
+        description="Who is told when something needs a person: addresses as Apprise writes them, "
+        "between spaces. Needs the extra `notify`.",
+    )
+    notify_new: bool = Field(
+        False, description="Whether new transactions are told as well: how many, and where."
+    )
     quote_sources: Words = Field(
         ("ecb",),
         description="Quote sources to use, best first, comma-separated: ecb, google_finance.",

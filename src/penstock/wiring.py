@@ -27,6 +27,7 @@ from penstock.engine.ledger import SharedLedger
 from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.notices import Listener, Notifier
 from penstock.engine.record import Bounds
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
@@ -35,6 +36,7 @@ from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
+from penstock.outbound.notify import notify, scheme_of
 from penstock.quotes.catalogue import all_sources, sources_named
 from penstock.quotes.fetch import QuoteEngine
 from penstock.settings import Profile, Settings
@@ -67,6 +69,7 @@ class Penstock:
     meters: Meters
     forgetter: Forgetter
     runner: Runner
+    notifier: Notifier
     quotes: QuoteEngine
 
 
@@ -201,7 +204,23 @@ def _assemble(
             # On SQLite there are no workers: what a person asks for is synced here in any case.
             carries=settings.worker or database.kind == "sqlite",
         ),
+        notifier=_notifier(settings, time, database, key),
         quotes=_quotes(settings, time, outbound),
+    )
+
+
+def _notifier(settings: Settings, time: Time, database: Database, key: Key) -> Notifier:
+    mark = KeyedHash(key, "notice target")
+    written = settings.notify.get_secret_value().split() if settings.notify else []
+    addresses = [Secret(one) for one in dict.fromkeys(written)]
+    named = {f"{scheme_of(one)} {mark(one.reveal())[:8]}": one for one in addresses}
+    return Notifier(
+        database=database,
+        listeners=[Listener(target, address) for target, address in named.items()],
+        tell=notify,
+        clock=time.clock,
+        every=timedelta(minutes=settings.sync_every_minutes),
+        new_rows=settings.notify_new,
     )
 
 

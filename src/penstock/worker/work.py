@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from penstock.wiring import Penstock
 from penstock.worker.schedule import kept_fresh
+from penstock.worker.telling import telling
 
 
 @contextlib.asynccontextmanager
@@ -21,5 +22,5 @@ async def at_work(penstock: Penstock) -> AsyncIterator[None]:
         working = JobEngine(
             penstock.runner, penstock.database, tuple(penstock.connectors)
         ).working()
-    async with working:
+    async with working, telling(penstock.notifier):
         yield

@@ -42,7 +42,7 @@ def doctor(context: click.Context, flags: Flags, *, as_json: bool) -> None:
 
 def examine(settings: "Settings") -> Iterator[Check]:
     """Yield every check of this installation."""
-    from penstock.cli.doctor import banks, home, machine, prices, server, store
+    from penstock.cli.doctor import banks, home, machine, prices, server, store, telling
     from penstock.domain.clock import utc_now
 
     now = utc_now()
@@ -54,6 +54,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
         yield from banks.connector_checks(settings)
         if database is not None and all(check.state is not State.FAIL for check in stored):
             yield from banks.connection_checks(settings, database, now=now)
+            yield from telling.checks(settings, database)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)
 

@@ -1,0 +1,181 @@
+"""What an operator should hear of: connections that fail, age or end, sums and rows that are off.
+
+One query a kind, over everybody's linked connections. No amount of anybody's transactions is in it:
+it is told to whoever runs the installation, and over other people's servers.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from penstock.db.accounts import accounts
+from penstock.db.connections import connections
+from penstock.db.quarantine import quarantine
+from penstock.db.tie_outs import tie_outs
+from penstock.db.transactions import transactions
+from penstock.domain.consent import ConsentState
+from penstock.domain.ids import public_id
+from penstock.domain.notice import Finding, NoticeKind, Topic
+from penstock.domain.tieout import TieOutStatus
+
+FAILURES: Final = 5
+"""So many failures in a row are told."""
+
+LONGEST: Final = timedelta(days=1)
+"""So long a connection may fail, or not be synced, before it is told."""
+
+REMINDERS: Final = (1, 7, 14)
+"""Days before a consent ends on which that is told."""
+
+_OPEN: Final = (ConsentState.ACTIVE, ConsentState.EXPIRING)
+_RENEW: Final = "Renew it: `penstock connect {connector} --renew {id}`. Nothing is doubled or lost."
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """From when it is looked at, and how often connections are synced."""
+
+    now: datetime
+    every: timedelta
+
+
+def find(connection: sa.Connection, view: View) -> list[Finding]:
+    """Return everything that is not as it should be."""
+    linked = connections.select().where(connections.c.disconnected_at.is_(None))
+    found: list[Finding] = []
+    for row in connection.execute(linked.order_by(connections.c.id)):
+        found += _of_connection(row, view)
+    found += _tie_outs(connection)
+    found += _quarantine(connection)
+    return found
+
+
+def find_new(connection: sa.Connection, seen: Mapping[str, int]) -> list[Finding]:
+    """Return new transactions by connection; `seen` says how far somebody has heard of each.
+
+    The detail is how far they have come. Others than those in `seen` are left out.
+    """
+    if not seen:
+        return []
+    c, a, t = connections.c, accounts.c, transactions.c
+    least = min(seen.values())
+    query = (
+        sa.select(connections, t.id.label("number"))
+        .join(accounts, a.connection_id == c.id)
+        .join(transactions, t.account_id == a.id)
+        .where(t.id > least, t.removed_at.is_(None), c.disconnected_at.is_(None))
+        .order_by(t.id)
+    )
+    rows: dict[int, Any] = {}
+    counts: dict[int, int] = {}
+    for row in connection.execute(query):
+        if row.number > seen.get(public_id("con", row.id), row.number):
+            rows[row.id] = row
+            counts[row.id] = counts.get(row.id, 0) + 1
+    return [_new(row, counts[number]) for number, row in rows.items()]
+
+
+def last_rows(connection: sa.Connection) -> list[Finding]:
+    """Return how far the transactions of each connection that was ever synced have come."""
+    c, a, t = connections.c, accounts.c, transactions.c
+    last = (
+        sa.select(a.connection_id, sa.func.max(t.id).label("number"))
+        .join(transactions, t.account_id == a.id)
+        .group_by(a.connection_id)
+        .subquery()
+    )
+    number = sa.func.coalesce(last.c.number, 0).label("number")
+    query = (
+        sa.select(connections, number)
+        .outerjoin(last, last.c.connection_id == c.id)
+        .where(c.disconnected_at.is_(None), c.last_success_at.is_not(None))
+    )
+    return [_new(row, 0) for row in connection.execute(query)]
+
+
+def _new(row: sa.Row[Any], count: int) -> Finding:
+    title = f"{count} new at {_name(row)}"
+    return _finding(NoticeKind.NEW, row, str(row.number), title, "")
+
+
+def _of_connection(row: sa.Row[Any], view: View) -> Iterator[Finding]:
+    if row.consent not in _OPEN:
+        yield _consent(row, "ended", "has ended")
+        return
+    if row.consent_expires_at is not None:
+        left = row.consent_expires_at - view.now
+        step = next((days for days in REMINDERS if left <= timedelta(days=days)), None)
+        if left <= timedelta(0):
+            yield _consent(row, "ended", "has ended")
+        elif step is not None:
+            yield _consent(row, str(step), f"ends on {row.consent_expires_at:%Y-%m-%d}")
+    age = view.now - (row.last_success_at or row.created_at)
+    failing = row.failures and (row.failures >= FAILURES or age >= LONGEST)
+    if failing or row.parked_at is not None:
+        detail = "parked" if row.parked_at is not None else row.remedy_kind or ""
+        text = row.remedy_text or f"`penstock syncs` explains it ({public_id('con', row.id)})."
+        title = f"{_name(row)} is not synced: {row.last_outcome or 'it failed'}"
+        yield _finding(NoticeKind.FAILING, row, detail, title, text)
+    elif not row.failures and age >= max(LONGEST, 2 * view.every):
+        text = "See that a worker runs: `penstock serve` or `penstock worker`."
+        yield _finding(NoticeKind.STALE, row, "", f"{_name(row)} was not synced for a day", text)
+
+
+def _consent(row: sa.Row[Any], detail: str, what: str) -> Finding:
+    text = _RENEW.format(connector=row.connector, id=public_id("con", row.id))
+    title = f"the consent for {_name(row)} {what}"
+    return _finding(NoticeKind.CONSENT, row, detail, title, text)
+
+
+def _tie_outs(connection: sa.Connection) -> Iterator[Finding]:
+    c, a, t = connections.c, accounts.c, tie_outs.c
+    query = (
+        sa.select(t.account_id, t.currency, t.amount, t.first_on, a.connection_id)
+        .join(accounts, a.id == t.account_id)
+        .join(connections, c.id == a.connection_id)
+        .where(t.status == TieOutStatus.DIFFERENCE, c.disconnected_at.is_(None))
+        .order_by(t.account_id, t.currency)
+    )
+    for row in connection.execute(query):
+        account = public_id("acc", row.account_id)
+        since = f" since {row.first_on}" if row.first_on else ""
+        title = f"{account} does not add up to the bank's balance in {row.currency}{since}"
+        yield Finding(
+            Topic(NoticeKind.TIE_OUT, f"{account} {row.currency}"),
+            row.connection_id,
+            f"{row.amount} {row.first_on}",
+            title,
+            "`penstock balances` names the amount and the day.",
+        )
+
+
+def _quarantine(connection: sa.Connection) -> Iterator[Finding]:
+    c, q = connections.c, quarantine.c
+    counts = (
+        sa.select(q.connection_id, sa.func.count().label("number"))
+        .where(q.resolved_at.is_(None))
+        .group_by(q.connection_id)
+        .subquery()
+    )
+    query = (
+        sa.select(connections, counts.c.number)
+        .join(counts, counts.c.connection_id == c.id)
+        .where(c.disconnected_at.is_(None))
+        .order_by(c.id)
+    )
+    for row in connection.execute(query):
+        text = "They are kept whole; a newer Penstock may be able to read them."
+        title = f"{row.number} rows of {_name(row)} cannot be read"
+        grown = str(len(str(row.number)))  # told again when it is ten times as many
+        yield _finding(NoticeKind.QUARANTINE, row, grown, title, text)
+
+
+def _finding(kind: NoticeKind, row: sa.Row[Any], detail: str, title: str, text: str) -> Finding:
+    return Finding(Topic(kind, public_id("con", row.id)), row.id, detail, title, text)
+
+
+def _name(row: sa.Row[Any]) -> str:
+    return str(row.label or row.institution_name or row.connector)
