@@ -29,6 +29,7 @@ from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.record import Bounds
+from penstock.engine.replay import Replayer
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.sync import Syncer
@@ -68,6 +69,7 @@ class Penstock:
     syncer: Syncer
     meters: Meters
     forgetter: Forgetter
+    replayer: Replayer
     runner: Runner
     notifier: Notifier
     quotes: QuoteEngine
@@ -196,6 +198,7 @@ def _assemble(
         syncer=syncer,
         meters=meters,
         forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
+        replayer=Replayer(database, connectors, time.clock),
         runner=Runner(
             syncer,
             database,

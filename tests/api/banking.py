@@ -3,14 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+import sqlalchemy as sa
 from anyio.from_thread import start_blocking_portal
 from starlette.testclient import TestClient
 
+from penstock.db import runs
 from penstock.sandbox.bank import Bank, Options
 from penstock.sandbox.server import running
 from tests.api.serving import Api, serving
@@ -61,7 +64,15 @@ class Town:
 
     def wait(self) -> None:
         """Wait until no sync is running."""
-        self.api.play(self.api.penstock.runner.stop)
+        runner = self.api.penstock.runner
+        for number in self.api.read(_running):
+            self.api.play(partial(runner.wait, number))
+
+
+def _running(connection: sa.Connection) -> list[int]:
+    table = runs.runs
+    query = sa.select(table.c.id).where(table.c.outcome == runs.RUNNING)
+    return list(connection.execute(query).scalars())
 
 
 @contextlib.contextmanager

@@ -11,7 +11,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, balances, connections, feeds, leases, links, runs
+from penstock.db import (
+    accounts,
+    balances,
+    connections,
+    feeds,
+    leases,
+    links,
+    quarantine,
+    runs,
+    suggestions,
+)
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
 from tests.api.serving import NOWHERE, Api
@@ -44,6 +54,14 @@ def _run(api: Api, owner_id: int) -> str:
 
 def _link(api: Api, owner_id: int) -> str:
     return public_id("lnk", api.write(_add_link, api, owner_id))
+
+
+def _suggestion(api: Api, owner_id: int) -> str:
+    return public_id("sug", api.write(_add_suggestion, api, owner_id))
+
+
+def _quarantined(api: Api, owner_id: int) -> str:
+    return public_id("qua", api.write(_add_quarantined, api, owner_id))
 
 
 def _add_connection(connection: sa.Connection, api: Api, owner_id: int) -> int:
@@ -102,6 +120,9 @@ def _add_balance(connection: sa.Connection, api: Api, owner_id: int, account_id:
 
 
 def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    known = sa.select(transactions.c.id).where(transactions.c.owner_id == owner_id)
+    for number in connection.execute(known).scalars():
+        return int(number)
     values = {
         "owner_id": owner_id,
         "account_id": _add_account(connection, api, owner_id),
@@ -122,6 +143,39 @@ def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:
     return int(made.scalar_one())
 
 
+def _add_suggestion(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    row = _add_transaction(connection, api, owner_id)
+    new = suggestions.New(
+        owner_id=owner_id,
+        account_id=_add_account(connection, api, owner_id),
+        run_id=1,
+        kind=suggestions.Kind.SWEEP,
+        subject="a test",
+        reason="The bank no longer tells 1 row.",
+        rows={row: suggestions.Role.MISSING},
+    )
+    suggestions.suggest(connection, new, now=api.clock())
+    (made,) = suggestions.page(connection, owner_id=owner_id, state=None, after=0, limit=1)
+    return made.id
+
+
+def _add_quarantined(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    row = {
+        "owner_id": owner_id,
+        "connection_id": _add_connection(connection, api, owner_id),
+        "run_id": 1,
+        "stream": "transactions",
+        "account": "a-1",
+        "external_id": "t-2",
+        "reason": "`amount` is missing",
+        "raw": b'{"id": "t-2"}',
+        "created_at": api.clock(),
+    }
+    quarantine.keep(connection, [row])
+    (made,) = quarantine.page(connection, owner_id=owner_id, every=False, after=0, limit=1)
+    return made.id
+
+
 def _add_link(connection: sa.Connection, api: Api, owner_id: int) -> int:
     values = {
         "state_hash": f"state of {owner_id}",
@@ -139,7 +193,9 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "account_id": _account,
     "connection_id": _connection,
     "link_id": _link,
+    "quarantine_id": _quarantined,
     "session_id": _session,
+    "suggestion_id": _suggestion,
     "sync_id": _run,
     "transaction_id": _transaction,
 }

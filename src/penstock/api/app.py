@@ -48,11 +48,16 @@ from penstock.api.routes import (
     links,
     metrics,
     people,
+    quarantine,
     quotes,
+    replay,
     setup,
+    suggestions,
     syncs,
+    tie_outs,
     token,
     transactions,
+    undo,
 )
 from penstock.api.routing import PenstockRoute
 from penstock.api.running import Opener
@@ -69,6 +74,11 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     balances,
     transactions,
     syncs,
+    undo,
+    replay,
+    quarantine,
+    suggestions,
+    tie_outs,
     budgets,
     breakers,
     changes,

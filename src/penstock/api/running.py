@@ -15,6 +15,7 @@ from penstock.domain.quote import Quote, QuoteError
 from penstock.engine.forget import Forgetter
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.replay import Replayer
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.vault.cipher import Cipher
@@ -107,6 +108,10 @@ class Installation(Protocol):
     @property
     def forgetter(self) -> Forgetter:
         """How it ends."""
+
+    @property
+    def replayer(self) -> Replayer:
+        """How what it once said is mapped again."""
 
     @property
     def runner(self) -> Runner:

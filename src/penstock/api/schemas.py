@@ -79,6 +79,8 @@ BalanceId = Annotated[str, _id("bal")]
 TransactionId = Annotated[str, _id("txn")]
 SyncId = Annotated[str, _id("run")]
 LinkId = Annotated[str, _id("lnk")]
+SuggestionId = Annotated[str, _id("sug")]
+QuarantineId = Annotated[str, _id("qua")]
 
 Moment = Annotated[datetime, Field(examples=["2026-11-21T09:30:00Z"])]
 """An instant on its way out, in UTC."""
@@ -113,6 +115,12 @@ ExactNumber = Annotated[
     WithJsonSchema({"type": "string", "pattern": _EXACT.pattern, "examples": ["-12.50"]}),
 ]
 """An exact decimal in a query string: at most 20 digits before the point, 18 after it."""
+
+
+class Attempt(Incoming):
+    """Whether to do it, or only to say what it would do."""
+
+    dry_run: Annotated[bool, Field(description="Only say it.", examples=[True])] = True
 
 
 class Remedy(Outgoing):

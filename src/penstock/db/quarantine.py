@@ -95,6 +95,17 @@ def count_open(connection: sa.Connection, connection_id: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def count_by_connection(connection: sa.Connection, *, owner_id: int) -> dict[int, int]:
+    """Count what is open of each of the owner's connections; one with nothing is not listed."""
+    c = quarantine.c
+    query = (
+        sa.select(c.connection_id, sa.func.count().label("rows"))
+        .where(c.owner_id == owner_id, c.resolved_at.is_(None))
+        .group_by(c.connection_id)
+    )
+    return {row.connection_id: row.rows for row in connection.execute(query)}
+
+
 def connections_with_open(connection: sa.Connection, *, owner_id: int) -> list[int]:
     """Return the owner's connections that have open rows."""
     c = quarantine.c

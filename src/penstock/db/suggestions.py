@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
+from penstock.db import accounts
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.errors import NotFound
 
@@ -155,6 +156,18 @@ def get(connection: sa.Connection, number: int, *, owner_id: int) -> Suggested:
     if not found:
         raise NotFound("There is no such suggestion.")
     return found[0]
+
+
+def count_by_connection(connection: sa.Connection, *, owner_id: int) -> dict[int, int]:
+    """Count what is open of each of the owner's connections; one with nothing is not listed."""
+    c, a = suggestions.c, accounts.accounts.c
+    query = (
+        sa.select(a.connection_id, sa.func.count().label("open"))
+        .join_from(suggestions, accounts.accounts, a.id == c.account_id)
+        .where(c.owner_id == owner_id, c.state == State.OPEN)
+        .group_by(a.connection_id)
+    )
+    return {row.connection_id: row.open for row in connection.execute(query)}
 
 
 def decide(

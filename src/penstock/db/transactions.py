@@ -10,7 +10,7 @@ sync, which costs a third of it. The merge writes into accounts that it has just
 the connection's lease, and `engine/forget.py` deletes the rows before their accounts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -67,6 +67,7 @@ transactions = sa.Table(
 )
 
 
+_AT_ONCE: Final = 5000  # numbers in one query: databases bind 32,766 at the most
 _MOST_DIGITS: Final = 12  # of an amount's text: ten million such fit a 64-bit integer together
 
 
@@ -185,6 +186,19 @@ def get(
     if row is None:
         raise NotFound("There is no such transaction.")
     return row
+
+
+def some(
+    connection: sa.Connection, numbers: Iterable[int], *, owner_id: int, today: date
+) -> Sequence[sa.Row[Any]]:
+    """Return those of these transactions that are the owner's, in the order of their numbers."""
+    wanted, c = sorted(set(numbers)), transactions.c
+    found: list[sa.Row[Any]] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        query = reading().where(c.id.in_(part), c.owner_id == owner_id).order_by(c.id)
+        found += connection.execute(query, overdue(today))
+    return found
 
 
 def page_by_number(

@@ -56,6 +56,9 @@ class Counts(Outgoing):
     unchanged: Annotated[int, Field(description="Read again, and not written.", examples=[0])]
     removed: Annotated[int, Field(description="Taken back by the bank.", examples=[0])]
     paired: Annotated[int, Field(description="Pending rows that became posted.", examples=[0])]
+    quarantined: Annotated[
+        int, Field(description="Rows that could not be read, and are kept aside.", examples=[0])
+    ]
 
 
 class Sync(Outgoing):
@@ -66,11 +69,13 @@ class Sync(Outgoing):
     trigger: Annotated[str, Field(description="Who or what wanted it.", examples=["person"])]
     started_at: Moment
     finished_at: Moment | None
+    undone_at: Annotated[Moment | None, Field(description="What it did was taken back.")]
     outcome: Annotated[
         str,
         Field(
-            description="`queued`: it waits for its turn; `running`; `done`; else why not: `not_ready`, `transient`, `throttled`, "
-            "`cursor_lost`, `partial`, `contract`, `consent`, `interrupted`.",
+            description="`queued`: it waits for its turn; `running`; `done`; else why not: "
+            "`not_ready`, `transient`, `throttled`, `cursor_lost`, `partial`, `contract`, "
+            "`consent`, `interrupted`.",
             examples=["done"],
         ),
     ]
@@ -185,6 +190,7 @@ def _shape(row: RunRow, running: Installation) -> Sync:
         trigger=row.trigger,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        undone_at=row.undone_at,
         outcome=row.outcome,
         message=row.message,
         remedy=remedy(row.remedy_kind, row.remedy_text, row.retry_at),
