@@ -1,6 +1,9 @@
 """db, serve and sandbox: what acts on the installation itself."""
 
+import json
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,24 @@ def test_a_database_is_made_and_checked(stranger: Terminal) -> None:
     assert checked["ok"] is True
     assert [check["what"] for check in checked["checks"]][:2] == ["database", "schema"]
     assert "integrity" in stranger.good("db", "check").stdout
+
+
+def test_what_a_sync_wrote_keeps_every_promise(reader: Terminal) -> None:
+    """`db check` reads every row: what the engine wrote keeps each of our rules."""
+    checks = {one["what"]: one for one in reader.json("db", "check")["checks"]}
+    assert {"tables", "feeds", "owners", "aliases", "amounts", "leases", "posted"} <= checks.keys()
+    assert all(one["state"] == "ok" for one in checks.values())
+
+
+def test_a_broken_promise_is_said(linked_ada: Terminal) -> None:
+    """A rule that does not hold fails the check: how many rows, of which table, what to do."""
+    with closing(sqlite3.connect(linked_ada.home / "penstock.db")) as file, file:
+        file.execute("UPDATE transactions SET account_id = 4711")
+    failed = linked_ada.run("db", "check", "--json")
+    assert failed.exit_code == 1
+    checks = {one["what"]: one for one in json.loads(failed.stdout)["checks"]}
+    assert "15 rows of transactions" in checks["owners"]["found"]
+    assert checks["owners"]["remedy"]
 
 
 def test_a_port_that_is_taken_is_said() -> None:

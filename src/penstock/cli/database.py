@@ -45,8 +45,12 @@ def upgrade(flags: Flags) -> None:
 @pass_flags
 @click.pass_context
 def check(context: click.Context, flags: Flags, *, as_json: bool) -> None:
-    """See that the database is reachable, sound, at the newest schema, and opened by its key."""
-    from penstock.cli.doctor import store
+    """See that the database is whole, and keeps every promise.
+
+    Reads all of it and changes nothing: the schema, the pages and references, the key, and our
+    own rules, such as that no row is without its account. Exits with 1 where something is wrong.
+    """
+    from penstock.cli.doctor import books, store
     from penstock.cli.doctor.check import State
     from penstock.cli.door import quieten
     from penstock.domain.clock import utc_now
@@ -59,7 +63,7 @@ def check(context: click.Context, flags: Flags, *, as_json: bool) -> None:
                 f"there is no database in {settings.home}",
                 remedy="Make one: `penstock db upgrade`.",
             )
-        checks = list(store.checks(settings, opened, now=utc_now()))
+        checks = list(store.checks(settings, opened, now=utc_now(), more=books.checks))
     failed = any(one.state is State.FAIL for one in checks)
     if as_json:
         print_json({"ok": not failed, "checks": [one.as_json() for one in checks]})

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -44,13 +44,24 @@ def file_of(settings: Settings) -> Path:
     return settings.database_file
 
 
-def checks(settings: Settings, database: Database | None, *, now: datetime) -> Iterator[Check]:
-    """Look at the database, its schema, its soundness, its key and its clock."""
+def checks(
+    settings: Settings,
+    database: Database | None,
+    *,
+    now: datetime,
+    more: Callable[[Database], Iterable[Check]] | None = None,
+) -> Iterator[Check]:
+    """Look at the database, its schema, its soundness, its key and its clock.
+
+    `more` looks further, where the schema is the newest.
+    """
     if database is None:
         yield _absent(settings)
         return
     try:
         yield from _examined(settings, database, now)
+        if more is not None and database.read_now(revisions).newest:
+            yield from more(database)
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:  # a part of it may still be readable
         remedy = (
             "See that it runs and that PENSTOCK_DATABASE_URL is right; restore a backup if not."
