@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
-_PRAGMAS = ("journal_mode=WAL", "foreign_keys=ON", "synchronous=NORMAL", "cache_size=-16000")
+# A checkpoint every 16 MB of log, not 4: the same pages are written back less often.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "foreign_keys=ON",
+    "synchronous=NORMAL",
+    "cache_size=-16000",
+    "wal_autocheckpoint=4000",
+)
 _SUM = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 
