@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from penstock.db import budgets
 from penstock.db.connect import open_database
-from penstock.domain.budget import UNTOUCHED, Ask, Use
-from penstock.domain.limit import DAY, Scope, quota, rate
+from penstock.domain.budget import Ask, Use
+from penstock.domain.limit import Scope, quota, rate
 from penstock.domain.rate_headers import Told
 from penstock.engine.ledger import SharedLedger
 from tests.databases import Database
@@ -139,17 +140,19 @@ def test_what_is_quiet_is_forgotten_a_day_later(database: Database) -> None:
     """sync.md 23: rows that say nothing any more do not gather; those that do are kept."""
     old = Use("old", "fake", Scope.APP, rate(5, SECOND))
     new = Use("new", "fake", Scope.APP, quota(5, scope=Scope.APP))
+    other = Use("other", "fake", Scope.APP, quota(5, scope=Scope.APP))
 
     async def story() -> None:
         async with open_database(database.url) as opened:
             watch = Watch(NOON)
             ledger = SharedLedger(opened, watch, one_clock=True)
             await ledger.spend(Ask((old, new), AT_ONCE))
-            later = NOON + DAY + timedelta(minutes=1)
-            await opened.write(budgets.delete_quiet, now=later)
-            assert [row.key for row in await opened.read(budgets.busy, now=NOON)] == ["new"]
-            held = await opened.write(budgets.lock, [old], now=later)
-            assert held == {"old": UNTOUCHED}
+            watch.later(days=1, minutes=1)
+            await ledger.spend(Ask((other,), AT_ONCE))
+            kept = await opened.read(
+                lambda one: one.execute(sa.select(budgets.budgets.c.key)).all()
+            )
+            assert {row.key for row in kept} == {"new", "other"}
 
     play(story())
 

@@ -26,6 +26,8 @@ MOST_TOGETHER: Final = 64
 AHEAD: Final = timedelta(milliseconds=100)
 """Turns of so long a time may be taken for those who will come back."""
 
+TIDIED: Final = timedelta(hours=1)
+
 Answer = tuple[Grant, datetime]
 Waiting = tuple[Ask, asyncio.Future[Answer]]
 
@@ -65,6 +67,7 @@ class SharedLedger:
     _waiting: list[Waiting] = field(default_factory=list)
     _serving: asyncio.Task[None] | None = None
     _turns: dict[str, Turns] = field(default_factory=dict)
+    _tidied: datetime | None = None
     transactions: int = 0
     """How many were needed, for whoever measures."""
 
@@ -139,6 +142,7 @@ class SharedLedger:
         self, connection: sa.Connection, asks: Sequence[Ask], wanted: dict[str, tuple[Use, int]]
     ) -> tuple[list[Answer], dict[str, list[datetime]]]:
         self.transactions += 1
+        self._tidy(connection)
         uses = [use for ask in asks for use in ask.uses]
         held = budgets.lock(connection, uses, now=self.clock())
         now = self._now(connection)  # only now, when nobody else can take what lies before it
@@ -153,7 +157,15 @@ class SharedLedger:
             budgets.save(connection, use, book.standings[key], now=now)
         return [(grant, ours) for grant in grants], spare
 
+    def _tidy(self, connection: sa.Connection) -> None:
+        """Forget what is long over, once an hour."""
+        now = self.clock()
+        if self._tidied is None or now - self._tidied >= TIDIED:
+            self._tidied = now
+            budgets.delete_quiet(connection, now=now)
+
     def _heed(self, connection: sa.Connection, use: Use, told: Told) -> None:
+        self._tidy(connection)
         held = budgets.lock(connection, [use], now=self.clock())
         now = self._now(connection)
         budgets.save(connection, use, heed(held[use.key], told, now), now=now)

@@ -97,6 +97,7 @@ class Meter:
     run: str
     tally: Tally
     _told: dict[str, str] | None = None
+    _unheard: list[tuple[Request, Response]] = field(default_factory=list)
     _troubles: int = 0
     _reported: bool = False
     _probing: bool = False
@@ -109,6 +110,8 @@ class Meter:
         if not passage.allowed and passage.until is not None:
             self.office.metrics.held_back(name, "breaker")
             raise Halt(_left_alone(passage.until))
+        while self._unheard:
+            await self._hear_limits(*self._unheard.pop())
         uses = uses_of(self.limits, name, self.connection_id, request)
         uses += await self._uses_told(request)
         if uses:
@@ -119,7 +122,11 @@ class Meter:
         await self.admit(Request("POST", "", endpoint=TOKEN))
 
     def noting(self, send: Sender) -> Sender:
-        """Return a sender for the token endpoint whose answers are noted as all others are."""
+        """Return a sender for the token endpoint whose answers are noted as all others are.
+
+        Nothing stands between an answer and the storing of its token: what it says of limits is
+        noted before the next request.
+        """
 
         async def sent(request: Request) -> Response:
             try:
@@ -131,7 +138,7 @@ class Meter:
                 raise
             if response.status >= _SERVER_ERROR:
                 await self.failed()
-            await self._hear_limits(replace(request, endpoint=TOKEN), response)
+            self._unheard.append((replace(request, endpoint=TOKEN), response))
             return response
 
         return sent
