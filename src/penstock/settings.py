@@ -4,6 +4,7 @@ Each field has a twin `PENSTOCK_NAME` in the environment and in `$PENSTOCK_HOME/
 from the current folder). Flags beat the environment, the environment beats the file.
 """
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -83,6 +84,12 @@ class Settings(BaseSettings):
     log_json: bool = Field(True, description="JSON lines on stderr; false: lines for people.")
     metrics_token: SecretStr | None = Field(
         None, description="A bearer token for `/metrics`; empty: it answers on loopback only."
+    )
+    otlp_endpoint: AnyHttpUrl | None = Field(
+        default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+        validate_default=True,
+        description="An OpenTelemetry collector that gets traces and metrics, such as "
+        "`http://127.0.0.1:4318`; empty: OTEL_EXPORTER_OTLP_ENDPOINT. Needs the extra `otel`.",
     )
     worker: bool = Field(
         True, description="Whether `penstock serve` syncs itself; false: `penstock worker` does."

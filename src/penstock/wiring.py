@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from penstock import connectors as registry
@@ -19,6 +20,7 @@ from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
 from penstock.domain.limit import Limit, read_rates
 from penstock.domain.protocol import Connector, Sender
+from penstock.domain.remedy import fix_code
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
@@ -36,6 +38,7 @@ from penstock.engine.sync import Syncer
 from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
+from penstock.observe.trace import traced
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
 from penstock.quotes.catalogue import all_sources, sources_named
@@ -106,7 +109,11 @@ async def open_penstock(
     database, key = open_store(settings)
     metrics = Metrics()
     time = Time(clock, sleep)
-    async with database, Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound:
+    async with (
+        database,
+        _telemetry(settings, metrics),
+        Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound,
+    ):
         penstock = _assemble(settings, time, database, key, metrics, outbound)
         metrics.watch(partial(database.read_now, states.read, now=clock))
         metrics.watch_limits(partial(database.read_now, limits_seen, clock=clock))
@@ -115,6 +122,22 @@ async def open_penstock(
         finally:
             await penstock.runner.stop()
             penstock.identity.close()
+
+
+def _telemetry(
+    settings: Settings, metrics: Metrics
+) -> contextlib.AbstractAsyncContextManager[None]:
+    """Send traces and metrics where the operator says. Raises InvalidInput without the extra."""
+    if settings.otlp_endpoint is None:
+        return contextlib.nullcontext()
+    try:
+        from penstock.observe.otlp import exporting  # noqa: PLC0415 - the extra `otel`
+    except ImportError:
+        raise InvalidInput(
+            "PENSTOCK_OTLP_ENDPOINT needs OpenTelemetry, which is not installed.",
+            remedy=fix_code("Install the extra: `penstock[otel]`."),
+        ) from None
+    return exporting(str(settings.otlp_endpoint), metrics, version=version("penstock"))
 
 
 def connectors_of(settings: Settings) -> Mapping[str, Connector]:
@@ -153,7 +176,7 @@ def _assemble(
     connectors = connectors_of(settings)
 
     def send_for(name: str) -> Sender:
-        return partial(outbound.send, connector=name)
+        return traced(partial(outbound.send, connector=name), name)
 
     meters = Meters(
         database=database,

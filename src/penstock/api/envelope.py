@@ -17,6 +17,7 @@ from penstock.api.errors import internal_problem
 from penstock.api.peer import Proxies, client_address, is_encrypted
 from penstock.api.running import Installation
 from penstock.observe.log import bind_request_id, get_logger, is_request_id
+from penstock.observe.trace import SpanKind, span
 
 HEADER: Final = "X-Request-ID"
 _HEADER: Final = HEADER.lower().encode()
@@ -53,10 +54,14 @@ class Envelope:
             return
         asked = Headers(scope=scope).get(HEADER, "")
         request_id = asked if is_request_id(asked) else secrets.token_hex(16)
-        with bind_request_id(request_id):
-            await self._serve(scope, receive, send, request_id)
+        method = _method(scope)
+        with bind_request_id(request_id), span(method, SpanKind.SERVER) as answering:
+            status = await self._serve(scope, receive, send, request_id)
+            answering.rename(f"{method} {_route(scope)}")
+            answering.note(http_request_method=method, http_route=_route(scope))
+            answering.note(http_response_status_code=status)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
         running: Installation = scope["app"].state.installation
         trusted: Proxies = scope["app"].state.proxies
         headers = (*_headers(scope, running, trusted), (_HEADER, request_id.encode()))
@@ -82,6 +87,7 @@ class Envelope:
             await internal_problem()(scope, receive, send_on)
         finally:
             _report(scope, running, status, self._timer() - started)
+        return status
 
 
 def _headers(
@@ -94,10 +100,7 @@ def _headers(
 
 
 def _report(scope: Scope, running: Installation, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", "none")
-    # Whoever likes can think up methods, and each would be a series that stays for good.
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    running.metrics.answered(method, route, status, seconds)
+    running.metrics.answered(_method(scope), _route(scope), status, seconds)
     _log.info(
         "request_answered",
         method=scope["method"],
@@ -106,6 +109,15 @@ def _report(scope: Scope, running: Installation, status: int, seconds: float) ->
         ms=round(seconds * 1000, 1),
         **_who(scope),
     )
+
+
+def _method(scope: Scope) -> str:
+    """Whoever likes can think up methods, and each would be a series that stays for good."""
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "none")
 
 
 def _who(scope: Scope) -> dict[str, Any]:

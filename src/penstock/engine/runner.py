@@ -21,6 +21,7 @@ from penstock.engine.drive import Sleep
 from penstock.engine.record import SCHEDULE, find_running
 from penstock.engine.sync import Run, Syncer
 from penstock.observe.log import get_logger
+from penstock.observe.trace import span
 
 GRACE: Final = 20.0
 """How many seconds a shutdown waits for syncs to end by themselves, before it abandons them."""
@@ -207,7 +208,10 @@ class Runner:
 
     async def _finish(self, run: Run) -> None:
         try:
-            _, again = await run.finish()
+            with span("sync") as syncing:
+                syncing.note(connector=run.connection.connector)
+                ending, again = await run.finish()
+                syncing.note(outcome=ending.outcome.value)
             if again and not self._stopping:
                 with contextlib.suppress(Conflict):
                     await self.sync_now(run.connection.id, trigger="again")
