@@ -39,11 +39,17 @@ budgets = sa.Table(
     sa.Column("changed_at", Instant, nullable=False),
     sa.Column("quiet_at", Instant, nullable=False),
     sa.Index("ix_budgets_connection", "connection_id"),
-    sa.Index("ix_budgets_quiet", "quiet_at"),
+    sa.Index(
+        "ix_budgets_told",
+        "connector",
+        sqlite_where=sa.text("calls IS NULL"),
+        postgresql_where=sa.text("calls IS NULL"),
+    ),
 )
 """`calls` and `window_ms` are the limit when it was last spent of; null where none was declared.
 
-After `quiet_at` the row says no more than no row would.
+After `quiet_at` the row says no more than no row would. No index has what changes with every call:
+so PostgreSQL writes the row in place.
 """
 
 _c = budgets.c

@@ -52,4 +52,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_budgets")),
     )
     op.create_index("ix_budgets_connection", "budgets", ["connection_id"], unique=False)
-    op.create_index("ix_budgets_quiet", "budgets", ["quiet_at"], unique=False)
+    op.create_index(
+        "ix_budgets_told",
+        "budgets",
+        ["connector"],
+        unique=False,
+        sqlite_where=sa.text("calls IS NULL"),
+        postgresql_where=sa.text("calls IS NULL"),
+    )
