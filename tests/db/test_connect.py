@@ -1,6 +1,7 @@
 """How a database is opened, and what it can do then on either kind."""
 
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from penstock.db.connect import ExactSum, exact_compare, open_database
 from penstock.domain.errors import InvalidInput
 from tests.databases import Database
+from tests.db.books import open_books
 
 amounts = st.decimals(
     Decimal(-(10**20)), Decimal(10**20), places=18, allow_nan=False, allow_infinity=False
@@ -114,3 +116,31 @@ def test_an_error_does_not_tell_what_was_written(database: Database) -> None:
     finally:
         opened.close()
     assert "canary-7" not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_connection_that_died_at_rest_is_replaced(postgres_database: Database) -> None:
+    """Whoever asks after the server was away gets a new connection, and notices nothing."""
+    opened = open_database(postgres_database.url)
+    sa.event.listen(opened.engine, "checkin", age)
+    try:
+        first = opened.read_now(server_process)
+        with open_books(postgres_database.url) as other:
+            other.database.write_now(
+                lambda connection: connection.execute(
+                    sa.select(sa.func.pg_terminate_backend(first))
+                )
+            )
+        assert opened.read_now(server_process) != first
+    finally:
+        opened.close()
+
+
+def server_process(connection: sa.Connection) -> int:
+    """Return the number of the server's process behind a connection."""
+    return int(connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one())
+
+
+def age(_connection: object, record: Any) -> None:
+    """Let a connection that is given back look as if it had rested for long."""
+    record.info["rests_since"] = -1_000.0

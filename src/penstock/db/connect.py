@@ -1,10 +1,14 @@
 """How a database is opened: SQLite in WAL with exact sums, or PostgreSQL through psycopg 3."""
 
 import sqlite3
+import time
+from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
@@ -17,6 +21,7 @@ _PRAGMAS = (
     "cache_size=-16000",
     "wal_autocheckpoint=4000",
 )
+_REST = 1.0  # seconds
 _SUM = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 
@@ -85,11 +90,32 @@ def _sqlite(url: str) -> sa.Engine:
 
 
 def _postgresql(url: str) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=8,
         max_overflow=4,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
     )
+    _ping_after_a_rest(engine)
+    return engine
+
+
+def _ping_after_a_rest(engine: sa.Engine, timer: Callable[[], float] = time.monotonic) -> None:
+    """See that a pooled connection still lives, unless it did a moment ago.
+
+    SQLAlchemy's own `pool_pre_ping` asks each time, which is a fifth of what a short read costs.
+    """
+
+    @sa.event.listens_for(engine, "checkin")
+    def _note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = timer()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if timer() - record.info.get("rests_since", timer()) < _REST:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.InvalidatePoolError from error  # the pool then opens new ones
