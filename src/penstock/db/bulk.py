@@ -57,8 +57,9 @@ def store(
     """
     statements = statements_for(connection, into)
     fresh = not statements.one(_ANY_STORED)
-    if fresh and filling.fill(connection, batches, into):
-        inserted = filling.settle(statements)
+    links = filling.fill(connection, batches, into) if fresh else None
+    if links is not None:
+        inserted = filling.settle(statements, links)
         quarantine.supersede(statements, "transactions")
         return Counts(inserted=inserted)
     staged = staging.load(connection, batches(), into.accounts)

@@ -6,6 +6,7 @@ sync costs. Nothing in these accounts is older than this transaction, and nobody
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,29 +15,50 @@ from penstock.db.metadata import instant_text
 from penstock.db.staging import STAGED, Batch, Into, located
 from penstock.db.statements import Statements
 
+MOST_LINKS: Final = 2_000
+"""So many are looked up one by one; more, all at once."""
+
 Batches = Callable[[], Iterator[Batch]]
 """Gives an update's batches in order, each time from the first."""
 
 
-def fill(connection: sa.Connection, batches: Batches, into: Into) -> bool:
-    """Insert a whole update. False, and nothing done, where it has to go the long way.
+@dataclass(slots=True)
+class Links:
+    """Which rows name a pending one: (account, its id, the pending id). None: too many to list."""
+
+    named: list[tuple[int, str, str]] | None = field(default_factory=list)
+
+    def note(self, rows: list[list[Any]]) -> None:
+        """Take note of the links in rows that are being filled in."""
+        if self.named is not None:
+            self.named += [(row[0], row[1], row[_LINK]) for row in rows if row[_LINK]]
+            if len(self.named) > MOST_LINKS:
+                self.named = None
+
+
+def fill(connection: sa.Connection, batches: Batches, into: Into) -> Links | None:
+    """Insert a whole update. None, and nothing done, where it has to go the long way.
 
     Raises KeyError for a row of an account that is not in `into.accounts`.
     """
     if connection.dialect.name == "postgresql":
         return _fill_postgresql(connection, batches, into)
-    _fill_sqlite(connection, batches, into)
-    return True
+    return _fill_sqlite(connection, batches, into)
 
 
-def settle(statements: Statements) -> int:
+def settle(statements: Statements, links: Links) -> int:
     """Forget pendings whose posted row came in the same update; return how many rows there are."""
-    statements.do(_DROP_SETTLED_WITHIN)
-    statements.do(_REMEMBER_LINKS)
+    if links.named is None:
+        statements.do(_DROP_SETTLED_WITHIN)
+        statements.do(_REMEMBER_LINKS)
+    for account, posted, pending in links.named or ():
+        link = {"account": account, "posted": posted, "pending": pending}
+        statements.do(_DROP_SETTLED, link)
+        statements.do(_REMEMBER_LINK, link)
     return int(statements.one(_COUNT))
 
 
-def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> None:
+def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> Links:
     """Insert row by row: an event for a row that is there replaces it, a removal deletes it."""
     cursor: Any = connection.connection.cursor()
     insert = _INSERT.format(
@@ -46,34 +68,41 @@ def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> Non
         now=instant_text(into.now),
         today=into.today.isoformat(),
     )
+    links = Links()
     for batch in batches():
-        sql = _REMOVE if batch.removal else insert
-        cursor.executemany(sql, located(batch, into.accounts))
+        rows = located(batch, into.accounts)
+        if not batch.removal:
+            links.note(rows)
+        cursor.executemany(_REMOVE if batch.removal else insert, rows)
+    return links
 
 
-def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) -> bool:
+def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) -> Links | None:
     """Copy the rows in. An update that speaks twice of one row, or of a removal, cannot be."""
     import psycopg  # noqa: PLC0415 - there only where PostgreSQL is used
 
     if any(batch.removal for batch in batches()):
-        return False
+        return None
     cursor: Any = connection.connection.cursor()
+    links = Links()
     try:
         with connection.begin_nested(), cursor.copy(_COPY) as copy:
             for batch in batches():
-                copy.write(_lines(batch, into))
+                rows = located(batch, into.accounts)
+                links.note(rows)
+                copy.write(_lines(rows, into))
     except psycopg.errors.UniqueViolation:
-        return False
-    return True
+        return None
+    return links
 
 
-def _lines(batch: Batch, into: Into) -> str:
-    """Return the batch as COPY reads it, with the columns that we compute, a line a row."""
+def _lines(rows: list[list[Any]], into: Into) -> str:
+    """Return rows as COPY reads them, with the columns that we compute, a line a row."""
     run, moment = str(into.run_id), into.now.isoformat()
     same = (str(into.owner_id), run, run, moment, moment, str(into.change_number), "f\n")
     ending, today = "\t".join(same), into.today.isoformat()
     lines = []
-    for row in located(batch, into.accounts):
+    for row in rows:
         row[0] = str(row[0])
         row.append(row[_BOOKED] or row[_AUTHORIZED] or row[_VALUE] or today)
         row.append(run if row[_STATUS] == "posted" else None)
@@ -92,6 +121,7 @@ def _mark(name: str) -> str:
 _STATUS, _BOOKED, _VALUE, _AUTHORIZED = (
     STAGED.index(name) for name in ("status", "booked_on", "value_on", "authorized_on")
 )
+_LINK: Final = STAGED.index("pending_external_id")
 _TABS: Final = len(STAGED) + 1
 _BREAK: Final = re.compile(r"[\n\r]")
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -127,5 +157,19 @@ _REMEMBER_LINKS: Final = f"""
                 WHERE k.account_id = transactions.account_id
                     AND k.external_id = transactions.pending_external_id)
         GROUP BY account_id, pending_external_id ON CONFLICT DO NOTHING
+"""
+_DROP_SETTLED: Final = """
+    DELETE FROM transactions WHERE account_id = :account AND external_id = :pending
+        AND status = 'pending' AND EXISTS (SELECT 1 FROM transactions t
+            WHERE t.account_id = :account AND t.external_id = :posted AND t.status = 'posted'
+                AND t.pending_external_id = :pending)
+"""
+_REMEMBER_LINK: Final = """
+    INSERT INTO aliases (account_id, external_id, transaction_id, run_id)
+        SELECT account_id, pending_external_id, id, :run FROM transactions
+        WHERE account_id = :account AND external_id = :posted AND status = 'posted'
+            AND pending_external_id = :pending AND NOT EXISTS (SELECT 1 FROM transactions k
+                WHERE k.account_id = :account AND k.external_id = :pending)
+        ON CONFLICT DO NOTHING
 """
 _COUNT: Final = "SELECT count(*) FROM transactions WHERE account_id IN {accounts}"
