@@ -5,9 +5,10 @@ left it behind. Providers are looked at one by one, so that one with thousands o
 hides no other.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice, zip_longest
 from typing import Final
 
 import sqlalchemy as sa
@@ -25,15 +26,24 @@ class Due:
     asked: bool
 
 
-_CONNECTORS: Final = sa.text("""
-    WITH RECURSIVE known (connector) AS (
-        SELECT min(connector) FROM connections
-        UNION ALL
-        SELECT (SELECT min(connector) FROM connections WHERE connector > known.connector)
-        FROM known WHERE known.connector IS NOT NULL
-    )
-    SELECT connector FROM known WHERE connector IS NOT NULL
-""")
+def _connectors(where: str) -> sa.TextClause:
+    """Ask for the connectors in a partial index, by a jump from each to the next."""
+    return sa.text(f"""
+        WITH RECURSIVE known (connector) AS (
+            SELECT min(connector) FROM connections WHERE {where}
+            UNION ALL
+            SELECT (
+                SELECT min(connector) FROM connections
+                WHERE connector > known.connector AND {where}
+            )
+            FROM known WHERE known.connector IS NOT NULL
+        )
+        SELECT connector FROM known WHERE connector IS NOT NULL
+    """)
+
+
+_OPEN_ONES: Final = _connectors(OPEN)
+_ASKED_ONES: Final = _connectors("sync_requested_at IS NOT NULL")
 
 _FREE: Final = """NOT EXISTS (
     SELECT 1 FROM leases
@@ -49,11 +59,12 @@ _ASKED: Final = f"""
         AND (queued_run_id IS NOT NULL OR ({_ALLOWED}))
     ORDER BY sync_requested_at, connections.id LIMIT :limit
 """
+# On SQLite a CROSS JOIN is read in the order written: from the few leases that are held.
 _LEFT_BEHIND: Final = f"""
-    SELECT connections.id FROM leases JOIN connections ON connections.id = leases.connection_id
+    SELECT connections.id, connector FROM leases CROSS JOIN connections
     WHERE leases.holder IS NOT NULL AND leases.expires_at < :now
-        AND connector = :connector AND {_ALLOWED}
-    ORDER BY leases.expires_at LIMIT :limit
+        AND connections.id = leases.connection_id AND {_ALLOWED}
+    ORDER BY leases.expires_at
 """
 _IN_TURN: Final = f"""
     SELECT connections.id FROM connections
@@ -70,7 +81,9 @@ def _timed(sql: str) -> sa.TextClause:
     return sa.text(sql).bindparams(sa.bindparam("now", type_=Instant))
 
 
-_REASONS: Final = ((True, _timed(_ASKED)), (False, _timed(_LEFT_BEHIND)), (False, _timed(_IN_TURN)))
+_WHEN_ASKED: Final = _timed(_ASKED)
+_WHEN_LEFT_BEHIND: Final = _timed(_LEFT_BEHIND)
+_WHEN_IN_TURN: Final = _timed(_IN_TURN)
 
 
 def find(
@@ -78,7 +91,7 @@ def find(
     *,
     now: datetime,
     limit: int,
-    room: Callable[[str, int], int] = lambda _connector, _live: 2**31,
+    room: Callable[[str, int], int] | None = None,
 ) -> list[Due]:
     """Return at most `limit` connections whose turn it is, in the order to start them.
 
@@ -90,14 +103,33 @@ def find(
     Those asked for come first. Then providers take turns, each with its oldest; of each no more
     than `room(connector, live)` says, given how many of its syncs are under way everywhere.
     """
-    live = running(connection, now=now)
-    found: list[tuple[bool, int, Due]] = []
-    for connector in connection.execute(_CONNECTORS).scalars().all():
-        most = min(limit, room(connector, live.get(connector, 0)))
-        of_one = _of_connector(connection, connector, now, most) if most > 0 else []
-        found += [(not due.asked, turn, due) for turn, due in enumerate(of_one)]
-    found.sort(key=lambda one: one[:2])
-    return [due for *_, due in found[:limit]]
+    live = running(connection, now=now) if room else {}
+    asking = set(connection.execute(_ASKED_ONES).scalars())
+    left = _left_behind(connection, now)
+    asked: dict[str, list[int]] = {}
+    others: dict[str, list[int]] = {}
+    for connector in sorted({*connection.execute(_OPEN_ONES).scalars(), *asking}):
+        most = min(limit, room(connector, live.get(connector, 0))) if room else limit
+        if most > 0:
+            here = {"connector": connector, "now": now, "limit": most}
+            if connector in asking:
+                asked[connector] = list(connection.execute(_WHEN_ASKED, here).scalars())
+            known = asked.get(connector, [])
+            in_turn = connection.execute(_WHEN_IN_TURN, here).scalars()
+            rest = dict.fromkeys([*known, *left.get(connector, []), *in_turn])
+            others[connector] = list(rest)[len(known) : most]
+    found = chain(_take_turns(asked, asked=True), _take_turns(others, asked=False))
+    return [Due(*one) for one in islice(found, limit)]
+
+
+def _take_turns(
+    by_connector: Mapping[str, list[int]], *, asked: bool
+) -> Iterator[tuple[int, str, bool]]:
+    """Yield the first of each connector, then the second of each, and so on."""
+    for turn in zip_longest(*by_connector.values()):
+        for number, connector in zip(turn, by_connector, strict=True):
+            if number is not None:
+                yield number, connector, asked
 
 
 def running(connection: sa.Connection, *, now: datetime) -> Mapping[str, int]:
@@ -125,14 +157,9 @@ _IS_DUE: Final = _timed(f"""
 """)
 
 
-def _of_connector(
-    connection: sa.Connection, connector: str, now: datetime, limit: int
-) -> list[Due]:
-    """Return the due connections of one connector, for each reason in turn, each of them once."""
-    found: dict[int, Due] = {}
-    values = {"connector": connector, "now": now, "limit": limit}
-    for asked, statement in _REASONS:
-        if len(found) < limit:
-            for number in connection.execute(statement, values).scalars():
-                found.setdefault(number, Due(number, connector, asked))
-    return list(found.values())[:limit]
+def _left_behind(connection: sa.Connection, now: datetime) -> Mapping[str, list[int]]:
+    """Return what dead workers left behind, by connector: never more than there were hands."""
+    left: dict[str, list[int]] = {}
+    for number, connector in connection.execute(_WHEN_LEFT_BEHIND, {"now": now}):
+        left.setdefault(connector, []).append(number)
+    return left
