@@ -41,7 +41,7 @@ def append(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     """Append observed balances; return how many were new.
 
     A statement (kind, currency, instant) heard again is not a new one, unless its amount is not
-    what was heard last: then the bank has corrected it.
+    what was heard last: then the bank has corrected it. What an undone run heard was not heard.
     """
     new = 0
     for row in rows:  # one after the other: an update may say the same twice
@@ -53,7 +53,8 @@ def append(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
 
 def _last_amount(connection: sa.Connection, row: dict[str, Any]) -> Decimal | None:
     same = [balances.c[name] == row[name] for name in ("account_id", "kind", "currency", "as_of")]
-    query = sa.select(balances.c.amount).where(*same).order_by(balances.c.id.desc()).limit(1)
+    query = sa.select(balances.c.amount).where(*same, ~_of_undone_run())
+    query = query.order_by(balances.c.id.desc()).limit(1)
     return connection.execute(query).scalar_one_or_none()
 
 
@@ -64,15 +65,19 @@ def observed(
 
     What a run heard that was undone is left out: the rows that it came with are gone too.
     """
-    undone = sa.select(sa.literal(1)).where(
-        runs.c.id == balances.c.run_id, runs.c.undone_at.is_not(None)
-    )
     query = (
         balances.select()
-        .where(balances.c.account_id == account_id, balances.c.kind.in_(kinds), ~undone.exists())
+        .where(balances.c.account_id == account_id, balances.c.kind.in_(kinds), ~_of_undone_run())
         .order_by(balances.c.as_of, balances.c.id)
     )
     return list(connection.execute(query))
+
+
+def _of_undone_run() -> sa.Exists:
+    undone = sa.select(sa.literal(1)).where(
+        runs.c.id == balances.c.run_id, runs.c.undone_at.is_not(None)
+    )
+    return undone.exists()
 
 
 def reading() -> sa.Select[Any]:

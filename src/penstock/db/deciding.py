@@ -38,7 +38,9 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
     posted = _row(connection, by_role.get(Role.POSTED), write)
     if pending is None or posted is None:
         return False
-    if (pending["status"], posted["status"]) != ("pending", "posted") or posted["removed_at"]:
+    if (pending["status"], posted["status"]) != ("pending", "posted"):
+        return False
+    if pending["removed_at"] is None or posted["removed_at"] is not None:
         return False
     c = transactions.c
     gone = sa.select(c.id).where(c.id == posted["id"])
@@ -70,10 +72,11 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
 
 def take_away(connection: sa.Connection, found: Suggested, write: Write) -> bool:
     """Mark the missing rows as taken back. False where none of them stands any more."""
-    c = transactions.c
+    c, r = transactions.c, suggestion_rows.c
+    missing = sa.select(r.transaction_id).where(r.suggestion_id == found.id)
     done = connection.execute(
         transactions.update()
-        .where(c.id.in_(list(found.rows)), c.owner_id == write.owner_id, c.removed_at.is_(None))
+        .where(c.id.in_(missing), c.owner_id == write.owner_id, c.removed_at.is_(None))
         .values(removed_at=write.now, updated_at=write.now, change_number=write.change_number)
     )
     return done.rowcount > 0
@@ -83,7 +86,7 @@ def _row(connection: sa.Connection, number: int | None, write: Write) -> Mapping
     c = transactions.c
     query = transactions.select().where(c.id == number, c.owner_id == write.owner_id)
     row = connection.execute(query).one_or_none()
-    return None if row is None else row._mapping
+    return None if row is None else dict(row._mapping)
 
 
 def _move_names(

@@ -155,6 +155,13 @@ def release(connection: sa.Connection, lease: Lease) -> bool:
     return bool(dirty)
 
 
+def hold(connection: sa.Connection, connection_id: int) -> None:
+    """Let nobody commit to a connection before this transaction ends. Takes no fence."""
+    c = leases.c
+    query = sa.select(c.fence).where(c.connection_id == connection_id)
+    connection.execute(query.with_for_update())
+
+
 def seize(connection: sa.Connection, connection_id: int) -> None:
     """Take the fence from any holder: what it has not committed it never will."""
     c = leases.c

@@ -152,6 +152,16 @@ def resolve(
     )
 
 
+def reopen(connection: sa.Connection, connection_id: int, *, mapped_at: datetime) -> None:
+    """Open again what was mapped at this instant: what came of it was taken back."""
+    c = quarantine.c
+    connection.execute(
+        quarantine.update()
+        .where(c.connection_id == connection_id, c.resolution == MAPPED, c.resolved_at == mapped_at)
+        .values(resolved_at=None, resolution=None)
+    )
+
+
 def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
     """Forget what these runs kept."""
     connection.execute(quarantine.delete().where(quarantine.c.run_id.in_(run_ids)))

@@ -4,16 +4,20 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from penstock.db import deciding, feeds, suggestions
+from penstock.db import accounts, deciding, feeds, leases, suggestions
 from penstock.db.suggestions import Kind, State, Suggested
 from penstock.domain.errors import Conflict
+from penstock.engine.tieout import check_connection
 
 
 def accept(connection: sa.Connection, number: int, *, owner_id: int, now: datetime) -> Suggested:
-    """Do what was suggested; return the suggestion as it then is.
+    """Do what was suggested; return the suggestion as it then is: GONE where it is no longer so.
 
-    Raises NotFound, and Conflict where it was decided already or is no longer so.
+    Raises NotFound, and Conflict where it was decided already.
     """
+    account_id = suggestions.get(connection, number, owner_id=owner_id).account_id
+    account = accounts.get(connection, account_id, owner_id=owner_id)
+    leases.hold(connection, account.connection_id)
     change = feeds.next_change(connection, owner_id)
     found = _open(connection, number, owner_id)
     write = deciding.Write(owner_id, change, now)
@@ -25,6 +29,7 @@ def accept(connection: sa.Connection, number: int, *, owner_id: int, now: dateti
         suggestions.decide(connection, [number], State.GONE, now=now)
         return suggestions.get(connection, number, owner_id=owner_id)
     suggestions.decide(connection, [number], State.ACCEPTED, now=now)
+    check_connection(connection, account.connection_id, now=now)
     return suggestions.get(connection, number, owner_id=owner_id)
 
 

@@ -26,6 +26,7 @@ from penstock.engine import own_run
 from penstock.engine.own_run import DryRun
 from penstock.engine.packing import unpack_answer
 from penstock.engine.stage import Stage
+from penstock.engine.tieout import check_connection
 
 TRIGGER: Final = "replay"
 
@@ -97,6 +98,8 @@ class Replayer:
             raise Conflict("A sync came between.", remedy=wait("Try again in a moment."))
         into = _into(connection, own, feeds.next_change(connection, owner_id), now)
         found = remapping.remap(connection, stage.batches(), into)
+        if found.changed:
+            check_connection(connection, connection_id, now=now)
         unmapped = len(stage.unmapped)
         result = Replayed(len(updates), found.changed, unmapped, found.examples, own.run_id)
         own_run.end(connection, own, Tally(changed=found.changed), now=now)

@@ -17,6 +17,7 @@ from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Page, Stream
 from penstock.engine import own_run
 from penstock.engine.stage import Stage
+from penstock.engine.tieout import check_connection
 
 TRIGGER: Final = "quarantine"
 
@@ -46,6 +47,8 @@ def retry(
     known = {row.external_id: row.id for row in accounts.of_connection(connection, connection_id)}
     connector = connectors.get(own.connection.connector)
     good = _mapped(connector, kept, known) if connector else []
+    # Before the merge: that takes what it finds open for something that the bank told again.
+    quarantine.resolve(connection, [one.id for one, _ in good], MAPPED, now=now)
     tally = Tally()
     if connector and good:
         change = feeds.next_change(connection, owner_id)
@@ -59,7 +62,7 @@ def retry(
             counts = bulk.store(connection, stage.batches, into, feed)
         if counts.wrote:
             images.note_commit(connection, connection_id, own.run_id, change)
-        quarantine.resolve(connection, [one.id for one, _ in good], MAPPED, now=now)
+            check_connection(connection, connection_id, now=now)
         tally = Tally(
             inserted=counts.inserted,
             changed=counts.changed,
@@ -74,16 +77,28 @@ def retry(
 def _mapped(
     connector: Connector, kept: Sequence[Kept], known: Mapping[str, int]
 ) -> list[tuple[Kept, TransactionSeen | Removal]]:
+    """Map what can be mapped; nothing older than a word on the same row that still cannot be."""
     found = []
-    for one in kept:
-        stream = Stream(one.stream, tuple(known))
-        try:
-            row = connector.remap(stream, one.raw)
-        except ContractBroken:
+    unread: set[tuple[str, str]] = set()
+    for one in reversed(kept):
+        if one.external_id and (one.stream, one.external_id) in unread:
             continue
-        if row.account in known:
+        row = _map(connector, one, known)
+        if row is not None:
             found.append((one, row))
-    return found
+        elif one.external_id:
+            unread.add((one.stream, one.external_id))
+    return found[::-1]
+
+
+def _map(
+    connector: Connector, one: Kept, known: Mapping[str, int]
+) -> TransactionSeen | Removal | None:
+    try:
+        row = connector.remap(Stream(one.stream, tuple(known)), one.raw)
+    except ContractBroken:
+        return None
+    return row if row.account in known else None
 
 
 def _page(row: TransactionSeen | Removal) -> Page:

@@ -2,7 +2,8 @@
 
 Rows that nobody touched since are as they were before it, each with a new change number; what it
 inserted goes, and leaves a stub in the change feed. The others are listed and stay. The cursors go
-back, and the connection pauses, or it would bring the same again at once.
+back, and the connection pauses, or it would bring the same again at once. A run that asked no bank
+moved no cursor: undone, it pauses nothing.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
 from penstock.domain.remedy import ask_person, wait
 from penstock.engine.own_run import DryRun
+from penstock.engine.retry import TRIGGER as RETRY
 from penstock.engine.tieout import check_connection
 
 PAUSED: Final = "undone"
@@ -98,13 +100,17 @@ def _check(connection: sa.Connection, run: RunRow) -> None:
 
 
 def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
-    """Put the cursors back, pause, and let go of everything that the run left."""
-    for stream, cursor in images.cursors_before(connection, run.id).items():
+    """Put the cursors back and pause, if it moved any, and let go of everything that it left."""
+    before = images.cursors_before(connection, run.id)
+    for stream, cursor in before.items():
         if cursor is None:
             cursors.delete(connection, run.connection_id, stream)
         else:
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
-    connections.pause(connection, run.connection_id, reason=PAUSED, now=now)
+    if before:
+        connections.pause(connection, run.connection_id, reason=PAUSED, now=now)
+    if run.trigger == RETRY and run.finished_at is not None:
+        quarantine.reopen(connection, run.connection_id, mapped_at=run.finished_at)
     ours = sa.select(runs.runs.c.id).where(runs.runs.c.id == run.id)
     for table in (archives, quarantine, suggestions):
         table.delete_of_runs(connection, ours)

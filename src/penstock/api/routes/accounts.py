@@ -14,7 +14,6 @@ from penstock.api.auth import require
 from penstock.api.paging import Page, cursor_after
 from penstock.api.routes.balances import Balance
 from penstock.api.routes.balances import values as balance_values
-from penstock.api.routes.connections import Freshness, freshness_of
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import (
@@ -32,6 +31,7 @@ from penstock.api.schemas import (
     TransactionId,
     Yes,
 )
+from penstock.api.standing import Freshness, freshness_of
 from penstock.db import accounts, balances, connections, tie_outs
 from penstock.db.connections import ConnectionRow
 from penstock.domain.account import AccountType

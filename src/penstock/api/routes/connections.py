@@ -1,7 +1,6 @@
 """Connections: how fresh each one is, what it asks for, and how it ends."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -22,15 +21,13 @@ from penstock.api.schemas import (
     Remedy,
     SyncId,
     Yes,
-    remedy,
 )
-from penstock.db import accounts, connections
+from penstock.api.standing import Counted, Freshness, count, freshness_of, remedy_of
+from penstock.db import connections
 from penstock.db.connections import ConnectionRow
 from penstock.domain.consent import ConsentState
-from penstock.domain.freshness import FreshnessState, Standing, consent_holds, freshness
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
-from penstock.domain.remedy import RemedyKind
 from penstock.engine import edit
 from penstock.identity.caller import Caller
 
@@ -51,12 +48,11 @@ class Consent(Outgoing):
     expires_at: Moment | None
 
 
-class Freshness(Outgoing):
-    """How old what is shown is, and what that means. Anything but `fresh` has a reason."""
+class Paused(Outgoing):
+    """A connection that is not synced by itself until somebody asks for a sync of it."""
 
-    state: Annotated[FreshnessState, Field(examples=["fresh"])]
-    last_success_at: Moment | None
-    age_seconds: Annotated[int | None, Field(examples=[120])]
+    at: Moment
+    reason: Annotated[str, Field(description="`undone`: its latest sync was.", examples=["undone"])]
 
 
 class Connection(Outgoing):
@@ -75,10 +71,15 @@ class Connection(Outgoing):
         Outcome | None, Field(description="How the last sync ended.", examples=["done"])
     ]
     last_sync_id: SyncId | None
+    paused: Paused | None
     failures: Annotated[int, Field(description="In a row, since the last success.", examples=[0])]
     remedy: Remedy | None
     next_sync_at: Moment | None
     accounts: Annotated[int, Field(description="How many there are.", examples=[2])]
+    quarantined: Annotated[
+        int, Field(description="Rows of the bank that could not be read.", examples=[0])
+    ]
+    suggestions: Annotated[int, Field(description="Those that wait for you.", examples=[0])]
     created_at: Moment
     disconnected_at: Moment | None
 
@@ -112,12 +113,12 @@ async def list_connections(
 ) -> Connections:
     """List connections in the order they were made, with their freshness and what they ask for."""
     after = page.position("connections", int) or 0
-    rows, counts = await running.database.read(
+    rows, counted = await running.database.read(
         _read_page, owner_id=caller.user_id, after=after, limit=page.limit + 1
     )
     shown = rows[: page.limit]
     return Connections(
-        rows=[shape(row, counts, running) for row in shown],
+        rows=[shape(row, counted, running) for row in shown],
         next_cursor=cursor_after("connections", shown[-1].id) if len(rows) > page.limit else None,
     )
 
@@ -165,13 +166,14 @@ async def disconnect(
 
 async def one(running: Installation, number: int, owner_id: int) -> Connection:
     """Return one of the owner's connections as it is shown. Raises NotFound."""
-    row, counts = await running.database.read(_read_one, number, owner_id=owner_id)
-    return shape(row, counts, running)
+    row, counted = await running.database.read(_read_one, number, owner_id=owner_id)
+    return shape(row, counted, running)
 
 
-def shape(row: ConnectionRow, counts: Mapping[int, int], running: Installation) -> Connection:
+def shape(row: ConnectionRow, counted: Counted, running: Installation) -> Connection:
     """Return a connection as it is shown."""
     known = row.institution_name is not None
+    quarantined = counted.quarantined.get(row.id, 0)
     return Connection(
         id=public_id("con", row.id),
         name=row.label or row.institution_name or row.connector,
@@ -184,58 +186,27 @@ def shape(row: ConnectionRow, counts: Mapping[int, int], running: Installation) 
         freshness=freshness_of(row, running),
         last_outcome=Outcome(row.last_outcome) if row.last_outcome else None,
         last_sync_id=public_id("run", row.last_run_id) if row.last_run_id else None,
+        paused=Paused(at=row.paused_at, reason=row.paused_reason or "") if row.paused_at else None,
         failures=row.failures,
-        remedy=_remedy(row, running.clock()),
+        remedy=remedy_of(row, quarantined, running.clock()),
         next_sync_at=row.next_sync_at,
-        accounts=counts.get(row.id, 0),
+        accounts=counted.accounts.get(row.id, 0),
+        quarantined=quarantined,
+        suggestions=counted.suggestions.get(row.id, 0),
         created_at=row.created_at,
         disconnected_at=row.disconnected_at,
     )
 
 
-def freshness_of(row: ConnectionRow, running: Installation) -> Freshness:
-    """Return how fresh a connection is now."""
-    every = timedelta(minutes=running.settings.sync_every_minutes)
-    found = freshness(_standing(row), now=running.clock(), every=every)
-    return Freshness(
-        state=found.state,
-        last_success_at=found.last_success_at,
-        age_seconds=None if found.age is None else int(found.age.total_seconds()),
-    )
-
-
-def _standing(row: ConnectionRow) -> Standing:
-    return Standing(
-        consent=row.consent,
-        consent_expires_at=row.consent_expires_at,
-        connected=row.disconnected_at is None,
-        failures=row.failures,
-        last_success_at=row.last_success_at,
-    )
-
-
-def _remedy(row: ConnectionRow, now: datetime) -> Remedy | None:
-    """Return what to do: as the last sync left it, or what has become plain since."""
-    if row.disconnected_at is not None:
-        return _ask("It was disconnected. Link the institution again: `penstock connect`.")
-    if row.remedy_kind is None and not consent_holds(_standing(row), now):
-        return _ask("The consent has ended. Renew it: `penstock connect --renew ID`.")
-    return remedy(row.remedy_kind, row.remedy_text, row.not_before)
-
-
-def _ask(text: str) -> Remedy:
-    return Remedy(kind=RemedyKind.ASK_PERSON, text=text, until=None)
-
-
 def _read_page(
     connection: sa.Connection, *, owner_id: int, after: int, limit: int
-) -> tuple[Sequence[ConnectionRow], Mapping[int, int]]:
+) -> tuple[Sequence[ConnectionRow], Counted]:
     rows = connections.page(connection, owner_id=owner_id, after=after, limit=limit)
-    return rows, accounts.count_by_connection(connection, owner_id=owner_id)
+    return rows, count(connection, owner_id=owner_id)
 
 
 def _read_one(
     connection: sa.Connection, number: int, *, owner_id: int
-) -> tuple[ConnectionRow, Mapping[int, int]]:
+) -> tuple[ConnectionRow, Counted]:
     row = connections.get(connection, number, owner_id=owner_id)
-    return row, accounts.count_by_connection(connection, owner_id=owner_id)
+    return row, count(connection, owner_id=owner_id)
