@@ -16,11 +16,9 @@ import yaml  # type: ignore[import-untyped]  # it has no types of its own
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.cli.app import COMMANDS
-from penstock.observe.limits_seen import LimitsSeen
-from penstock.observe.metrics import Metrics
-from penstock.observe.states import STATES
 from penstock.settings import Settings
 from scripts import image, try_ops
+from scripts.pages import metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 OPS = ROOT / "ops"
@@ -34,19 +32,7 @@ NOT_OURS = {"up"}
 
 def told() -> set[str]:
     """Return every name that /metrics can tell, as it stands in an answer."""
-    metrics = Metrics()
-    metrics.run_ended("sandbox", "done", 0.5)
-    metrics.rows_seen("sandbox", "inserted", 15)
-    metrics.retried("sandbox")
-    metrics.throttled("sandbox")
-    metrics.token_refreshed("sandbox", "ok")
-    metrics.asked("sandbox", "2xx", 0.02)
-    metrics.signed_in("refused")
-    metrics.answered("GET", "/v1/accounts/{id}", 200, 0.001)
-    metrics.watch(lambda: {s.name: [(tuple("x" for _ in s.labels), 1.0)] for s in STATES})
-    limits = LimitsSeen(calls_left={("sandbox", "app"): 5}, breakers={("sandbox", "b"): 0})
-    metrics.watch_limits(lambda: limits)
-    body, _ = metrics.render()
+    body, _ = metrics.everything().render()
     families = text_string_to_metric_families(body.decode())
     return {sample.name for family in families for sample in family.samples}
 
@@ -93,6 +79,13 @@ def test_every_metric_that_is_told_is_shown() -> None:
 def stem(name: str) -> str:
     """Return a metric's name without what says which part of it this is."""
     return re.sub(r"_(total|bucket|sum|count|created)$", "", name)
+
+
+def test_every_metric_is_in_the_documentation() -> None:
+    """The table in docs/how-to/operate.md has each metric, its labels and what it says."""
+    page = (ROOT / "docs" / "how-to" / "operate.md").read_text(encoding="utf-8")
+    written = [line for line in page.splitlines() if line.startswith("| `penstock_")]
+    assert written == metrics.rows()
 
 
 def test_a_panel_has_a_place_of_its_own() -> None:
