@@ -26,7 +26,7 @@ def test_what_kills_its_process_is_parked(database: Database) -> None:
         assert await place.runner.tick() == 0
         parked = await it.connection()
         assert parked.parked_at == it.watch.now
-        assert parked.remedy_kind == RemedyKind.FIX_CODE
+        assert (parked.remedy_kind, parked.failures) == (RemedyKind.FIX_CODE, 1)
         assert "penstock sync" in parked.remedy_text
         assert {run.outcome for run in await it.all(runs.runs.select())} == {runs.INTERRUPTED}
         it.watch.later(days=30)

@@ -171,7 +171,12 @@ def park(connection: sa.Connection, connection_id: int, remedy: Remedy, *, now: 
     connection.execute(
         connections.update()
         .where(connections.c.id == connection_id)
-        .values(parked_at=now, remedy_kind=remedy.kind, remedy_text=remedy.text)
+        .values(
+            parked_at=now,
+            remedy_kind=remedy.kind,
+            remedy_text=remedy.text,
+            failures=connections.c.failures + 1,
+        )
     )
 
 
