@@ -47,7 +47,7 @@ class Size:
 
 
 FULL = Size(rows=1_000_000, synced=100_000, turns=3, seconds=5)
-QUICK = Size(rows=100_000, synced=40_000, turns=1, seconds=2.5)
+QUICK = Size(rows=50_000, synced=20_000, turns=1, seconds=1)
 
 
 @dataclass
@@ -102,7 +102,7 @@ def compete(url: str, filled: Filled, size: Size, folder: Path) -> dict[str, flo
             found.enter(name, its_url, PATH, its_token)
         found.enter("last", our_url, f"{PATH}&cursor={last}", token)
         for name in found.requests:
-            found.take_turn(name, 1, counts=False)
+            found.take_turn(name, size.seconds / 4, counts=False)
         for _ in range(size.turns):
             for name in found.requests:
                 found.take_turn(name, size.seconds)
