@@ -1,10 +1,6 @@
 """A backup is one instant of a living installation, and comes back whole or not at all."""
 
 import asyncio
-import gzip
-import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,70 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from penstock.db import dump, migrations
-from penstock.db.connect import open_database
-from penstock.db.lane import Database
 from penstock.db.tables import metadata
 from penstock.domain.errors import Conflict
-from penstock.engine.backup import Contents, Stamp, back_up, restore
-from penstock.engine.backup_file import BackupDamaged, Head, verify
+from penstock.engine.backup_file import Head, verify
 from penstock.sandbox.bank import Options
 from tests.databases import Database as Place
 from tests.databases import Databases
 from tests.db.books import NOW
+from tests.engine.backups import everything, lived_in, opened, put_back, saved
 from tests.engine.crowd import crowd
 from tests.engine.house import house, play
-
-STAMP = Stamp(NOW, "0.1.0")
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Database]:
-    """Open a database, and close it."""
-    database = open_database(url)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def saved(url: str, stamp: Stamp = STAMP) -> io.BytesIO:
-    """Back a database up."""
-    file = io.BytesIO()
-    with opened(url) as database:
-        back_up(database, file, stamp)
-    return file
-
-
-def put_back(url: str, file: io.BytesIO) -> Contents:
-    """Restore a database."""
-    with opened(url) as database:
-        return restore(database, file)
-
-
-def everything(url: str) -> dict[str, list[list[dump.Value]]]:
-    """Return every row of every table, in an order of their own."""
-
-    def read(connection: sa.Connection) -> dict[str, list[list[dump.Value]]]:
-        return {
-            layout.table: sorted(dump.rows(connection, layout), key=repr)
-            for layout in dump.layouts(connection)
-        }
-
-    with opened(url) as database:
-        return database.read_now(read)
-
-
-def lived_in(url: str, **options: Any) -> None:
-    """Let somebody link a bank and sync it twice."""
-
-    async def story() -> None:
-        async with house(url, Options(**options)) as home:
-            number = await home.link()
-            await home.sync(number)
-            home.step()
-            await home.sync(number)
-
-    play(story())
 
 
 def test_all_comes_back(database: Place, databases: Databases) -> None:
@@ -180,57 +122,6 @@ def test_an_empty_database_is_no_backup(empty_database: Place) -> None:
     """Where there is nothing, a backup is refused: it would only make somebody feel safe."""
     with pytest.raises(Conflict, match="nothing to back up"):
         saved(empty_database.url)
-
-
-def test_what_was_cut_short_is_refused(database: Place, databases: Databases) -> None:
-    """A backup that ends early anywhere is found out, and nothing of it stays."""
-    whole = saved(database.url).getvalue()
-    for length in {0, 1, 10, len(whole) // 3, len(whole) // 2, len(whole) - 9, len(whole) - 1}:
-        with pytest.raises(BackupDamaged):
-            verify(io.BytesIO(whole[:length]))
-    with databases.empty() as place:
-        with pytest.raises(BackupDamaged):
-            put_back(place.url, io.BytesIO(whole[: len(whole) * 2 // 3]))
-        with opened(place.url) as left:
-            assert left.read_now(dump.is_empty)
-
-
-def test_what_was_altered_is_refused(sqlite_database: Place) -> None:
-    """A bit that is not as it was changes no row: it is found out before anything is restored."""
-    lived_in(sqlite_database.url)
-    whole = saved(sqlite_database.url).getvalue()
-    for place in range(0, len(whole), max(1, len(whole) // 300)):
-        wrong = bytearray(whole)
-        wrong[place] ^= 1 << (place % 8)
-        try:
-            verify(io.BytesIO(wrong))
-        except BackupDamaged:
-            continue  # else it was a bit that says nothing: a time stamp of gzip, a bit that fills
-        assert gzip.decompress(wrong) == gzip.decompress(whole)
-    with pytest.raises(BackupDamaged, match="more behind"):
-        verify(io.BytesIO(whole + whole))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda lines: lines[:-1] + lines[-1:] * 2, "more behind"),
-        (lambda lines: lines[:5] + lines[6:], "rows|order|checksum|fit|altered"),
-        (lambda lines: [lines[0].replace(b'"0005"', b'"0004"'), *lines[1:]], "checksum"),
-        (lambda lines: [lines[0].replace(b":1}", b":9}"), *lines[1:]], "newer"),
-        (lambda lines: [lines[0].replace(b"penstock-", b"somebody-"), *lines[1:]], "not a backup"),
-        (lambda lines: [b"[]\n"] * len(lines), "not a backup"),
-        (lambda lines: [lines[0], *lines[1:2] * 2], "not the rows"),
-    ],
-    ids=["twice the end", "a line less", "schema", "format", "program", "no object", "no table"],
-)
-def test_lines_that_were_moved_are_refused(
-    sqlite_database: Place, change: Callable[[list[bytes]], list[bytes]], said: str
-) -> None:
-    """What was packed anew after a line was dropped, moved or rewritten is refused too."""
-    lines = gzip.decompress(saved(sqlite_database.url).getvalue()).splitlines(keepends=True)
-    with pytest.raises(BackupDamaged, match=said):
-        verify(io.BytesIO(gzip.compress(b"".join(change(lines)))))
 
 
 def test_a_newer_schema_is_refused(sqlite_databases: Databases) -> None:
