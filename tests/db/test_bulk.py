@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from penstock.db.bulk import Counts
-from penstock.db.transactions import posted_sums
+from penstock.db.sums import posted_sums
 from penstock.domain.transaction import Removal
 from penstock.domain.update import Page
 from tests.databases import Database
@@ -187,7 +187,7 @@ def test_tiny_amounts_are_written_out(database: Database) -> None:
             if database.kind == "sqlite":
                 assert kept == [[amount, "0.00000000", "-10.00"], [None, None, "-0.0000001"]]
             sums = book.database.read_now(posted_sums, book.accounts["a"])
-            assert sum(one.amount for one in sums) == Decimal(amount) - 10
+            assert sum(one.amount for each in sums.values() for one in each) == Decimal(amount) - 10
 
 
 @pytest.mark.parametrize("text", ["1.000000000000000001", "90000000000000.01", "9999999.99"])
@@ -196,7 +196,7 @@ def test_great_and_long_amounts_add_up(database: Database, text: str) -> None:
     amount = Decimal(text)
     with ledger(database.url) as book:
         book.merge([row(str(number))._replace(amount=amount) for number in range(2000)])
-        (found,) = book.database.read_now(posted_sums, book.accounts["a"])
+        (found,) = book.database.read_now(posted_sums, book.accounts["a"])["EUR"]
         assert found.amount == 2000 * amount
 
 
@@ -206,7 +206,7 @@ def test_sums_begin_where_they_are_asked_to(database: Database) -> None:
         book.merge([row(str(day), booked_on=date(2026, 3, day)) for day in (1, 2, 3)])
         account = book.accounts["a"]
         sums = book.database.read_now(posted_sums, account, since=date(2026, 3, 2))
-        assert sorted(one.day.day for one in sums) == [2, 3]
+        assert sorted(one.day.day for one in sums["EUR"]) == [2, 3]
 
 
 def test_every_character_comes_back(database: Database) -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.db.staging import SEEN
-from penstock.db.transactions import posted_sums, transactions
+from penstock.db.sums import posted_sums
+from penstock.db.transactions import transactions
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.money import canonical
 from penstock.domain.transaction import Removal, Status, TransactionSeen
@@ -201,7 +202,8 @@ def test_small_amounts_stay_what_they_are(database: Database, currency: str, amo
 
 
 def _sums(connection: sa.Connection, account_id: int) -> Decimal:
-    return sum((one.amount for one in posted_sums(connection, account_id)), Decimal(0))
+    found = posted_sums(connection, account_id)
+    return sum((one.amount for each in found.values() for one in each), Decimal(0))
 
 
 def _texts(connection: sa.Connection) -> set[str]:

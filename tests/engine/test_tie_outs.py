@@ -114,7 +114,7 @@ def test_a_difference_is_a_fact_with_candidates(database: Database) -> None:
         await one.sync(opening("100.00"), stated("82.50", day=1), rows=rows)
         found = await one.sync(stated("82.50", day=3), removed=["back"])
         assert (found.status, found.amount) == ("difference", Decimal("-7.50"))
-        assert found.first_on == DAY
+        assert found.first_on == DAY + timedelta(1)  # till then the row stood, and was right
         assert await one.numbers(found) == ["back", "held"]
         found = await one.sync(stated("100.00", day=4))
         assert (found.status, found.amount) == ("difference", Decimal("10.00"))

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
 from penstock.domain.errors import NotFound
-from penstock.domain.tieout import DaySum
 
 _PENDING: Final = sa.text("status = 'pending'")
 
@@ -68,53 +67,6 @@ transactions = sa.Table(
 
 
 _AT_ONCE: Final = 5000  # numbers in one query: databases bind 32,766 at the most
-_MOST_DIGITS: Final = 12  # of an amount's text: ten million such fit a 64-bit integer together
-
-
-def posted_sums(
-    connection: sa.Connection, account_id: int, *, since: date = date.min
-) -> list[DaySum]:
-    """Add up an account's posted rows by day and by the run that first saw them posted. Exact.
-
-    Rows booked before `since` are left out, and cost nothing. What the person deleted or hid still
-    moved money, and counts; what the bank took back does not.
-    """
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(
-            sa.text(_SUMS_POSTGRESQL), {"account": account_id, "since": since}
-        )
-        return [DaySum(day, run, amount) for day, run, amount in rows]
-    found: list[DaySum] = []
-    for day, run, scale, units, longest in connection.execute(
-        sa.text(_SUMS_SQLITE), {"account": account_id, "since": since.isoformat()}
-    ):
-        if longest > _MOST_DIGITS:
-            return _sums_of_long_amounts(connection, account_id, since)
-        found.append(DaySum(date.fromisoformat(day), run, Decimal(units).scaleb(-scale)))
-    return found
-
-
-# A posted row is dated by the day on which it was booked, and by that there is an index.
-_POSTED: Final = (
-    "FROM transactions WHERE account_id = :account AND dated_on >= :since AND status = 'posted'"
-    " AND removed_at IS NULL AND posted_run_id IS NOT NULL GROUP BY booked_on, posted_run_id"
-)
-_SUMS_POSTGRESQL: Final = f"SELECT booked_on, posted_run_id, sum(amount) {_POSTED}"
-# Integers of equal scale are added by SQLite itself, forty times as fast as our exact_sum. One
-# that is too long is left out: the sum would fail before its length could be looked at.
-_SUMS_SQLITE: Final = (
-    "SELECT booked_on, posted_run_id, CASE instr(amount, '.') WHEN 0 THEN 0 ELSE length(amount) -"
-    " instr(amount, '.') END AS scale, sum(CASE WHEN length(amount) <="
-    f" {_MOST_DIGITS} THEN CAST(replace(amount, '.', '') AS INTEGER) END),"
-    f" max(length(amount)) {_POSTED}, scale"
-)
-
-
-def _sums_of_long_amounts(connection: sa.Connection, account_id: int, since: date) -> list[DaySum]:
-    query = f"SELECT booked_on, posted_run_id, exact_sum(amount) {_POSTED}"
-    given = {"account": account_id, "since": since.isoformat()}
-    rows: Any = connection.execute(sa.text(query), given)
-    return [DaySum(date.fromisoformat(day), run, Decimal(total)) for day, run, total in rows]
 
 
 def candidates(

@@ -4,6 +4,10 @@ Between two observed balances the difference must equal the sum of the posted ro
 the account's currency, by days of the bank's zone. An opening balance that the bank states counts
 as an observation; one observation alone proves nothing. A difference younger than two days is
 still settling: banks list rows later than they count them, or earlier.
+
+Rows may also move beneath a balance: one that is dated before the first balance is listed after
+it, or is taken back. Whether the bank had counted it then, only the next balance tells: a
+difference that is to the cent what such rows make is none.
 """
 
 from collections.abc import Sequence
@@ -48,6 +52,26 @@ class DaySum(NamedTuple):
     amount: Decimal
 
 
+class Moved(NamedTuple):
+    """Rows of one day that one run saw posted first, and that another, `gone_run`, took back.
+
+    `gone_run` is None for rows that stand, and only came late.
+    """
+
+    day: date
+    posted_run: int
+    gone_run: int | None
+    amount: Decimal
+
+
+class Day(NamedTuple):
+    """A balance that was checked: what the bank stated, and what it has more than the rows say."""
+
+    day: date
+    stated: Decimal
+    difference: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class TieOut:
     """The result. `amount` is what the bank's balance has more than the rows explain.
@@ -61,27 +85,68 @@ class TieOut:
     until: date | None = None
 
 
-def tie_out(observations: Sequence[Observation], sums: Sequence[DaySum], today: date) -> TieOut:
+def tie_out(
+    observations: Sequence[Observation],
+    sums: Sequence[DaySum],
+    today: date,
+    moved: Sequence[Moved] = (),
+) -> TieOut:
     """Check every observation against the first; return the newest difference that still stands."""
     if len(observations) <= 1:
         return TieOut(TieOutStatus.UNPROVEN)
-    anchor, *later = observations
-    last_good = anchor
-    since: Observation | None = None
+    last_good = observations[0].day
+    since: Day | None = None
     amount = Decimal(0)
-    for seen in later:
-        moved = _EXACT.subtract(seen.amount, anchor.amount)
-        amount = _EXACT.subtract(moved, _between(anchor, seen, sums))
+    checked = days(observations, sums, moved)
+    for one in checked:
+        amount = one.difference
         if not amount:
-            last_good, since = seen, None
+            last_good, since = one.day, None
         elif since is None:
-            since = seen
+            since = one
     if since is None:
         return TieOut(TieOutStatus.OK)
-    settling = today - since.day <= GRACE and later[-1].day - since.day <= GRACE
-    first_on = last_good.day
+    settling = today - since.day <= GRACE and checked[-1].day - since.day <= GRACE
     status = TieOutStatus.SETTLING if settling else TieOutStatus.DIFFERENCE
-    return TieOut(status, amount, first_on, since.day)
+    return TieOut(status, amount, last_good, since.day)
+
+
+def days(
+    observations: Sequence[Observation], sums: Sequence[DaySum], moved: Sequence[Moved] = ()
+) -> list[Day]:
+    """Check every observation against the first, each by itself."""
+    anchor, *later = observations
+    checked = []
+    for seen in later:
+        rose = _EXACT.subtract(seen.amount, anchor.amount)
+        difference = _EXACT.subtract(rose, _between(anchor, seen, sums))
+        if difference and difference in _made_by(anchor, seen, moved):
+            difference = Decimal(0)
+        checked.append(Day(seen.day, seen.amount, difference))
+    return checked
+
+
+def _made_by(anchor: Observation, seen: Observation, moved: Sequence[Moved]) -> set[Decimal]:
+    """Return the differences that rows which moved between the two may make.
+
+    Late rows: the bank may have counted them only after the first balance. Rows taken back: those
+    that the first balance held are missing from this one; those that came and went since may have
+    stood in this one.
+    """
+    late, reversed_, passing = Decimal(0), Decimal(0), Decimal(0)
+    for one in moved:
+        stood = one.posted_run <= seen.run and (one.gone_run is None or one.gone_run > seen.run)
+        before = not _is_after(DaySum(one.day, one.posted_run, one.amount), anchor)
+        if one.gone_run is None:
+            late = _EXACT.add(late, one.amount if before and stood else Decimal(0))
+        elif before and one.posted_run <= anchor.run < one.gone_run <= seen.run:
+            reversed_ = _EXACT.subtract(reversed_, one.amount)
+        elif stood:
+            passing = _EXACT.add(passing, one.amount)
+    some = {Decimal(0)}
+    for part in (late, reversed_, passing):
+        some |= {_EXACT.add(one, part) for one in some}
+    return some
 
 
 def _between(anchor: Observation, seen: Observation, sums: Sequence[DaySum]) -> Decimal:

@@ -1,20 +1,30 @@
 """After a sync: whether each account adds up against the bank's own balance (sync.md 30)."""
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, balances, leases, tie_outs, transactions
+from penstock.db import accounts, balances, leases, sums, tie_outs, transactions
 from penstock.db.leases import Lease
 from penstock.domain.balance import BalanceKind
 from penstock.domain.errors import InvalidInput
 from penstock.domain.ids import public_id
 from penstock.domain.money import canonical
-from penstock.domain.tieout import Observation, TieOut, TieOutStatus, tie_out
+from penstock.domain.tieout import (
+    Day,
+    DaySum,
+    Moved,
+    Observation,
+    TieOut,
+    TieOutStatus,
+    days,
+    tie_out,
+)
 
+AROUND: Final = timedelta(days=14)
 NEWEST: Final = 60
 """How many days' last balances, the newest, are checked against an account's first balance."""
 
@@ -38,20 +48,58 @@ def check_connection(connection: sa.Connection, connection_id: int, *, now: date
 def tie_out_account(
     connection: sa.Connection, account_id: int, currency: str, *, today: date
 ) -> list[tuple[str, TieOut]]:
-    """Check one account; return the result by currency. Rows are in the account's own currency."""
-    seen = balances.observed(
-        connection, account_id, kinds=[BalanceKind.OPENING, BalanceKind.CURRENT]
-    )
-    observations = [
-        Observation(row.as_of_on, row.amount, row.run_id, row.kind == BalanceKind.OPENING)
-        for row in seen
-        if row.currency == currency
-    ]
-    chosen = chosen_of(observations)
-    if len(chosen) <= 1:
-        return [(currency, tie_out(chosen, [], today))]
-    sums = transactions.posted_sums(connection, account_id, since=chosen[0].day)
-    return [(currency, tie_out(chosen, sums, today))]
+    """Check one account; return the result by currency, its own `currency` first."""
+    found = []
+    for name, chosen in _observed(connection, account_id, currency).items():
+        if len(chosen) <= 1:
+            found.append((name, tie_out(chosen, [], today)))
+            continue
+        posted = _sums(connection, account_id, chosen).get(name, [])
+        result = tie_out(chosen, posted, today)
+        if result.status is not TieOutStatus.OK:
+            moved = _moved(connection, account_id, chosen).get(name, [])
+            result = tie_out(chosen, posted, today, moved)
+        found.append((name, result))
+    return found
+
+
+def days_of(connection: sa.Connection, account_id: int, currency: str) -> dict[str, list[Day]]:
+    """Return, by currency, each day's last balance and what it has more than the rows explain."""
+    return {
+        name: days(
+            chosen,
+            _sums(connection, account_id, chosen).get(name, []),
+            _moved(connection, account_id, chosen).get(name, []),
+        )
+        for name, chosen in _observed(connection, account_id, currency).items()
+        if len(chosen) > 1
+    }
+
+
+def _observed(
+    connection: sa.Connection, account_id: int, currency: str
+) -> dict[str, list[Observation]]:
+    """Return the balances to check, by currency; an account's own is there even without any."""
+    found: dict[str, list[Observation]] = {currency: []}
+    kinds = [BalanceKind.OPENING, BalanceKind.CURRENT]
+    for row in balances.observed(connection, account_id, kinds=kinds):
+        opening = row.kind == BalanceKind.OPENING
+        one = Observation(row.as_of_on, row.amount, row.run_id, opening)
+        found.setdefault(row.currency, []).append(one)
+    return {name: chosen_of(each) for name, each in found.items()}
+
+
+def _sums(
+    connection: sa.Connection, account_id: int, chosen: list[Observation]
+) -> dict[str, list[DaySum]]:
+    return sums.posted_sums(connection, account_id, since=chosen[0].day)
+
+
+def _moved(
+    connection: sa.Connection, account_id: int, chosen: list[Observation]
+) -> dict[str, list[Moved]]:
+    anchor = chosen[0]
+    return sums.moved_sums(connection, account_id, before=anchor.day, run=anchor.run)
 
 
 def chosen_of(observations: list[Observation]) -> list[Observation]:
@@ -74,7 +122,8 @@ def _row(
     amount = _written(found.amount, currency)
     rows: list[int] = []
     if found.status in (TieOutStatus.DIFFERENCE, TieOutStatus.SETTLING) and found.first_on:
-        rows = transactions.candidates(connection, account_id, amount=amount, since=found.first_on)
+        since = found.first_on - AROUND  # what was dated earlier may have been listed late
+        rows = transactions.candidates(connection, account_id, amount=amount, since=since)
     return {
         "currency": currency,
         "status": str(found.status),
