@@ -139,6 +139,14 @@ def test_a_row_that_can_be_mapped_by_now_is() -> None:
     assert BANK.remap(stream, gone) == Removal("a", "t3")
 
 
+@pytest.mark.parametrize("field", ["amount", "status", "description"])
+def test_a_row_that_lacks_a_field_is_no_removal(field: str) -> None:
+    """sync.md 8: what names its row and says more of it does not take it away."""
+    raw = msgspec.json.encode({name: value for name, value in ROW.items() if name != field})
+    with pytest.raises(ContractBroken):
+        BANK.remap(Stream("transactions", ("a",)), raw)
+
+
 def test_balances_and_their_days() -> None:
     """sync.md 17: each balance has its instant and the bank's day, the opening one its own."""
     body = msgspec.json.encode(

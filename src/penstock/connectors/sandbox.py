@@ -19,6 +19,7 @@ from penstock.connectors.sandbox_wire import (
     parse_page,
     parse_removal,
     parse_row,
+    says_more_than_removal,
 )
 from penstock.connectors.signing import with_bearer
 from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
@@ -144,7 +145,7 @@ class Sandbox:
         try:
             return parse_row(raw)
         except ContractBroken:
-            if b"amount" in raw:
+            if says_more_than_removal(raw):
                 raise
             return parse_removal(raw)
 

@@ -25,6 +25,7 @@ from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Discovery, Page
 
 WHAT: Final = "transactions"
+_OF_ROWS: Final = frozenset({"status", "amount", "currency", "description"})
 
 
 class _Account(msgspec.Struct):
@@ -166,6 +167,15 @@ def parse_row(raw: bytes) -> TransactionSeen:
 def parse_removal(raw: bytes) -> Removal:
     """Return one row of `removed`. Raises ContractBroken."""
     return _removal(decode(raw, _GONE, WHAT))
+
+
+def says_more_than_removal(raw: bytes) -> bool:
+    """Tell whether this is, or tries to be, a row that stands: a removal names it and no more."""
+    try:
+        row = msgspec.json.decode(clean(raw))
+    except CANNOT_READ:
+        return True
+    return not isinstance(row, dict) or not _OF_ROWS.isdisjoint(row)
 
 
 def _row_by_row(body: bytes) -> Page:

@@ -11,6 +11,8 @@ from penstock.db import images, staging, touch
 from penstock.db.bulk import statements_for
 from penstock.db.staging import SEEN, Batch, Into
 from penstock.db.statements import Statements
+from penstock.db.transactions import transactions
+from penstock.domain.transaction import Removal, TransactionSeen
 
 EXAMPLES: Final = 20
 _FIELDS: Final = tuple(name for name in SEEN if name != "external_id")
@@ -47,6 +49,23 @@ def remap(connection: sa.Connection, batches: Iterable[Batch], into: Into) -> Re
         statements.do(_REMAP)
     staging.clear(connection)
     return Remapping(changed, examples)
+
+
+def note_hearing(
+    connection: sa.Connection, into: Into, heard: Iterable[tuple[TransactionSeen | Removal, int]]
+) -> None:
+    """Note of rows that were posted by this run which run had heard them: balances go by that."""
+    c = transactions.c
+    for row, run_id in heard:
+        connection.execute(
+            transactions.update()
+            .where(
+                c.account_id == into.accounts[row.account],
+                c.external_id == row.external_id,
+                c.posted_run_id == into.run_id,
+            )
+            .values(posted_run_id=run_id)
+        )
 
 
 def _examples(statements: Statements) -> list[Remapped]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, bulk, feeds, images, quarantine
+from penstock.db import accounts, bulk, feeds, images, quarantine, remapping
 from penstock.db.quarantine import MAPPED, Kept
 from penstock.db.runs import Tally
 from penstock.db.staging import Into
@@ -62,6 +62,7 @@ def retry(
             counts = bulk.store(connection, stage.batches, into, feed)
         if counts.wrote:
             images.note_commit(connection, connection_id, own.run_id, change)
+            remapping.note_hearing(connection, into, [(row, one.run_id) for one, row in good])
             check_connection(connection, connection_id, now=now)
         tally = Tally(
             inserted=counts.inserted,
