@@ -7,7 +7,7 @@ import pytest
 
 from penstock.db import connections, waiting
 from penstock.domain.errors import Conflict
-from penstock.engine.record import Bounds
+from penstock.engine.record import Bounds, beat
 from penstock.engine.runner import Runner
 from tests.databases import Database
 from tests.engine.bench import NOON
@@ -108,3 +108,32 @@ def test_what_is_disconnected_waits_no_more(database: Database) -> None:
         await door.stop()
 
     in_yard(database, story)
+
+
+def test_a_lease_that_ran_out_is_taken_up_again_only_where_there_is_room(
+    database: Database,
+) -> None:
+    """sync.md 20: who slept past its lease makes no sync too many of it: another took its place."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        other = await it.connect()
+        slept = await it.syncer.start(it.connection_id, trigger="test")
+        assert slept is not None
+
+        async def lives() -> bool:
+            later = it.watch() + it.syncer.lease_time
+            return await it.database.write(
+                beat, slept.lease, connector="fake", cap=1, now=it.watch(), until=later
+            )
+
+        assert await lives()
+        assert await place.runner.syncer.start(other, trigger="test") is None
+        it.watch.later(seconds=13)
+        second = await place.runner.syncer.start(other, trigger="test")
+        assert second is not None
+        assert not await lives()
+        await second.finish()
+        assert await lives()
+
+    in_yard(database, story, bounds=Bounds(cap=1))

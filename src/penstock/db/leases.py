@@ -107,19 +107,37 @@ def is_held(connection: sa.Connection, connection_id: int, *, now: datetime) -> 
     return connection.execute(query).scalar_one_or_none() is not None
 
 
-def extend(connection: sa.Connection, lease: Lease, *, until: datetime) -> bool:
+def extend(
+    connection: sa.Connection, lease: Lease, *, until: datetime, alive_at: datetime | None = None
+) -> bool:
     """The heartbeat. False where the lease is no longer ours.
+
+    One that had run out `alive_at` that moment is ours still, but is left as it is: it is no
+    longer counted, and only `has_room` says whether it may be again.
 
     While our own commit holds the row there is nothing to write: who commits is alive.
     """
     c = leases.c
     ours = sa.and_(c.fence == lease.fence, c.holder == lease.holder)
+    alive = sa.true() if alive_at is None else c.expires_at >= alive_at
     kept = connection.execute(
-        leases.update().where(_at_once(lease.connection_id, ours)).values(expires_at=until)
+        leases.update().where(_at_once(lease.connection_id, ours, alive)).values(expires_at=until)
     )
     if kept.rowcount == 1:
         return True
     query = sa.select(c.fence).where(c.connection_id == lease.connection_id, ours)
+    return connection.execute(query).scalar_one_or_none() is not None
+
+
+def ran_out(connection: sa.Connection, lease: Lease, *, now: datetime) -> bool:
+    """Say whether this lease is ours still, and has run out: then it no longer counts."""
+    c = leases.c
+    query = sa.select(c.fence).where(
+        c.connection_id == lease.connection_id,
+        c.fence == lease.fence,
+        c.holder == lease.holder,
+        c.expires_at < now,
+    )
     return connection.execute(query).scalar_one_or_none() is not None
 
 

@@ -1,7 +1,8 @@
 """How each account adds up against the bank's own balance, as last checked (sync.md 30)."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -52,3 +53,24 @@ def page(
         .order_by(c.account_id, c.currency)
     )
     return connection.execute(query).all()
+
+
+_NOT_FRESH: Final = sa.text("""
+    SELECT 1 FROM accounts WHERE connection_id = :connection_id AND active AND NOT EXISTS (
+        SELECT 1 FROM tie_outs WHERE tie_outs.account_id = accounts.id AND checked_at >= :since
+            AND NOT EXISTS (
+                SELECT 1 FROM balances
+                WHERE balances.account_id = accounts.id AND observed_at >= tie_outs.checked_at
+            )
+    ) LIMIT 1
+""").bindparams(sa.bindparam("since", type_=Instant))
+
+
+def are_fresh(connection: sa.Connection, connection_id: int, *, since: date) -> bool:
+    """Say whether all active accounts were checked on that day (UTC) or later.
+
+    And no balance of theirs has been heard since the check.
+    """
+    start = datetime.combine(since, time(0), UTC)
+    values = {"connection_id": connection_id, "since": start}
+    return connection.execute(_NOT_FRESH, values).scalar_one_or_none() is None

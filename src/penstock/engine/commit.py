@@ -85,7 +85,7 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     if move.after is not None and move.after != move.before:
         cursors.save(connection, connection_id, place.stream, move.after, now=now)
     runs.record(connection, place.run_id, done)
-    leases.extend(connection, place.lease, until=renewed())
+    leases.extend(connection, place.lease, until=renewed(), alive_at=now)
     return done
 
 

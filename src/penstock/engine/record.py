@@ -159,6 +159,27 @@ def _park(connection: sa.Connection, row: ConnectionRow, lease: Lease, now: date
     log.error("sync.parked", connection=public_id("con", row.id), starts=row.starts)
 
 
+def beat(
+    connection: sa.Connection,
+    lease: Lease,
+    *,
+    connector: str,
+    cap: int,
+    now: datetime,
+    until: datetime,
+) -> bool:
+    """Keep a lease alive. False where it is no longer ours.
+
+    One that has run out is no longer counted, and another sync may have begun in its place: it is
+    taken up again only where the provider's cap leaves room.
+    """
+    if leases.ran_out(connection, lease, now=now) and not leases.has_room(
+        connection, connector, cap, now=now
+    ):
+        return False
+    return leases.extend(connection, lease, until=until)
+
+
 def find_running(connection: sa.Connection, connection_id: int, *, now: datetime) -> int | None:
     """Return the run that is under way on this connection, unless its worker is dead."""
     if not leases.is_held(connection, connection_id, now=now):

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from penstock.db import bulk, leases
+from penstock.db import bulk
 from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
 from penstock.db.leases import Lease
@@ -35,7 +35,7 @@ from penstock.engine.drive import Driver, Limits, Sleep
 from penstock.engine.fault import ending_of
 from penstock.engine.meter import Meters
 from penstock.engine.recognise import Fingerprint, recognise
-from penstock.engine.record import Bounds, Closing, Opening, close, open_run
+from penstock.engine.record import Bounds, Closing, Opening, beat, close, open_run
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.streams import StreamReader
@@ -159,15 +159,25 @@ class Run:
         """Keep the lease alive; where it is lost, stop the work that may no longer commit."""
         while True:
             await asyncio.sleep(self.syncer.lease_time.total_seconds() / 3)
-            until = self.syncer.clock() + self.syncer.lease_time
             try:
-                ours = await self.syncer.database.write(leases.extend, self.lease, until=until)
+                ours = await self._keep_lease()
             except Exception:  # the database is away: the commit will tell whose lease it is
                 log.exception("sync.heartbeat_missed")
                 continue
             if not ours:
                 work.cancel()
                 return
+
+    async def _keep_lease(self) -> bool:
+        syncer, connector, now = self.syncer, self.connection.connector, self.syncer.clock()
+        return await syncer.database.write(
+            beat,
+            self.lease,
+            connector=connector,
+            cap=syncer.bounds.of(connector),
+            now=now,
+            until=now + syncer.lease_time,
+        )
 
     async def _read_all(self) -> Ending:
         syncer, connection = self.syncer, self.connection
@@ -195,7 +205,8 @@ class Run:
             endings.append(await reader.read(stream, place))
             if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
                 break
-        await syncer.database.write(tie_out_connection, self.lease, now=syncer.clock())
+        quiet = not any(getattr(self.tally, kind) for kind in _ROW_KINDS if kind != "unchanged")
+        await syncer.database.write(tie_out_connection, self.lease, now=syncer.clock(), quiet=quiet)
         ending = outcome.worst(endings)
         if ending.outcome is Outcome.DONE:
             await driver.meter.went_well()

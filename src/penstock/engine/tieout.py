@@ -29,9 +29,17 @@ NEWEST: Final = 60
 """How many days' last balances, the newest, are checked against an account's first balance."""
 
 
-def tie_out_connection(connection: sa.Connection, lease: Lease, *, now: datetime) -> None:
-    """Check every active account of a connection and store what was found. Raises LeaseLost."""
+def tie_out_connection(
+    connection: sa.Connection, lease: Lease, *, now: datetime, quiet: bool = False
+) -> None:
+    """Check every active account of a connection and store what was found. Raises LeaseLost.
+
+    After a `quiet` run, which changed no row, what was found today stands, unless a balance has
+    been heard since.
+    """
     leases.lock(connection, lease)
+    if quiet and tie_outs.are_fresh(connection, lease.connection_id, since=now.date()):
+        return
     check_connection(connection, lease.connection_id, now=now)
 
 
