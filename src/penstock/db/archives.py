@@ -5,7 +5,7 @@ leaves nothing here.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,12 +98,16 @@ def of_connection(connection: sa.Connection, connection_id: int) -> list[Archive
     ]
 
 
-def answers(connection: sa.Connection, archive_id: int) -> Iterator[bytes]:
-    """Yield the answers of an update, packed, in the order in which they came."""
+def answers(connection: sa.Connection, archive_id: int) -> Generator[bytes, None, None]:
+    """Yield the answers of an update, packed, in the order in which they came.
+
+    They are read a few at a time: who stops in the middle closes the generator.
+    """
     c = archive_answers.c
     query = sa.select(c.packed).where(c.archive_id == archive_id).order_by(c.number)
-    for packed in connection.execution_options(yield_per=20).execute(query).scalars():
-        yield bytes(packed)
+    with connection.execute(query.execution_options(yield_per=20)) as rows:
+        for packed in rows.scalars():
+            yield bytes(packed)
 
 
 def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:

@@ -19,6 +19,7 @@ from penstock.db.runs import Tally
 from penstock.db.staging import Into
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, ContractBroken, InvalidInput
+from penstock.domain.ids import public_id
 from penstock.domain.protocol import Connector, Request
 from penstock.domain.remedy import wait
 from penstock.domain.update import Page, Stream
@@ -142,8 +143,10 @@ def _map_again(
     except StopIteration:
         return
     except ContractBroken as error:
+        run = public_id("run", update.run_id)
         raise InvalidInput(
-            f"What the bank said in run {update.run_id} cannot be read any more: {error.message}"
+            f"What the bank said in {run} cannot be read any more: {error.message}"
         ) from error
     finally:
         pull.close()
+        heard.close()
