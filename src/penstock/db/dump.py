@@ -9,7 +9,7 @@ refers to; not the migrations' own, and not the job engine's: what is due is a f
 no job is worth keeping.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -53,7 +53,7 @@ def layouts(connection: sa.Connection) -> list[Layout]:
 
 def rows(connection: sa.Connection, layout: Layout) -> Iterator[list[Value]]:
     """Yield a table's rows, a few of them in memory at a time."""
-    query = sa.select(*(sa.column(name) for name in layout.columns)).select_from(
+    query: sa.Select[Any] = sa.select(*(sa.column(name) for name in layout.columns)).select_from(
         sa.table(layout.table)
     )
     streaming = connection.execution_options(stream_results=True, yield_per=_AT_ONCE)
@@ -61,12 +61,22 @@ def rows(connection: sa.Connection, layout: Layout) -> Iterator[list[Value]]:
         yield [_neutral(value) for value in row]
 
 
-def load(connection: sa.Connection, layout: Layout, found: Iterable[Sequence[Value]]) -> int:
-    """Put rows into the table of that name, and count them; what stood in it is replaced.
+def tables(connection: sa.Connection) -> dict[str, sa.Table]:
+    """Return the tables that there are, by name, for `load`."""
+    return {str(table.name): table for table in _tables(connection)}
 
-    Raises InvalidInput where this database has no such table or columns.
+
+def load(
+    connection: sa.Connection,
+    known: Mapping[str, sa.Table],
+    layout: Layout,
+    found: Iterable[Sequence[Value]],
+) -> int:
+    """Put rows into that one of the `known` tables, and count them; what stood in it is replaced.
+
+    Raises InvalidInput where there is no such table, or no such columns in it.
     """
-    table = next((one for one in _tables(connection) if one.name == layout.table), None)
+    table = known.get(layout.table)
     if table is None or not {*layout.columns} <= {*table.columns.keys()}:
         raise InvalidInput(f"This schema has no table {layout.table} with these columns.")
     connection.execute(table.delete())

@@ -95,8 +95,9 @@ def _read(connection: sa.Connection, file: BinaryIO) -> Contents:
 
 
 def _load(connection: sa.Connection, reader: Reader) -> Iterator[int]:
+    known = dump.tables(connection)
     for layout, rows in reader.tables():
-        yield dump.load(connection, layout, rows)
+        yield dump.load(connection, known, layout, rows)
 
 
 def _check_known(head: Head) -> None:
