@@ -53,9 +53,8 @@ def layouts(connection: sa.Connection) -> list[Layout]:
 
 def rows(connection: sa.Connection, layout: Layout) -> Iterator[list[Value]]:
     """Yield a table's rows, a few of them in memory at a time."""
-    query: sa.Select[Any] = sa.select(*(sa.column(name) for name in layout.columns)).select_from(
-        sa.table(layout.table)
-    )
+    columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in layout.columns]
+    query: sa.Select[*tuple[Any, ...]] = sa.select(*columns).select_from(sa.table(layout.table))
     streaming = connection.execution_options(stream_results=True, yield_per=_AT_ONCE)
     for row in streaming.execute(query):
         yield [_neutral(value) for value in row]
