@@ -41,7 +41,8 @@ def connections(flags: Flags, *, as_json: bool) -> None:
         Column("freshness", lambda row, seen: freshness(row, seen.now)),
         Column("consent", lambda row, _: _consent(row)),
         Column("accounts", lambda row, _: str(row["accounts"]), right=True),
-        Column("next sync", lambda row, _: minute(row["next_sync_at"])),
+        Column("next sync", lambda row, _: _next_sync(row)),
+        Column("to review", lambda row, _: _to_review(row)),
         Column("what to do", lambda row, _: remedy_text(row["remedy"])),
     )
     empty = "Nothing is linked yet: `penstock connectors` lists what can be."
@@ -96,6 +97,19 @@ def _way(plan: dict[str, Any]) -> str:
 
 def _variable(setting: str) -> str:
     return f"PENSTOCK_{setting.upper()}"
+
+
+def _next_sync(row: dict[str, Any]) -> str:
+    return "paused" if row["paused"] else minute(row["next_sync_at"])
+
+
+def _to_review(row: dict[str, Any]) -> str:
+    """Name what waits for a look: rows that could not be read, and suggestions."""
+    waiting = [
+        f"{row['quarantined']} unreadable" if row["quarantined"] else "",
+        f"{row['suggestions']} suggested" if row["suggestions"] else "",
+    ]
+    return ", ".join(filter(None, waiting))
 
 
 def _consent(row: dict[str, Any]) -> str:

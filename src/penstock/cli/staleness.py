@@ -16,11 +16,13 @@ _STYLES = {"fresh": "green", "stale": "yellow", "never": "yellow", "failing": "r
 
 
 async def say_what_is_not_fresh(client: Client) -> None:
-    """Say which live connections are not fresh, and what to do about each."""
+    """Say which live connections are not fresh, or not whole, and what to do about each."""
     now = utc_now()
     async for row in client.pages("/v1/connections"):
         if row["disconnected_at"] is None and row["freshness"]["state"] != "fresh":
             say(f"{row['name']} ({row['id']}) is not fresh: {in_words(row, now)}. {_cure(row)}")
+        elif row["disconnected_at"] is None and row["quarantined"]:
+            say(f"{row['name']} ({row['id']}) is not whole: {_cure(row)}")
 
 
 def freshness(row: dict[str, Any], now: "datetime") -> "Text":

@@ -60,6 +60,7 @@ def sync(
         print_json({"up_to_date": fresh, "syncs": ended, "connections": standing})
     else:
         _print(ended, standing)
+        _say_what_is_not_whole(standing)
     for row in passed_over:
         say(f"{row['name']} was not synced: something else holds it. Try again in a minute.")
     if not fresh:
@@ -97,6 +98,12 @@ def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
     """Return the connections of which no sync was started."""
     synced = {row["connection_id"] for row in ended}
     return [row for row in standing if row["id"] not in synced]
+
+
+def _say_what_is_not_whole(standing: list[Row]) -> None:
+    for row in standing:
+        if row["quarantined"] and row["remedy"]:
+            say(f"{row['name']} is not whole: {row['remedy']['text']}")
 
 
 def _print(ended: list[Row], standing: list[Row]) -> None:

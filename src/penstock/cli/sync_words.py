@@ -20,6 +20,8 @@ def outcome(row: Row) -> "Text":
     from rich.text import Text
 
     word = row["outcome"]
+    if row.get("undone_at"):
+        return Text("undone", style="dim")
     return Text(word.replace("_", " "), style=_STYLES.get(word, "red"))
 
 
@@ -58,7 +60,8 @@ def _sentence(text: str) -> str:
 
 
 COUNTS: Final = tuple(
-    count(name) for name in ("pages", "inserted", "changed", "unchanged", "removed", "paired")
+    count(name)
+    for name in ("pages", "inserted", "changed", "unchanged", "removed", "paired", "quarantined")
 )
 COLUMNS: Final = (
     Column("began (UTC)", lambda row, _: minute(row["started_at"])),
