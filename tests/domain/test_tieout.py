@@ -17,6 +17,7 @@ from penstock.domain.tieout import (
     TieOut,
     TieOutStatus,
     days,
+    footing,
     tie_out,
 )
 
@@ -279,3 +280,31 @@ def test_each_day_of_a_true_ledger_adds_up(
     ledger.play(told[2])
     if len(ledger.observations) > 1:
         assert not any(one.difference for one in days(ledger.observations, ledger.rows))
+
+
+@given(ledgers, st.data())
+def test_a_footing_stands_for_what_came_before(
+    told: tuple[Decimal, bool, list[list[Decimal | None]]], data: st.DataObject
+) -> None:
+    """sync.md 30: counted from what was proven, the same is found as from the beginning."""
+    ledger = Ledger(*told[:2])
+    ledger.play(told[2])
+    if len(ledger.observations) < 3:
+        return
+    upto = data.draw(st.integers(1, len(ledger.observations) - 2))
+    proven = ledger.observations[: upto + 1]
+    known = [one for one in ledger.rows if one.posted_run <= proven[-1].run]
+    back = data.draw(st.integers(1, 12))
+    base = footing(proven, known, timedelta(back))
+    later = [one for one in ledger.observations[upto:] if one.day > base.day]
+    lost = data.draw(st.sampled_from(ledger.rows)) if ledger.rows else None
+    kept = list(ledger.rows)
+    if lost and lost.posted_run > proven[-1].run and lost.day >= base.day:
+        kept.remove(lost)
+    if not later:
+        return
+    whole, short = (
+        tie_out(ledger.observations, kept, day(40)),
+        tie_out([base, *later], kept, day(40)),
+    )
+    assert (short.status, short.amount, short.until) == (whole.status, whole.amount, whole.until)

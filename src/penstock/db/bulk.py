@@ -10,7 +10,17 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import filling, images, likely, quarantine, settling, staging, sweeping, touch
+from penstock.db import (
+    filling,
+    images,
+    likely,
+    quarantine,
+    settling,
+    staging,
+    sweeping,
+    tie_outs,
+    touch,
+)
 from penstock.db.filling import Batches
 from penstock.db.metadata import instant_text
 from penstock.db.staging import SEEN, Into
@@ -71,7 +81,10 @@ def store(
     if counts.inserted and feed.pairs_unlinked:
         likely.suggest(connection, statements, into)
     staging.clear(connection)
-    return replace(counts, removed=counts.removed + removed)
+    counts = replace(counts, removed=counts.removed + removed)
+    if counts.wrote:
+        tie_outs.shake(statements)
+    return counts
 
 
 def _sweep(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db import erasures
+from penstock.db import erasures, tie_outs
 from penstock.db.aliases import aliases
 from penstock.db.staging import SEEN
 from penstock.db.suggestions import Role, State, Suggested, suggestion_rows, suggestions
@@ -79,6 +79,7 @@ def take_away(connection: sa.Connection, found: Suggested, write: Write) -> bool
         .where(c.id.in_(missing), c.owner_id == write.owner_id, c.removed_at.is_(None))
         .values(removed_at=write.now, updated_at=write.now, change_number=write.change_number)
     )
+    tie_outs.take_footing(connection, [found.account_id])
     return done.rowcount > 0
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db import images, staging, touch
+from penstock.db import images, staging, tie_outs, touch
 from penstock.db.bulk import statements_for
 from penstock.db.staging import SEEN, Batch, Into
 from penstock.db.statements import Statements
@@ -47,6 +47,7 @@ def remap(connection: sa.Connection, batches: Iterable[Batch], into: Into) -> Re
         images.note_commit(connection, into.connection_id, into.run_id, into.change_number)
         images.keep_touched(statements)
         statements.do(_REMAP)
+        tie_outs.shake(statements)
     staging.clear(connection)
     return Remapping(changed, examples)
 

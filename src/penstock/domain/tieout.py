@@ -18,6 +18,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 GRACE: Final = timedelta(days=2)
+FOOTING: Final = timedelta(days=14)
+"""How far back rows are still written day by day: pending ones are posted, late ones listed."""
 _EXACT: Final = Context(prec=100, traps=[Inexact])
 """Sums of amounts of 38 digits; a plain Decimal sum keeps 28."""
 
@@ -124,6 +126,20 @@ def days(
             difference = Decimal(0)
         checked.append(Day(seen.day, seen.amount, difference))
     return checked
+
+
+def footing(
+    observations: Sequence[Observation], sums: Sequence[DaySum], back: timedelta = FOOTING
+) -> Observation:
+    """Return the balance of so long before the newest one, as the rows between explain it.
+
+    For observations that add up, it stands for all that came before: to count from it gives the
+    same, as long as no row that is dated before it is written again.
+    """
+    newest = observations[-1]
+    below = Observation(newest.day - back, Decimal(0), newest.run)
+    amount = _EXACT.subtract(newest.amount, _between(below, newest, sums))
+    return below._replace(amount=amount)
 
 
 def _made_by(anchor: Observation, seen: Observation, moved: Sequence[Moved]) -> set[Decimal]:

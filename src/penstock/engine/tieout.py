@@ -1,6 +1,7 @@
 """After a sync: whether each account adds up against the bank's own balance (sync.md 30)."""
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -21,8 +22,19 @@ from penstock.domain.tieout import (
     TieOut,
     TieOutStatus,
     days,
+    footing,
     tie_out,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The result for one currency, and from where the next check may count."""
+
+    currency: str
+    result: TieOut
+    footing: Observation | None = None
+
 
 AROUND: Final = timedelta(days=14)
 NEWEST: Final = 60
@@ -49,52 +61,82 @@ def check_connection(connection: sa.Connection, connection_id: int, *, now: date
         if account.active:
             found = tie_out_account(connection, account.id, account.currency, today=now.date())
             tie_outs.save(
-                connection, account.id, [_row(connection, account.id, *one, now) for one in found]
+                connection, account.id, [_row(connection, account.id, one, now) for one in found]
             )
 
 
 def tie_out_account(
     connection: sa.Connection, account_id: int, currency: str, *, today: date
-) -> list[tuple[str, TieOut]]:
-    """Check one account; return the result by currency, its own `currency` first."""
+) -> list[Checked]:
+    """Check one account; return the results by currency, its own `currency` first."""
+    footed = tie_outs.footings(connection, account_id)
+    observed = _observed(connection, account_id, currency)
     found = []
-    for name, chosen in _observed(connection, account_id, currency).items():
-        if len(chosen) <= 1:
-            found.append((name, tie_out(chosen, [], today)))
-            continue
-        posted = _sums(connection, account_id, chosen).get(name, [])
-        result = tie_out(chosen, posted, today)
-        if result.status is not TieOutStatus.OK:
-            moved = _moved(connection, account_id, chosen).get(name, [])
-            result = tie_out(chosen, posted, today, moved)
-        found.append((name, result))
+    for name, seen in observed.items():
+        one = _from_footing(connection, account_id, name, seen, footed.get(name), today)
+        found.append(one or _from_beginning(connection, account_id, name, seen, today))
     return found
+
+
+def _from_footing(
+    connection: sa.Connection,
+    account_id: int,
+    currency: str,
+    seen: list[Observation],
+    footed: tuple[date, Decimal, int] | None,
+    today: date,
+) -> Checked | None:
+    """Count from what was proven before. None where that is not enough to say that all is well."""
+    if footed is None:
+        return None
+    base = Observation(*footed)
+    if any(one.opening and one.run > base.run for one in seen):
+        return None  # the bank has stated anew what it all began with
+    later = [one for one in seen if not one.opening and one.day > base.day]
+    chosen = [base, *chosen_of(later[:1] + later)[1:]]
+    posted = sums.posted_sums(connection, account_id, since=base.day).get(currency, [])
+    result = tie_out(chosen, posted, today)
+    if result.status is not TieOutStatus.OK:
+        return None
+    return Checked(currency, result, footing(chosen, posted))
+
+
+def _from_beginning(
+    connection: sa.Connection, account_id: int, currency: str, seen: list[Observation], today: date
+) -> Checked:
+    chosen = chosen_of(seen)
+    if len(chosen) <= 1:
+        return Checked(currency, tie_out(chosen, [], today))
+    posted = _sums(connection, account_id, chosen).get(currency, [])
+    result = tie_out(chosen, posted, today)
+    if result.status is TieOutStatus.OK:
+        return Checked(currency, result, footing(chosen, posted))
+    moved = _moved(connection, account_id, chosen).get(currency, [])
+    return Checked(currency, tie_out(chosen, posted, today, moved))
 
 
 def days_of(connection: sa.Connection, account_id: int, currency: str) -> dict[str, list[Day]]:
     """Return, by currency, each day's last balance and what it has more than the rows explain."""
-    return {
-        name: days(
-            chosen,
-            _sums(connection, account_id, chosen).get(name, []),
-            _moved(connection, account_id, chosen).get(name, []),
-        )
-        for name, chosen in _observed(connection, account_id, currency).items()
-        if len(chosen) > 1
-    }
+    found = {}
+    for name, seen in _observed(connection, account_id, currency).items():
+        chosen = chosen_of(seen)
+        if len(chosen) > 1:
+            posted = _sums(connection, account_id, chosen).get(name, [])
+            found[name] = days(chosen, posted, _moved(connection, account_id, chosen).get(name, []))
+    return found
 
 
 def _observed(
     connection: sa.Connection, account_id: int, currency: str
 ) -> dict[str, list[Observation]]:
-    """Return the balances to check, by currency; an account's own is there even without any."""
+    """Return the stated balances by currency; an account's own is there even without any."""
     found: dict[str, list[Observation]] = {currency: []}
     kinds = [BalanceKind.OPENING, BalanceKind.CURRENT]
     for row in balances.observed(connection, account_id, kinds=kinds):
         opening = row.kind == BalanceKind.OPENING
         one = Observation(row.as_of_on, row.amount, row.run_id, opening)
         found.setdefault(row.currency, []).append(one)
-    return {name: chosen_of(each) for name, each in found.items()}
+    return found
 
 
 def _sums(
@@ -125,8 +167,9 @@ def chosen_of(observations: list[Observation]) -> list[Observation]:
 
 
 def _row(
-    connection: sa.Connection, account_id: int, currency: str, found: TieOut, now: datetime
+    connection: sa.Connection, account_id: int, checked: Checked, now: datetime
 ) -> dict[str, Any]:
+    currency, found, footed = checked.currency, checked.result, checked.footing
     amount = _written(found.amount, currency)
     rows: list[int] = []
     if found.status in (TieOutStatus.DIFFERENCE, TieOutStatus.SETTLING) and found.first_on:
@@ -139,6 +182,9 @@ def _row(
         "first_on": found.first_on,
         "candidates": json.dumps([public_id("txn", row) for row in rows]),
         "checked_at": now,
+        "footed_on": footed.day if footed else None,
+        "footed_amount": footed.amount if footed else None,
+        "footed_run": footed.run if footed else None,
     }
 
 

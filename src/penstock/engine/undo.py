@@ -14,6 +14,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db import (
+    accounts,
     archives,
     connections,
     cursors,
@@ -24,6 +25,7 @@ from penstock.db import (
     quarantine,
     runs,
     suggestions,
+    tie_outs,
 )
 from penstock.db.metadata import instant_text
 from penstock.db.runs import RunRow
@@ -76,6 +78,7 @@ def undo(
     statements.do(_FORGET_ALIASES)
     statements.do(_REMEMBER_ALIASES)
     _forget(connection, run, now)
+    _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)
     done = Undone(restored, deleted, sorted(set(kept)))
     if dry:
@@ -116,6 +119,12 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
         table.delete_of_runs(connection, ours)
     images.delete_of(connection, [run.id])
     runs.mark_undone(connection, run.id, now=now)
+
+
+def _unfoot(connection: sa.Connection, run: RunRow) -> None:
+    """Let the accounts be tied out from the beginning: old rows are no longer what they were."""
+    c = accounts.accounts.c
+    tie_outs.take_footing(connection, sa.select(c.id).where(c.connection_id == run.connection_id))
 
 
 def _numbers(run_id: int) -> sa.Select[tuple[int]]:

@@ -219,3 +219,6 @@ def upgrade() -> None:
         "runs", sa.Column("quarantined", sa.BigInteger(), server_default="0", nullable=False)
     )
     op.add_column("runs", sa.Column("undone_at", Instant, nullable=True))
+    op.add_column("tie_outs", sa.Column("footed_on", sa.Date(), nullable=True))
+    op.add_column("tie_outs", sa.Column("footed_amount", Exact, nullable=True))
+    op.add_column("tie_outs", sa.Column("footed_run", Id, nullable=True))
