@@ -164,7 +164,10 @@ def test_every_test_says_what_it_promises() -> None:
     assert not silent, listed(silent)
 
 
-SLOW_ON_PURPOSE = {"tests/outbound/test_hostile.py": "its servers send a byte now and then"}
+SLOW_ON_PURPOSE = {
+    "tests/outbound/test_hostile.py": "its servers send a byte now and then",
+    "tests/torture/pause.py": "there the moment at which a process dies is what counts",
+}
 
 
 def test_nothing_is_patched_and_nobody_sleeps() -> None:

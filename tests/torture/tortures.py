@@ -1,0 +1,9 @@
+"""Every torture by its name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.torture import killing
+from tests.torture.report import Torture
+
+TORTURES: Final[Mapping[str, Torture]] = {"kill": killing.run}
