@@ -154,6 +154,20 @@ def test_what_the_bank_tells_again_well_needs_no_retry(place: Town) -> None:
     assert row["resolution"] == "superseded"
 
 
+def test_what_took_a_row_out_of_quarantine_can_be_undone(place: Town) -> None:
+    """sync.md 8, 31: the cursor goes back to after the bad row, so that it must be open again."""
+    client, made = spoiled(place)
+    place.api.clock.advance(minutes=1)
+    again = place.sync(client, made["id"], from_start=True)
+    assert client.get("/v1/quarantine").json()["rows"] == []
+    client.post(f"/v1/syncs/{again['id']}/undo", json={"dry_run": False})
+    assert len(client.get("/v1/quarantine").json()["rows"]) == 1
+    place.sync(client, made["id"])
+    mend(place)
+    assert client.post("/v1/quarantine/retry").json()["mapped"] == 1
+    assert listed(client).count("Bookshop 7") == 1
+
+
 def test_the_newest_word_on_a_row_decides(place: Town) -> None:
     """sync.md 8: an older version of a row is not stored while a newer one cannot be read."""
     client, made = spoiled(place)

@@ -54,7 +54,7 @@ def test_a_sync_is_undone_after_a_look(linked_ada: Terminal, bank: Bank) -> None
     unasked = linked_ada.run("undo", latest)
     assert unasked.exit_code == 2
     assert "--yes" in unasked.stderr
-    assert "2 rows go back" in unasked.stderr
+    assert "2 rows as before, 2 gone, 0 left alone" in unasked.stderr
     assert linked_ada.json("undo", latest, "--dry-run")["deleted"] == 2
     assert linked_ada.run("undo", latest, "--dry-run", "--yes").exit_code == 2
     assert linked_ada.json("transactions") == after
@@ -77,14 +77,14 @@ def test_what_was_edited_since_is_listed(linked_ada: Terminal) -> None:
     with closing(sqlite3.connect(linked_ada.home / "penstock.db")) as database, database:
         database.execute("UPDATE transactions SET note = 'mine', change_number = 999 WHERE id = 3")
     shown = linked_ada.good("undo", "1", "--dry-run").stderr
-    assert "1 stay" in shown
+    assert "1 left alone" in shown
     assert "(mine)  txn_0000000000003" in shown
 
 
 def test_a_replay_is_shown_first(linked_ada: Terminal) -> None:
     """sync.md 18: field by field; unasked nothing changes, and it ends with 2."""
     same = linked_ada.good("replay", "1")
-    assert "0 rows differ" in same.stderr
+    assert "Changed: 0 rows." in same.stderr
     with closing(sqlite3.connect(linked_ada.home / "penstock.db")) as database, database:
         database.execute("UPDATE transactions SET description = 'misread' WHERE id = 3")
     unasked = linked_ada.run("replay", "1")

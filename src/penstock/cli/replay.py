@@ -6,7 +6,7 @@ import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import say
-from penstock.cli.words import full_id
+from penstock.cli.words import counted, full_id
 
 Row = dict[str, Any]
 
@@ -54,19 +54,23 @@ def replay(
 
 
 def _question(would: Row) -> str:
-    return f"Change {would['changed']} rows?" if would["changed"] else ""
+    return f"Change {counted(would['changed'], 'row')}?" if would["changed"] else ""
 
 
 def _tell(would: Row) -> None:
-    say(f"{would['updates']} updates were read again: {would['changed']} rows differ.")
+    say(f"Read again: {counted(would['updates'], 'update')}. Changed: {_rows(would['changed'])}.")
     if would["unmapped"]:
-        say(f"{would['unmapped']} rows still cannot be read: `penstock quarantine list`.")
+        say(f"Still unreadable: {_rows(would['unmapped'])}; see `penstock quarantine list`.")
     for one in would["examples"]:
         for field in one["fields"]:
             before, after = (_written(field[side]) for side in ("before", "after"))
             say(f"  {one['transaction_id']}  {field['field']}: {before} -> {after}")
     if would["changed"] > len(would["examples"]) > 0:
-        say(f"  and {would['changed'] - len(would['examples'])} rows more")
+        say(f"  and {_rows(would['changed'] - len(would['examples']))} more")
+
+
+def _rows(number: int) -> str:
+    return counted(number, "row")
 
 
 def _written(value: str | None) -> str:

@@ -6,7 +6,7 @@ import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import say
-from penstock.cli.words import full_id
+from penstock.cli.words import counted, full_id
 
 Row = dict[str, Any]
 _SHOWN: Final = 20
@@ -39,8 +39,8 @@ def undo(
         from penstock.cli.briefs import say_briefs
 
         say(
-            f"{number}: {would['restored']} rows go back to what they were, "
-            f"{would['deleted']} go, {len(would['kept'])} stay."
+            f"{number}: {counted(would['restored'], 'row')} as before, "
+            f"{would['deleted']} gone, {len(would['kept'])} left alone."
         )
         if would["kept"]:
             say("These changed again since, and stay as they are:")

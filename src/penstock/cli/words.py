@@ -47,6 +47,11 @@ def money(amount: str | None) -> "Text":
     return Text(f"{number:,f}", style="red" if number < 0 else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """Write how many there are: `1 row`, `2 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def full_id(prefix: str, text: str) -> str:
     """Complete an id that was written short: `3` and `con_3` are `con_0000000000003`."""
     digits = text.removeprefix(f"{prefix}_").lower()

@@ -152,12 +152,17 @@ def resolve(
     )
 
 
-def reopen(connection: sa.Connection, connection_id: int, *, mapped_at: datetime) -> None:
-    """Open again what was mapped at this instant: what came of it was taken back."""
+def reopen(
+    connection: sa.Connection, connection_id: int, *, since: datetime, until: datetime
+) -> None:
+    """Open again what was resolved between these instants: what came of it was taken back.
+
+    Only one run at a time resolves rows of a connection: they are those of its whole time.
+    """
     c = quarantine.c
     connection.execute(
         quarantine.update()
-        .where(c.connection_id == connection_id, c.resolution == MAPPED, c.resolved_at == mapped_at)
+        .where(c.connection_id == connection_id, c.resolved_at >= since, c.resolved_at <= until)
         .values(resolved_at=None, resolution=None)
     )
 

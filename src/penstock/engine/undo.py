@@ -35,7 +35,6 @@ from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
 from penstock.domain.remedy import ask_person, wait
 from penstock.engine.own_run import DryRun
-from penstock.engine.retry import TRIGGER as RETRY
 from penstock.engine.tieout import check_connection
 
 PAUSED: Final = "undone"
@@ -112,8 +111,8 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
     if before:
         connections.pause(connection, run.connection_id, reason=PAUSED, now=now)
-    if run.trigger == RETRY and run.finished_at is not None:
-        quarantine.reopen(connection, run.connection_id, mapped_at=run.finished_at)
+    ended = run.finished_at or now
+    quarantine.reopen(connection, run.connection_id, since=run.started_at, until=ended)
     ours = sa.select(runs.runs.c.id).where(runs.runs.c.id == run.id)
     for table in (archives, quarantine, suggestions):
         table.delete_of_runs(connection, ours)

@@ -1,6 +1,7 @@
 """Tie-outs: whether an account adds up against the bank's own balance, and where to look if not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
@@ -15,10 +16,21 @@ from penstock.api.running import Running
 from penstock.api.schemas import AccountId, AmountText, Currency, Moment, On, Outgoing
 from penstock.db import accounts, tie_outs
 from penstock.domain.ids import public_id, row_number
-from penstock.domain.tieout import TieOutStatus
+from penstock.domain.tieout import Day, TieOutStatus
+from penstock.engine.tieout import days_of
 from penstock.identity.caller import Caller
 
 router = nouns("accounts")
+
+
+class CheckedDay(Outgoing):
+    """A balance of the bank that was held against the rows."""
+
+    day: Annotated[On, Field(description="In the bank's own zone.")]
+    stated: Annotated[AmountText, Field(description="What the bank said stands there.")]
+    difference: Annotated[
+        AmountText, Field(description="What it has more than the rows explain.", examples=["0.00"])
+    ]
 
 
 class CurrencyTieOut(Outgoing):
@@ -38,6 +50,7 @@ class CurrencyTieOut(Outgoing):
     candidates: Annotated[
         list[Brief], Field(description="Rows that would explain it: look at these first.")
     ]
+    days: Annotated[list[CheckedDay], Field(description="Each day that was checked, oldest first.")]
     checked_at: Moment
 
 
@@ -55,19 +68,34 @@ async def get_tie_out(
     """Say whether an account adds up, and if not, by how much, since when, and where to look."""
     number = row_number("acc", account_id)
     today = running.clock().date()
-    rows, known = await running.database.read(_read, number, owner_id=caller.user_id, today=today)
+    read = await running.database.read(_read, number, owner_id=caller.user_id, today=today)
     return AccountTieOut(
-        account_id=public_id("acc", number), currencies=[_shape(row, known) for row in rows]
+        account_id=public_id("acc", number), currencies=[_shape(row, read) for row in read.rows]
     )
 
 
-def _shape(row: sa.Row[Any], known: Mapping[int, Brief]) -> CurrencyTieOut:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was last found of an account, each day of it, and the rows to look at."""
+
+    rows: Sequence[sa.Row[Any]]
+    days: Mapping[str, list[Day]]
+    known: Mapping[int, Brief]
+
+
+def _shape(row: sa.Row[Any], read: _Read) -> CurrencyTieOut:
     return CurrencyTieOut(
         currency=row.currency,
         status=TieOutStatus(row.status),
         amount=format(row.amount, "f"),
         first_on=row.first_on,
-        candidates=[known[one] for one in _candidates(row) if one in known],
+        candidates=[read.known[one] for one in _candidates(row) if one in read.known],
+        days=[
+            CheckedDay(
+                day=one.day, stated=format(one.stated, "f"), difference=format(one.difference, "f")
+            )
+            for one in read.days.get(row.currency, ())
+        ],
         checked_at=row.checked_at,
     )
 
@@ -76,10 +104,12 @@ def _candidates(row: sa.Row[Any]) -> list[int]:
     return [row_number("txn", one) for one in msgspec.json.decode(row.candidates, type=list[str])]
 
 
-def _read(
-    connection: sa.Connection, number: int, *, owner_id: int, today: date
-) -> tuple[Sequence[sa.Row[Any]], Mapping[int, Brief]]:
-    accounts.get(connection, number, owner_id=owner_id)
+def _read(connection: sa.Connection, number: int, *, owner_id: int, today: date) -> _Read:
+    account = accounts.get(connection, number, owner_id=owner_id)
     rows = tie_outs.page(connection, owner_id=owner_id, account_ids=[number])
     named = [one for row in rows for one in _candidates(row)]
-    return rows, briefs(connection, named, owner_id=owner_id, today=today)
+    return _Read(
+        rows,
+        days_of(connection, number, account.currency),
+        briefs(connection, named, owner_id=owner_id, today=today),
+    )
