@@ -63,11 +63,13 @@ def test_a_heartbeat_keeps_it(database: Database) -> None:
         number = books.connection(books.person())
         first = take(books, number, "a", timedelta(0))
         assert first is not None
-        assert books.database.write_now(leases.extend, first, until=NOW + 2 * TERM)
+        assert books.database.write_now(leases.extend, first, now=NOW + TERM, until=NOW + 2 * TERM)
         assert take(books, number, "b", TERM + TICK) is None
         second = take(books, number, "b", 2 * TERM + TICK)
         assert second is not None
-        assert not books.database.write_now(leases.extend, first, until=NOW + 9 * TERM)
+        assert not books.database.write_now(
+            leases.extend, first, now=NOW + TERM, until=NOW + 9 * TERM
+        )
         assert take(books, number, "c", 3 * TERM + 2 * TICK) is not None
 
 
@@ -127,7 +129,7 @@ def test_a_commit_holds_the_lease_until_it_ends(postgres_database: Database) -> 
             with lanes.engine.connect() as connection, connection.begin():
                 leases.lock(connection, first)
                 assert await take_over(lanes, number, "b", TERM + TICK) is None
-                assert await lanes.write(leases.extend, first, until=NOW)
+                assert await lanes.write(leases.extend, first, now=NOW, until=NOW)
             second = await take_over(lanes, number, "b", TERM + TICK)
             assert second is not None
             with pytest.raises(LeaseLost):

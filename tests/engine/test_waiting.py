@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from penstock.db import connections, waiting
+from penstock.db.leases import SPARE
 from penstock.domain.errors import Conflict
 from penstock.engine.record import Bounds, beat
 from penstock.engine.runner import Runner
 from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.yard import HOUR, Yard, in_yard, postpone
+
+LEASE = timedelta(seconds=12)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -110,30 +115,47 @@ def test_what_is_disconnected_waits_no_more(database: Database) -> None:
     in_yard(database, story)
 
 
-def test_a_lease_that_ran_out_is_taken_up_again_only_where_there_is_room(
-    database: Database,
-) -> None:
-    """sync.md 20: who slept past its lease makes no sync too many of it: another took its place."""
+def test_a_lease_that_ran_out_counts_until_it_is_surely_over(database: Database) -> None:
+    """sync.md 20: who slept past its lease makes no sync too many of its provider.
+
+    For a while it counts as under way, and may go on; after that only where there is room.
+    """
 
     async def story(place: Yard) -> None:
         it = place.it
-        other = await it.connect()
+        start, other = place.runner.syncer.start, await it.connect()
         slept = await it.syncer.start(it.connection_id, trigger="test")
         assert slept is not None
 
         async def lives() -> bool:
-            later = it.watch() + it.syncer.lease_time
-            return await it.database.write(
-                beat, slept.lease, connector="fake", cap=1, now=it.watch(), until=later
-            )
+            keep = partial(beat, connector="fake", cap=1, clock=it.watch, lease_time=LEASE)
+            return await it.database.write(keep, slept.lease)
 
         assert await lives()
-        assert await place.runner.syncer.start(other, trigger="test") is None
+        assert await start(other, trigger="test") is None
         it.watch.later(seconds=13)
-        second = await place.runner.syncer.start(other, trigger="test")
+        assert await start(other, trigger="test") is None
+        assert await lives()
+        it.watch.later(seconds=12 + SPARE.total_seconds() + 1)
+        second = await start(other, trigger="test")
         assert second is not None
         assert not await lives()
         await second.finish()
         assert await lives()
+        assert await start(other, trigger="test") is None
+
+    in_yard(database, story, bounds=Bounds(cap=1))
+
+
+def test_what_a_dead_worker_held_is_taken_over_at_once(database: Database) -> None:
+    """sync.md 20: the cap counts it for a while, but never against its own successor."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        assert await it.syncer.start(it.connection_id, trigger="test") is not None
+        it.watch.later(seconds=13)
+        assert await place.runner.tick() == 1
+        await place.idle()
+        assert [outcome for *_, outcome in await place.history()] == ["interrupted", "done"]
 
     in_yard(database, story, bounds=Bounds(cap=1))

@@ -16,7 +16,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from penstock.db import connections as table
-from penstock.db import due
+from penstock.db import due, leases
 from penstock.db.lane import Database
 from penstock.domain.clock import utc_now
 from penstock.engine.record import Bounds
@@ -28,17 +28,14 @@ from tests.engine.acts import open_branch
 from tests.engine.crowd import Gate
 
 LEASE = timedelta(seconds=2)
-LONG = timedelta(seconds=30)
 
 
 @contextlib.asynccontextmanager
-async def hands(
-    url: str, bank_url: str, *, cap: int = 8, lease_time: timedelta = LEASE
-) -> AsyncIterator[Database]:
+async def hands(url: str, bank_url: str, *, cap: int = 8) -> AsyncIterator[Database]:
     """Work for as long as the context is open, under short leases."""
     async with open_branch(url, bank_url) as branch:
         bounds = Bounds(caps={"sandbox": cap})
-        syncer = replace(branch.syncer(timedelta(0)), lease_time=lease_time, bounds=bounds)
+        syncer = replace(branch.syncer(timedelta(0)), lease_time=LEASE, bounds=bounds)
         runner = Runner(syncer, branch.database, utc_now, at_once=4)
         if branch.database.kind == "sqlite":
             working = kept_fresh(runner)
@@ -49,15 +46,22 @@ async def hands(
 
 
 async def work(gate: Gate, *, url: str, bank_url: str, cap: int, connections: int) -> int:
-    """Work until all is done; return the most syncs that were seen under way at once."""
+    """Work until all is done; return the most syncs that were seen under way at once.
+
+    Counted is what is held, whether or not it has run out: its holder may be at work still.
+    """
     gate()
     most = 0
-    async with hands(url, bank_url, cap=cap, lease_time=LONG) as database:
+    async with hands(url, bank_url, cap=cap) as database:
         while await database.read(_done) < connections:
-            live = await database.read(due.running, now=utc_now())
-            most = max(most, live.get("sandbox", 0))
+            most = max(most, await database.read(_held))
             await asyncio.sleep(0.01)
     return most
+
+
+def _held(connection: sa.Connection) -> int:
+    query = sa.select(sa.func.count()).where(leases.leases.c.holder.is_not(None))
+    return int(connection.execute(query).scalar_one())
 
 
 async def done(database: Database, connections: int) -> None:

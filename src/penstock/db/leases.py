@@ -5,7 +5,7 @@ first statement (sync.md 20).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -79,23 +79,35 @@ def take(
     return None
 
 
-_LIVE: Final = sa.text("""
+SPARE: Final = timedelta(seconds=30)
+"""How long a lease that ran out counts as a sync under way still, unless it is taken or released.
+
+Its holder may be alive: held up by a long commit, a busy machine, a clock that is a little off.
+So it may renew its lease within half of this without a look at the cap; the other half is for a
+renewal that nobody sees yet, since its transaction has not ended.
+"""
+
+_HELD: Final = sa.text("""
     SELECT count(*) FROM leases JOIN connections ON connections.id = leases.connection_id
-    WHERE leases.holder IS NOT NULL AND leases.expires_at >= :now AND connector = :connector
-""").bindparams(sa.bindparam("now", type_=Instant))
+    WHERE leases.holder IS NOT NULL AND leases.expires_at >= :since AND connector = :connector
+        AND leases.connection_id <> :connection_id
+""").bindparams(sa.bindparam("since", type_=Instant))
 _TAKE_TURNS: Final = sa.text("SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))")
 
 
-def has_room(connection: sa.Connection, connector: str, cap: int, *, now: datetime) -> bool:
-    """Say whether fewer than `cap` syncs of a connector are under way, in all processes together.
+def has_room(
+    connection: sa.Connection, connection_id: int, *, connector: str, cap: int, now: datetime
+) -> bool:
+    """Say whether fewer than `cap` other connections of a connector are being synced anywhere.
 
     Who is told yes and takes a lease in this transaction keeps the cap: nobody else may look
     before it ends (on SQLite there is one writer anyway).
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURNS, {"connector": connector})
-    live: int = connection.execute(_LIVE, {"connector": connector, "now": now}).scalar_one()
-    return live < cap
+    given = {"connector": connector, "connection_id": connection_id, "since": now - SPARE}
+    held: int = connection.execute(_HELD, given).scalar_one()
+    return held < cap
 
 
 def is_held(connection: sa.Connection, connection_id: int, *, now: datetime) -> bool:
@@ -107,38 +119,47 @@ def is_held(connection: sa.Connection, connection_id: int, *, now: datetime) -> 
     return connection.execute(query).scalar_one_or_none() is not None
 
 
-def extend(
-    connection: sa.Connection, lease: Lease, *, until: datetime, alive_at: datetime | None = None
-) -> bool:
+def extend(connection: sa.Connection, lease: Lease, *, now: datetime, until: datetime) -> bool:
     """The heartbeat. False where the lease is no longer ours.
 
-    One that had run out `alive_at` that moment is ours still, but is left as it is: it is no
-    longer counted, and only `has_room` says whether it may be again.
+    One that ran out long ago (`counts_no_more`) is ours still, but is left as it is: only
+    `has_room` says whether it may count again.
 
     While our own commit holds the row there is nothing to write: who commits is alive.
     """
     c = leases.c
-    ours = sa.and_(c.fence == lease.fence, c.holder == lease.holder)
-    alive = sa.true() if alive_at is None else c.expires_at >= alive_at
+    counts = c.expires_at >= now - SPARE / 2
     kept = connection.execute(
-        leases.update().where(_at_once(lease.connection_id, ours, alive)).values(expires_at=until)
+        leases.update()
+        .where(_at_once(lease.connection_id, _is_ours(lease), counts))
+        .values(expires_at=until)
     )
     if kept.rowcount == 1:
         return True
-    query = sa.select(c.fence).where(c.connection_id == lease.connection_id, ours)
+    query = sa.select(c.fence).where(c.connection_id == lease.connection_id, _is_ours(lease))
     return connection.execute(query).scalar_one_or_none() is not None
 
 
-def ran_out(connection: sa.Connection, lease: Lease, *, now: datetime) -> bool:
-    """Say whether this lease is ours still, and has run out: then it no longer counts."""
+def counts_no_more(connection: sa.Connection, lease: Lease, *, now: datetime) -> bool:
+    """Say whether this lease is ours still, but ran out too long ago to count."""
     c = leases.c
     query = sa.select(c.fence).where(
-        c.connection_id == lease.connection_id,
-        c.fence == lease.fence,
-        c.holder == lease.holder,
-        c.expires_at < now,
+        c.connection_id == lease.connection_id, _is_ours(lease), c.expires_at < now - SPARE / 2
     )
     return connection.execute(query).scalar_one_or_none() is not None
+
+
+def revive(connection: sa.Connection, lease: Lease, *, until: datetime) -> None:
+    """Let a lease count again, in the transaction in which `has_room` allowed it."""
+    connection.execute(
+        leases.update()
+        .where(_at_once(lease.connection_id, _is_ours(lease)))
+        .values(expires_at=until)
+    )
+
+
+def _is_ours(lease: Lease) -> sa.ColumnElement[bool]:
+    return sa.and_(leases.c.fence == lease.fence, leases.c.holder == lease.holder)
 
 
 def _at_once(connection_id: int, *which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

@@ -3,9 +3,9 @@
 Nothing here touches the network. Lock order: lease (by its fence), feed, rows (sync.md 2, 19, 20).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +27,7 @@ from penstock.db.runs import Tally
 from penstock.db.staging import Into
 from penstock.db.sweeping import Told
 from penstock.domain.balance import BalanceSeen
+from penstock.domain.clock import Clock
 from penstock.domain.errors import ContractBroken, LeaseLost
 from penstock.domain.money import canonical
 from penstock.domain.update import Absence, Unmapped
@@ -62,11 +63,12 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     tally: Tally,
     now: datetime,
     *,
-    renewed: Callable[[], datetime],
+    clock: Clock,
+    lease_time: timedelta,
 ) -> Tally:
     """Merge an update and move its cursor; return the run's tally with what was done.
 
-    However long this took, the lease is good until `renewed` says, asked at the end. Raises
+    However long this took, the lease is then good for `lease_time` from its end on. Raises
     LeaseLost where another worker, the person or time came between, and ContractBroken for rows
     of accounts that the provider did not list. Either way nothing is written.
     """
@@ -85,7 +87,8 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     if move.after is not None and move.after != move.before:
         cursors.save(connection, connection_id, place.stream, move.after, now=now)
     runs.record(connection, place.run_id, done)
-    leases.extend(connection, place.lease, until=renewed(), alive_at=now)
+    ended = clock()
+    leases.extend(connection, place.lease, now=ended, until=ended + lease_time)
     return done
 
 

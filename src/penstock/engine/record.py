@@ -11,6 +11,7 @@ from penstock.db import connections, leases, runs, waiting
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
+from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, LeaseLost
 from penstock.domain.ids import public_id
@@ -107,9 +108,8 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
         raise Conflict("This connection was disconnected: link the institution again.")
     if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
         return None
-    if not leases.has_room(
-        connection, row.connector, opening.bounds.of(row.connector), now=opening.now
-    ):
+    cap = opening.bounds.of(row.connector)
+    if not leases.has_room(connection, row.id, connector=row.connector, cap=cap, now=opening.now):
         return None
     lease = leases.take(
         connection,
@@ -165,19 +165,23 @@ def beat(
     *,
     connector: str,
     cap: int,
-    now: datetime,
-    until: datetime,
+    clock: Clock,
+    lease_time: timedelta,
 ) -> bool:
     """Keep a lease alive. False where it is no longer ours.
 
-    One that has run out is no longer counted, and another sync may have begun in its place: it is
-    taken up again only where the provider's cap leaves room.
+    One that ran out long ago is no longer counted, and another sync may have begun in its place:
+    it is taken up again only where the provider's cap leaves room.
     """
-    if leases.ran_out(connection, lease, now=now) and not leases.has_room(
-        connection, connector, cap, now=now
-    ):
-        return False
-    return leases.extend(connection, lease, until=until)
+    now = clock()  # asked here, not before the wait for a free lane
+    until = now + lease_time
+    if leases.counts_no_more(connection, lease, now=now):
+        if not leases.has_room(
+            connection, lease.connection_id, connector=connector, cap=cap, now=now
+        ):
+            return False
+        leases.revive(connection, lease, until=until)
+    return leases.extend(connection, lease, now=now, until=until)
 
 
 def find_running(connection: sa.Connection, connection_id: int, *, now: datetime) -> int | None:

@@ -176,7 +176,8 @@ class StreamReader:
                 move,
                 tally,
                 self.clock(),
-                renewed=lambda: self.clock() + self.lease_time,
+                clock=self.clock,
+                lease_time=self.lease_time,
             )
         )
         try:

@@ -169,14 +169,14 @@ class Run:
                 return
 
     async def _keep_lease(self) -> bool:
-        syncer, connector, now = self.syncer, self.connection.connector, self.syncer.clock()
+        syncer, connector = self.syncer, self.connection.connector
         return await syncer.database.write(
             beat,
             self.lease,
             connector=connector,
             cap=syncer.bounds.of(connector),
-            now=now,
-            until=now + syncer.lease_time,
+            clock=syncer.clock,
+            lease_time=syncer.lease_time,
         )
 
     async def _read_all(self) -> Ending:
