@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from penstock.db import accounts
 from penstock.db.matching import at_least, at_most, contains, pattern
 from penstock.db.metadata import Exact, Id
 from penstock.db.transactions import overdue, reading, transactions
+
+Q = TypeVar("Q", sa.Select[Any], sa.CompoundSelect[Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,13 @@ def page(
     given = dict(_given(dialect, listing)) | dict(_of_accounts(listing, among))
     fixed = {"owner": owner_id, "limit": limit, **overdue(today)}
     if after is not None:
-        given["after"], fixed["after_number"] = after
+        day, number = after
+        if listing.since is not None and day < listing.since:
+            return []
+        if listing.until is None or day <= listing.until:  # of two bounds the index takes one
+            given |= {"after": day}
+            given.pop("until", None)
+            fixed["after_number"] = number
     statement = _statement(dialect, frozenset(given))
     return connection.execute(statement, given | fixed).all()
 
@@ -99,22 +107,37 @@ def _of_accounts(
 
 
 @lru_cache(512)
-def _statement(dialect: str, names: frozenset[str]) -> sa.Select[Any]:
+def _statement(dialect: str, names: frozenset[str]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
     """Return the query with these conditions. To make one takes as long as to read a page."""
-    c, known = transactions.c, _conditions(dialect)
-    return (
-        reading()
-        .where(c.owner_id == sa.bindparam("owner"), *(known[name] for name in sorted(names)))
-        .order_by(c.dated_on.desc(), c.id.desc())
-        .limit(sa.bindparam("limit"))
+    c, known, sqlite = transactions.c, _conditions(dialect), dialect == "sqlite"
+    # Left to itself, SQLite reads all of the owner's rows to find those of one account.
+    owner = c.owner_id + 0 if sqlite and "account" in names else c.owner_id
+    query = reading().where(
+        owner == sa.bindparam("owner"),
+        *(known[name] for name in sorted(names - {"since", "after"})),
     )
+    since = [known[name] for name in names & {"since"}]
+    if "after" not in names:
+        return _newest_first(query.where(*since))
+    day, number = sa.bindparam("after", type_=sa.Date()), sa.bindparam("after_number", type_=Id)
+    if not sqlite:
+        past = sa.tuple_(c.dated_on, c.id) < sa.tuple_(day, number)
+        return _newest_first(query.where(past, *since))
+    # SQLite looks a pair up by its first part alone, and would read past all rows of that day.
+    rest_of_day = query.where(c.dated_on == day, c.id < number)
+    both = sa.union_all(rest_of_day, query.where(c.dated_on < day, *since))
+    return _newest_first(both)
+
+
+def _newest_first(query: Q) -> Q:
+    c = query.selected_columns
+    return query.order_by(c.dated_on.desc(), c.id.desc()).limit(sa.bindparam("limit"))
 
 
 @lru_cache
 def _conditions(dialect: str) -> Mapping[str, sa.ColumnElement[bool]]:
     """Return every condition by its name, which is also the name of the value that it takes."""
     c, a = transactions.c, accounts.accounts.c
-    key = sa.tuple_(sa.bindparam("after", type_=sa.Date()), sa.bindparam("after_number", type_=Id))
     too_early = sa.exists().where(a.id == c.account_id, a.start_on > c.dated_on)
     searched = (c.description, c.counterparty, c.note, c.reference)
     return {
@@ -132,5 +155,4 @@ def _conditions(dialect: str) -> Mapping[str, sa.ColumnElement[bool]]:
         "not_removed": c.removed_at.is_(None),
         "not_hidden": c.hidden.is_(False),
         "not_deleted": c.deleted_at.is_(None),
-        "after": sa.tuple_(c.dated_on, c.id) < key,
     }
