@@ -72,13 +72,17 @@ class WatchedAuthority(Authority):
 
 @dataclass(slots=True)
 class Watch:
-    """What the bank saw. `instants` are when each request came in, in seconds of the loop."""
+    """What the bank saw. `instants` are when each request came in, in seconds of the loop.
+
+    `door` is the port by which the last one came: each worker may be given one of its own.
+    """
 
     random: Random
     token_seconds: float = 0.0
     instants: list[float] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
+    door: int = 0
     refused: Callable[[web.Request], bool] = lambda _: False
 
     def fullest(self, window: float = 1.0) -> int:
@@ -97,6 +101,8 @@ class Watch:
         @web.middleware
         async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
             self.instants.append(asyncio.get_running_loop().time())
+            if request.transport is not None:
+                self.door = request.transport.get_extra_info("sockname")[1]
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             try:
@@ -114,11 +120,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class WatchedBank:
-    """A bank and the notes on it."""
+    """A bank and the notes on it. `doors` are the ports of its further addresses."""
 
     bank: Bank
     authority: WatchedAuthority
     watch: Watch
+    doors: tuple[int, ...] = ()
 
     @property
     def url(self) -> str:
@@ -128,9 +135,9 @@ class WatchedBank:
 
 @contextlib.asynccontextmanager
 async def watched_bank(
-    options: Options, random: Random, token_seconds: float = 0.0
+    options: Options, random: Random, token_seconds: float = 0.0, doors: int = 0
 ) -> AsyncIterator[WatchedBank]:
-    """Run a bank on a free port while the context is open.
+    """Run a bank on a free port, and on so many more, while the context is open.
 
     The answer to a renewal takes up to `token_seconds`: that is when a kill hurts most.
     """
@@ -142,10 +149,11 @@ async def watched_bank(
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        bank.url = f"http://{host}:{port}"
-        yield WatchedBank(bank, authority, watch)
+        for _ in range(1 + doors):
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+        first, *others = [address[1] for address in runner.addresses]
+        bank.url = f"http://127.0.0.1:{first}"
+        yield WatchedBank(bank, authority, watch, tuple(others))
     finally:
         await runner.cleanup()
 
