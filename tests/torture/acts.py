@@ -1,21 +1,29 @@
 """What the processes of a torture do (tests/torture/nursery.py)."""
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 from penstock.cli.stopping import asked_to_stop
-from penstock.engine.record import Bounds
+from penstock.db import credentials
+from penstock.domain.consent import Credentials
+from penstock.domain.outcome import Halt
+from penstock.engine.opening import Bounds
+from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.runner import Runner
 from penstock.observe.log import configure
 from penstock.wiring import Penstock, open_penstock
 from penstock.worker.jobs import JobEngine
 from penstock.worker.schedule import kept_fresh
+from tests.engine.acts import open_branch
 from tests.torture.pause import briefly, pause
 from tests.torture.site import settings_of
+from tests.torture.telling import Telling
 
 
 async def work(
@@ -56,3 +64,42 @@ async def working(
         hands = JobEngine(runner, penstock.database, tuple(penstock.connectors)).working()
     async with hands:
         yield
+
+
+async def refresh(
+    *,
+    url: str,
+    bank_url: str,
+    connection_id: int,
+    owner_id: int,
+    tasks: int,
+    claim_seconds: float,
+    told: str,
+) -> None:
+    """Renew refused credentials in many tasks, all at the same moment (`told` is a Telling's path).
+
+    Tells what each task got: a mark of the token, or what it was refused with.
+    """
+    configure(json=True, level="WARNING", stream=sys.stderr)
+    async with open_branch(url, bank_url) as branch:
+        stored = await branch.database.read(credentials.find, connection_id)
+        if stored is None:
+            raise RuntimeError("the connection has no credentials")
+        refused = branch.seals.open(stored, owner_id)
+        refreshers = [branch.tokens(connection_id, owner_id) for _ in range(tasks)]
+        for one in refreshers:
+            one.claim_time = timedelta(seconds=claim_seconds)
+        telling = Telling(told)
+        telling.say_ready()
+        while not telling.may_go():
+            await pause(0.01)
+        found = await asyncio.gather(*(_renew(one, refused) for one in refreshers))
+    telling.tell(found)
+
+
+async def _renew(tokens: ConnectionTokens, refused: Credentials) -> str:
+    try:
+        renewed = await tokens.renew(refused)
+    except Halt as halt:
+        return str(halt.ending.outcome)
+    return sha256(renewed.access.reveal().encode()).hexdigest()

@@ -22,6 +22,7 @@ from typing import IO, Any, Final
 
 from tests import loopback
 from tests.programs import surroundings
+from tests.torture.pause import pause
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 ACTS: Final = ("tests.torture.acts",)
@@ -51,7 +52,9 @@ class Nursery:
 
     async def ended(self, child: int) -> int:
         """Wait for the end of a process; return its exit code, negative for a signal."""
-        return int(await self._ask("wait", child=child))
+        while await self.alive(child):  # the nursery itself never waits: others have orders for it
+            await pause(0.01)
+        return int(await self._ask("code", child=child))
 
     async def alive(self, child: int) -> bool:
         """Say whether a process is there still."""
@@ -123,19 +126,18 @@ def _obey(order: dict[str, Any], living: set[int], ended: dict[int, int]) -> obj
             return child
         case "signal" if child in living:
             os.kill(child, order["number"])
-        case "wait" if child in living:
-            _reap(child, living, ended, 0)
-            return ended[child]
-        case "wait":
-            return ended[child]
         case "alive" if child in living:
-            _reap(child, living, ended, os.WNOHANG)
+            _reap(child, living, ended)
             return child in living
+        case "code":
+            return ended[child]
+        case _:
+            pass  # a signal for one that has ended
     return None
 
 
-def _reap(child: int, living: set[int], ended: dict[int, int], how: int) -> None:
-    gone, status = os.waitpid(child, how)
+def _reap(child: int, living: set[int], ended: dict[int, int]) -> None:
+    gone, status = os.waitpid(child, os.WNOHANG)
     if gone:
         living.discard(child)
         ended[child] = os.waitstatus_to_exitcode(status)

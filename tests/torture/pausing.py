@@ -106,7 +106,7 @@ class Trials:
             "taken over while it slept": self.taken_over,
             "slept inside its transaction": self.in_transaction,
             "two asleep at once": self.both_stopped,
-            "takeovers": await count("SELECT sum(fence) FROM leases"),
+            "leases taken": await count("SELECT sum(fence) FROM leases"),
             "syncs done": await count("SELECT count(*) FROM runs WHERE outcome = 'done'"),
             "rows stored": await count("SELECT count(*) FROM transactions"),
         }

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.torture import killing, pausing
+from tests.torture import killing, pausing, refreshing
 from tests.torture.report import Torture
 
-TORTURES: Final[Mapping[str, Torture]] = {"kill": killing.run, "pause": pausing.run}
+TORTURES: Final[Mapping[str, Torture]] = {
+    "kill": killing.run,
+    "pause": pausing.run,
+    "refresh": refreshing.run,
+}

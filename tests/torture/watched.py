@@ -70,11 +70,18 @@ class WatchedAuthority(Authority):
             rotation.used = True
 
 
+async def goes_on(_door: int) -> bool:
+    """Let a renewal take its course."""
+    return False
+
+
 @dataclass(slots=True)
 class Watch:
     """What the bank saw. `instants` are when each request came in, in seconds of the loop.
 
     `door` is the port by which the last one came: each worker may be given one of its own.
+    `refused` are requests that get a 503. The last two are called with the port of whoever renews:
+    before the bank does it (True: it never does), and before it answers.
     """
 
     random: Random
@@ -84,6 +91,9 @@ class Watch:
     most_at_once: int = 0
     door: int = 0
     refused: Callable[[web.Request], bool] = lambda _: False
+    before_renewal: Callable[[int], Awaitable[bool]] = goes_on
+    after_renewal: Callable[[int], Awaitable[bool]] = goes_on
+    token_requests: int = 0
 
     def fullest(self, window: float = 1.0) -> int:
         """Return the most requests that came within any stretch of so many seconds."""
@@ -108,14 +118,23 @@ class Watch:
             try:
                 if self.refused(request):
                     return web.Response(status=503)
-                answer = await handler(request)
-                if request.path == TOKEN and self.token_seconds:
-                    await pause(self.random.uniform(0, self.token_seconds))
-                return answer
+                return await self._answer(request, handler)
             finally:
                 self.at_once -= 1
 
         return watch
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path != TOKEN:
+            return await handler(request)
+        door = self.door
+        self.token_requests += 1
+        if await self.before_renewal(door):
+            return web.Response(status=503)
+        answer = await handler(request)
+        await self.after_renewal(door)
+        await pause(self.random.uniform(0, self.token_seconds))
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
