@@ -1,0 +1,117 @@
+"""What must be stored, in plain Python: things at the bank, and what we were told of them.
+
+A thing is one purchase, however often its id, its state or its amount changes. It has one row with
+us, the same one for ever, until the run that brought it is undone.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from penstock.domain.transaction import TransactionSeen
+
+
+class Told(NamedTuple):
+    """What the bank said of a thing when it was last heard."""
+
+    external_id: str
+    status: str
+    amount: str
+    words: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the person said of a thing."""
+
+    note: str | None = None
+    category: str | None = None
+    hidden: bool = False
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class Thing:
+    """A thing: as the bank has it now, and (once we heard of it) what must be stored of it."""
+
+    now: Told
+    told: Told | None = None
+    said: Said = field(default_factory=Said)
+    row_id: int | None = None
+    touched: bool = False
+
+    @property
+    def must_be_stored(self) -> tuple[Told, Said] | None:
+        """What its row must say."""
+        return None if self.told is None else (self.told, self.said)
+
+
+@dataclass(slots=True)
+class Undoable:
+    """What the latest run that wrote did: each thing as it was before, and the run."""
+
+    run_id: int
+    before: dict[int, Told | None]
+
+
+@dataclass(slots=True)
+class Model:
+    """All things, and the run that can be undone. `kept` says that an undo had to leave some."""
+
+    things: list[Thing] = field(default_factory=list)
+    undoable: Undoable | None = None
+    kept: bool = False
+
+    def appear(self, row: TransactionSeen) -> None:
+        """A thing is new at the bank."""
+        self.things.append(Thing(seen(row)))
+
+    def sync(self, run_id: int) -> int:
+        """We hear everything; return how many rows that writes."""
+        before: dict[int, Told | None] = {}
+        for number, thing in enumerate(self.things):
+            heard = _heard(thing)
+            if heard != thing.told:
+                before[number] = thing.told
+                thing.told = heard
+        if before:
+            self.undoable = Undoable(run_id, before)
+            for thing in self.things:
+                thing.touched = False
+        self.kept = False
+        return len(before)
+
+    def say(self, thing: Thing, **words: object) -> None:
+        """The person says something."""
+        said = replace(thing.said, **words)  # type: ignore[arg-type]  # the rules name its fields
+        thing.touched = thing.touched or said != thing.said
+        thing.said = said
+
+    def undo(self) -> tuple[int, int, int]:
+        """Take back the latest run; return how many rows are restored, deleted and kept."""
+        restored = deleted = kept = 0
+        undone, self.undoable = self.undoable, None
+        for number, before in undone.before.items() if undone else ():
+            thing = self.things[number]
+            if thing.touched:
+                kept += 1
+            elif before is None:
+                thing.told, thing.row_id, thing.said = None, None, Said()
+                deleted += 1
+            else:
+                thing.told = before
+                restored += 1
+        self.kept = kept > 0
+        return restored, deleted, kept
+
+
+def seen(row: TransactionSeen) -> Told:
+    """Return what the bank says of a row that is there."""
+    return Told(row.external_id, row.status.value, f"{row.amount:f}", row.description, gone=False)
+
+
+def _heard(thing: Thing) -> Told | None:
+    """Return what is stored of a thing once we are up to date: of what is gone, that it went."""
+    if not thing.now.gone:
+        return thing.now
+    return None if thing.told is None else thing.told._replace(gone=True)
