@@ -40,11 +40,11 @@ def steps(connection: sa.Connection, owner: int, asked: Listing, back: int) -> i
     after = read(back, None)[-1] if back else None
     driver = connection.connection.driver_connection
     assert driver is not None
-    driver.set_progress_handler(step, 1)
+    driver.inner.set_progress_handler(step, 1)
     try:
         assert len(read(LIMIT, after)) == LIMIT
     finally:
-        driver.set_progress_handler(None, 1)
+        driver.inner.set_progress_handler(None, 1)
     return taken
 
 

@@ -1,6 +1,5 @@
 """How a database is opened: SQLite in WAL with exact sums, or PostgreSQL through psycopg 3."""
 
-import sqlite3
 import time
 from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from penstock.db import sqlite_driver
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
@@ -66,6 +66,7 @@ def open_database(url: str) -> Database:
 def _sqlite(url: str) -> sa.Engine:
     engine = sa.create_engine(
         url,
+        module=sqlite_driver,
         connect_args={"timeout": 30},
         pool_size=8,
         max_overflow=4,
@@ -73,13 +74,11 @@ def _sqlite(url: str) -> sa.Engine:
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves, below
+    def _prepare(connection: sqlite_driver.Connection, _record: object) -> None:
         for pragma in _PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.create_function("exact_compare", 2, exact_compare, deterministic=True)
-        # The stubs know only aggregates that give numbers; SQLite takes a text as well.
-        connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]  # as said
+        connection.create_aggregate("exact_sum", 1, ExactSum)
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

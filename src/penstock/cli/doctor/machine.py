@@ -1,20 +1,20 @@
 """What the program runs on."""
 
 import platform
-import sqlite3
 import sys
 from collections.abc import Iterator
 
 from penstock.cli.doctor.check import Check, fail, ok
+from penstock.db.sqlite_driver import sqlite_version_info
 
 PYTHON = (3, 11)
 SQLITE = (3, 35, 0)  # the first with RETURNING
 
 
 def checks() -> Iterator[Check]:
-    """Look at the interpreter and at the SQLite that came with it."""
+    """Look at the interpreter and at the SQLite that is used."""
     yield python(sys.version_info[:3], f"{platform.system()} {platform.machine()}")
-    yield sqlite(sqlite3.sqlite_version_info)
+    yield sqlite(sqlite_version_info)
 
 
 def python(version: tuple[int, ...], system: str) -> Check:

@@ -3,7 +3,6 @@
 `scripts` is the folder of the steps everywhere; it is this one unless a test says otherwise.
 """
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
@@ -16,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from penstock.db import sqlite_driver
 from penstock.db.connect import open_database
 from penstock.domain.errors import Conflict
 from penstock.domain.remedy import fix_code
@@ -81,10 +81,10 @@ def back_up(path: Path, to: Path) -> None:
     """Copy a SQLite file, whole and consistent even while it is in use, for its owner's eyes."""
     to.touch(mode=0o600)
     with (
-        closing(sqlite3.connect(path)) as source,
-        closing(sqlite3.connect(to)) as target,
+        closing(sqlite_driver.connect(str(path), timeout=30)) as source,
+        closing(sqlite_driver.connect(str(to))) as target,
     ):
-        source.backup(target)
+        source.copy_to(target)
 
 
 def _upgrade(connection: sa.Connection, scripts: str) -> None:
