@@ -13,7 +13,6 @@ from penstock.cli.stopping import asked_to_stop
 from penstock.db import credentials
 from penstock.domain.consent import Credentials
 from penstock.domain.outcome import Halt
-from penstock.engine.opening import Bounds
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.runner import Runner
 from penstock.observe.log import configure
@@ -49,11 +48,10 @@ async def working(
     penstock: Penstock, lease_time: timedelta, most_starts: int
 ) -> AsyncIterator[None]:
     """Sync what is due, on either database, under leases of this time."""
-    bounds = penstock.syncer.bounds
     syncer = replace(
         penstock.syncer,
         lease_time=lease_time,
-        bounds=Bounds(bounds.caps, bounds.cap, most_starts=most_starts),
+        bounds=replace(penstock.syncer.bounds, most_starts=most_starts),
     )
     runner = Runner(
         syncer, penstock.database, penstock.clock, at_once=penstock.settings.sync_at_once

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.torture import killing, pausing, refreshing
+from tests.torture import filling, killing, pausing, refreshing
 from tests.torture.report import Torture
 
 TORTURES: Final[Mapping[str, Torture]] = {
     "kill": killing.run,
     "pause": pausing.run,
     "refresh": refreshing.run,
+    "fill": filling.run,
 }
