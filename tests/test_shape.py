@@ -166,6 +166,7 @@ def test_every_test_says_what_it_promises() -> None:
 
 SLOW_ON_PURPOSE = {
     "tests/outbound/test_hostile.py": "its servers send a byte now and then",
+    "tests/waiting.py": "there one asks again until another process has done its part",
     "tests/torture/pause.py": "there the moment at which a process dies is what counts",
 }
 

@@ -1,6 +1,5 @@
 """Runs that wait: asked for where none can be started, carried by whoever is free first."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -10,11 +9,12 @@ import pytest
 from penstock.db import connections, waiting
 from penstock.db.leases import SPARE
 from penstock.domain.errors import Conflict
-from penstock.engine.record import Bounds, beat
+from penstock.engine.opening import Bounds, beat
 from penstock.engine.runner import Runner
 from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.yard import HOUR, Yard, in_yard, postpone
+from tests.waiting import a_moment
 
 LEASE = timedelta(seconds=12)
 
@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=12)
 async def until(true: Callable[[], bool]) -> None:
     """Wait until it is so."""
     while not true():
-        await asyncio.sleep(0.01)
+        await a_moment()
 
 
 def test_one_that_carries_nothing_leaves_it_to_a_worker(database: Database) -> None:

@@ -19,13 +19,14 @@ from penstock.db import connections as table
 from penstock.db import due, leases
 from penstock.db.lane import Database
 from penstock.domain.clock import utc_now
-from penstock.engine.record import Bounds
+from penstock.engine.opening import Bounds
 from penstock.engine.runner import Runner
 from penstock.worker.jobs import JobEngine
 from penstock.worker.schedule import kept_fresh
 from tests import loopback
 from tests.engine.acts import open_branch
 from tests.engine.crowd import Gate
+from tests.waiting import a_moment
 
 LEASE = timedelta(seconds=2)
 
@@ -55,7 +56,7 @@ async def work(gate: Gate, *, url: str, bank_url: str, cap: int, connections: in
     async with hands(url, bank_url, cap=cap) as database:
         while await database.read(_done) < connections:
             most = max(most, await database.read(_held))
-            await asyncio.sleep(0.01)
+            await a_moment()
     return most
 
 
@@ -67,7 +68,7 @@ def _held(connection: sa.Connection) -> int:
 async def done(database: Database, connections: int) -> None:
     """Wait until so many connections are up to date."""
     while await database.read(_done) < connections:
-        await asyncio.sleep(0.02)
+        await a_moment()
 
 
 def _done(connection: sa.Connection) -> int:

@@ -1,6 +1,5 @@
 """The job engine on PostgreSQL: it carries what is due, once, and leaves nothing behind."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from pgqueuer import AsyncpgPoolDriver
 
-from penstock.db import connections, runs
-from penstock.engine.record import Bounds
+from penstock.db import runs, turns
+from penstock.engine.opening import Bounds
 from penstock.worker.address import asyncpg_address
 from penstock.worker.belt import fill
 from penstock.worker.jobs import JobEngine, queries
@@ -18,6 +17,7 @@ from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.house import play
 from tests.engine.yard import HOUR, Yard, postpone, yard
+from tests.waiting import a_moment
 
 pytestmark = pytest.mark.postgres
 
@@ -37,7 +37,7 @@ async def until_idle(place: Yard, runs_at_least: int) -> list[tuple[int, str, st
         ended = [outcome for *_, outcome in history if outcome != runs.RUNNING]
         if len(ended) == len(history) >= runs_at_least:
             return history
-        await asyncio.sleep(0.02)
+        await a_moment()
 
 
 async def queued(place: Yard) -> list[tuple[str, int, str]]:
@@ -79,7 +79,7 @@ def test_what_is_due_is_carried_and_nothing_is_left(postgres_database: Database)
                 assert sorted(number for number, *_ in history) == numbers
                 assert {outcome for *_, outcome in history} == {"done"}
                 while await queued(place):
-                    await asyncio.sleep(0.02)
+                    await a_moment()
             await place.it.database.write(fill, now=NOON, connectors=("fake",))
             log = sa.text("SELECT count(*) FROM penstock_jobs.pgqueuer_log")
             assert await place.it.database.read(lambda one: one.execute(log).scalar_one()) == 0
@@ -97,7 +97,7 @@ def test_who_asked_goes_first_and_nobody_twice(postgres_database: Database) -> N
             await postpone(it, first, NOON - HOUR)
             assert await it.database.write(fill, now=NOON, connectors=("fake",)) == 2
             assert await it.database.write(fill, now=NOON, connectors=("fake",)) == 0
-            await it.database.write(connections.request_sync, second, now=NOON)
+            await it.database.write(turns.request_sync, second, now=NOON)
             await it.database.write(fill, now=NOON, connectors=("fake",))
             assert await queued(place) == [
                 (str(first), 0, "queued"),
@@ -118,7 +118,7 @@ def test_what_was_synced_meanwhile_is_left_alone(postgres_database: Database) ->
             asked = len(it.wire.sent)
             async with engine_in(place):
                 while await queued(place):
-                    await asyncio.sleep(0.02)
+                    await a_moment()
             assert len(it.wire.sent) == asked
             assert len(await it.all(runs.runs.select())) == 1
 
@@ -135,7 +135,7 @@ def test_the_cap_of_a_provider_holds(postgres_database: Database) -> None:
             async with engine_in(place):
                 await place.asked(2)
                 for _ in range(10):
-                    await asyncio.sleep(0.02)
+                    await a_moment()
                     assert len(place.it.wire.sent) == 2
                 place.gate.set()
                 history = await until_idle(place, 6)

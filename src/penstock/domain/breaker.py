@@ -55,7 +55,7 @@ HEALTHY: Final = Breaker()
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Whether a run may ask, as a `probe` or as ever. If not, `until` is when the next may probe."""
+    """Whether a run may ask, as a `probe` or as ever; if not, `until` is when one may probe."""
 
     allowed: bool
     until: datetime | None = None
