@@ -78,6 +78,7 @@ class Story(RuleBasedStateMachine):
         ):
             thing.now = seen(self.world.settle(thing.now.external_id, amount))
 
+    @precondition(lambda self: not self.model.undone)  # as `may_be_undone` says
     @rule(pick=picks)
     def remove(self, pick: int) -> None:
         """The bank takes a row back."""
@@ -125,7 +126,7 @@ class Story(RuleBasedStateMachine):
         assert tally.inserted + tally.changed + tally.removed + tally.paired == wrote, tally
         self.learn_rows()
 
-    @precondition(lambda self: self.model.undoable is not None)
+    @precondition(lambda self: self.model.may_be_undone)
     @rule()
     def undo_latest(self) -> None:
         """The latest run that wrote is taken back."""
@@ -135,7 +136,7 @@ class Story(RuleBasedStateMachine):
         done = self.do(database.write(undo, run_id, owner_id=owner_id, now=NOW, dry=False))
         assert (done.restored, done.deleted, len(done.kept)) == self.model.undo()
 
-    @precondition(lambda self: not self.model.kept)
+    @precondition(lambda self: not self.model.undone)
     @rule()
     def replay(self) -> None:
         """The same mapping, over what the bank once said, changes nothing."""
