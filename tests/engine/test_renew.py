@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from penstock.db.connections import connections, due, mark_disconnected
+from penstock.db import due
+from penstock.db.connections import connections, mark_disconnected
 from penstock.db.credentials import SealedCredentials, credentials, find
 from penstock.db.transactions import transactions
 from penstock.domain.consent import ConsentState
@@ -128,9 +129,8 @@ def test_a_sync_with_the_old_consent_does_not_spoil_the_new_one(
         assert await home.rows() == {}
         row = await connection(home, number)
         assert (row.consent, row.remedy_text, row.failures) == (ConsentState.ACTIVE, None, 0)
-        assert await home.penstock.database.read(due, now=home.penstock.clock(), limit=9) == [
-            number
-        ]
+        found = await home.penstock.database.read(due.find, now=home.penstock.clock(), limit=9)
+        assert [one.connection_id for one in found] == [number]
         ending, _ = await home.sync(number)
         assert ending.outcome is Outcome.DONE
         assert await home.rows() == home.truth()

@@ -47,8 +47,8 @@ def test_a_shutdown_abandons_cleanly_what_does_not_end(database: Database) -> No
         assert {one.holder for one in await it.all(leases.leases.select())} == {None}
         assert await it.ids() == []
         it.watch.later(minutes=10)
-        found = await it.database.read(due.find, now=it.watch(), limit=9)
-        assert [one.connection_id for one in found] == [it.connection_id, second]
+        waiting = await it.database.read(due.find, now=it.watch(), limit=9)
+        assert [one.connection_id for one in waiting] == [it.connection_id, second]
 
     in_yard(database, story, open_gate=False)
 

@@ -187,7 +187,7 @@ def verify(file: BinaryIO) -> Head:
 
 
 def _head(line: bytes) -> Head:
-    head = _decoded(_HEAD, line)
+    head: Head = _decoded(_HEAD, line)
     if head.format != FORMAT:
         _damaged("it is not a backup of Penstock")
     if head.version != VERSION:

@@ -51,7 +51,8 @@ class Sealed:
                 base64.b64decode(text, validate=True)
         except (TypeError, ValueError, binascii.Error):
             raise _wrong("The sealed key is not one that we made.") from None
-        if not isinstance(sealed.cost, int) or not 1 <= sealed.cost <= _DEAREST:
+        cost: object = sealed.cost  # as the file says it
+        if not isinstance(cost, int) or not 1 <= cost <= _DEAREST:
             raise _wrong("The sealed key asks for more than we would ever ask.")
         return sealed
 
