@@ -7,7 +7,9 @@ writes into a fresh database of its own, SQLite and PostgreSQL in turn, all in t
 
     penstock   the real engine: lease, staging, pairing, one merge, feed, run record, tie-out
     again      the same rows once more from no cursor: nothing is to be written
+    changed    once more, and each twentieth row reads differently
     raw        the limit: msgspec, one upsert a page (executemany, or COPY + merge), no promise
+    raw_changed  the same pages as `changed`, upserted into its full table
     dlt        merge by primary key
     orm        row by row, SQLAlchemy's Session.merge
 
@@ -28,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import sync_peers, sync_penstock
-from tests.postgres import Cluster, administrator
+from tests.postgres import DURABLE, Cluster, administrator
 
 ROUNDS = 4
 QUICK = 40_000
@@ -58,19 +60,27 @@ def compete(
 ) -> dict[str, float]:
     """Return rows/s by contestant on one kind of database."""
     rows, for_dlt, for_orm = sizes
-    pages = recorded.pages
-    ours: list[tuple[float, float]] = []
-    raw: list[float] = []
+    pages, changed = recorded.pages, recorded.changed().pages
+    ours: list[sync_penstock.Taken] = []
+    raw: list[tuple[float, float]] = []
     for _ in range(ROUNDS if rows > QUICK else ROUNDS - 1):
         ours.append(asyncio.run(sync_penstock.seconds(recorded, fresh())))
-        raw.append(clock(lambda: sync_peers.raw(pages, fresh())))
+        raw.append(seconds_of_raw(pages, changed, fresh()))
     return {
-        "penstock": rows / statistics.median(one[0] for one in ours[1:]),
-        "again": rows / statistics.median(one[1] for one in ours[1:]),
-        "raw": rows / statistics.median(raw[1:]),
+        "penstock": rows / statistics.median(one.first for one in ours[1:]),
+        "again": rows / statistics.median(one.again for one in ours[1:]),
+        "changed": rows / statistics.median(one.changed for one in ours[1:]),
+        "raw": rows / statistics.median(first for first, _ in raw[1:]),
+        "raw_changed": rows / statistics.median(second for _, second in raw[1:]),
         "dlt": for_dlt / clock(lambda: sync_peers.dlt_pipeline(pages[: for_dlt // 500], fresh())),
         "orm": for_orm / clock(lambda: sync_peers.orm(pages[: for_orm // 500], fresh())),
     }
+
+
+def seconds_of_raw(pages: list[bytes], changed: list[bytes], url: str) -> tuple[float, float]:
+    """Return how long raw takes for the pages, and then for those that changed."""
+    first = clock(lambda: sync_peers.raw(pages, url))
+    return first, clock(lambda: sync_peers.raw(changed, url))
 
 
 def clock(work: Callable[[], None]) -> float:
@@ -89,7 +99,7 @@ def sqlite_in(folder: Path) -> Fresh:
 @contextmanager
 def postgres() -> Iterator[Fresh]:
     """Run a PostgreSQL of its own, as durable as a real one is."""
-    cluster = Cluster()
+    cluster = Cluster(DURABLE)
     numbers = iter(range(1_000))
 
     def fresh() -> str:
@@ -114,6 +124,7 @@ def report(figures: dict[str, dict[str, float]], *, as_json: bool) -> None:
         print(f"{kind}: rows/s " + "  ".join(f"{who} {n:,.0f}" for who, n in one.items()))
         print(
             f"  penstock is {one['penstock'] / one['raw']:.2f} x raw, "
+            f"{one['changed'] / one['raw_changed']:.2f} x where few rows changed, "
             f"{one['penstock'] / one['dlt']:.1f} x dlt, {one['penstock'] / one['orm']:.0f} x orm"
         )
 

@@ -64,8 +64,8 @@ def _raw_sqlite(pages: Sequence[bytes], url: str) -> None:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
         columns = ", ".join(f"{name} TEXT" for name in COLUMNS[1:])
-        database.execute(f"CREATE TABLE t (id TEXT PRIMARY KEY, {columns})")
-        database.execute("CREATE TABLE c (one INTEGER PRIMARY KEY, cursor TEXT)")
+        database.execute(f"CREATE TABLE IF NOT EXISTS t (id TEXT PRIMARY KEY, {columns})")
+        database.execute("CREATE TABLE IF NOT EXISTS c (one INTEGER PRIMARY KEY, cursor TEXT)")
         for body in pages:
             page = DECODER.decode(body)
             database.execute("BEGIN IMMEDIATE")
@@ -83,8 +83,8 @@ def _raw_postgres(pages: Sequence[bytes], url: str) -> None:
     columns = ", ".join(f"{name} {types.get(name, 'text')}" for name in COLUMNS[1:])
     names = ", ".join(COLUMNS)
     with psycopg.connect(url.replace("+psycopg", "")) as database:
-        database.execute(f"CREATE TABLE t (id text PRIMARY KEY, {columns})")
-        database.execute("CREATE TABLE c (one int PRIMARY KEY, cursor text)")
+        database.execute(f"CREATE TABLE IF NOT EXISTS t (id text PRIMARY KEY, {columns})")
+        database.execute("CREATE TABLE IF NOT EXISTS c (one int PRIMARY KEY, cursor text)")
         database.execute(f"CREATE TEMP TABLE s (id text, {columns})")
         database.commit()
         for body in pages:

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
+import msgspec
 import sqlalchemy as sa
 
 from penstock.db.feeds import open_feed
@@ -27,6 +29,7 @@ from penstock.wiring import Penstock, open_penstock
 KEY = "7f1c9d02b86ae345c1d8f70b9e2a46530fd4be8719c6a27d5e80f3b14692dc7a"
 CALLBACK = "http://127.0.0.1:1/callback/sandbox"
 PAGE_SIZE = 500
+CHANGES_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,14 @@ class Recorded:
     def pages(self) -> list[bytes]:
         """The pages of transactions, in order."""
         return [one.body for path, one in self.answers.items() if "transactions" in path]
+
+    def changed(self) -> "Recorded":
+        """Return the same bank after it corrected each twentieth transaction."""
+        answers = {
+            path: replace(one, body=_corrected(one.body)) if "transactions" in path else one
+            for path, one in self.answers.items()
+        }
+        return replace(self, answers=answers)
 
     async def send(self, request: Request) -> Response:
         """Answer as the bank did."""
@@ -66,18 +77,39 @@ async def record(rows: int) -> Recorded:
     return Recorded(answers, rows)
 
 
-async def seconds(recorded: Recorded, url: str) -> tuple[float, float]:
-    """Return how long a first sync of the recorded bank takes, and the same once more."""
+class Taken(NamedTuple):
+    """Seconds that syncs of the recorded bank took: a first one, and two from no cursor after."""
+
+    first: float
+    again: float
+    changed: float
+
+
+async def seconds(recorded: Recorded, url: str) -> Taken:
+    """Sync, sync again though nothing changed, and once more where each twentieth row did."""
+    changed = recorded.changed()
     async with linked(url, 15) as (penstock, connection):
-        syncer = replace(penstock.syncer, send_for=lambda _: recorded.send)
-        began = time.perf_counter()
-        inserted = (await sync(syncer, connection)).inserted
-        first = time.perf_counter() - began
-        began = time.perf_counter()
-        unchanged = (await sync(syncer, connection, from_start=True)).unchanged
-        if (inserted, unchanged) != (recorded.rows, recorded.rows):
-            raise AssertionError(f"{inserted} inserted and {unchanged} unchanged")
-        return first, time.perf_counter() - began
+
+        async def timed(bank: Recorded, *, from_start: bool) -> tuple[Tally, float]:
+            syncer = replace(penstock.syncer, send_for=lambda _: bank.send)
+            began = time.perf_counter()
+            tally = await sync(syncer, connection, from_start=from_start)
+            return tally, time.perf_counter() - began
+
+        one, first = await timed(recorded, from_start=False)
+        two, again = await timed(recorded, from_start=True)
+        three, last = await timed(changed, from_start=True)
+        counts = one.inserted, two.unchanged, three.changed
+        if counts != (recorded.rows, recorded.rows, recorded.rows // CHANGES_EVERY):
+            raise AssertionError(f"inserted, unchanged and changed were {counts}")
+        return Taken(first, again, last)
+
+
+def _corrected(body: bytes) -> bytes:
+    page = msgspec.json.decode(body)
+    for row in page["added"][::CHANGES_EVERY]:
+        row["description"] += " (corrected)"
+    return msgspec.json.encode(page)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +41,14 @@ OPTIONS: Final = (
     "max_connections=100",
     "timezone=UTC",
 )
+DURABLE: Final = (
+    *OPTIONS,
+    "fsync=on",
+    "synchronous_commit=on",
+    "full_page_writes=on",
+    "autovacuum=on",
+)
+"""As a real one is: what was committed survives a loss of power. Of two options the last counts."""
 
 
 class Unavailable(Exception):
@@ -50,7 +58,8 @@ class Unavailable(Exception):
 class Cluster:
     """A running PostgreSQL on a free port of 127.0.0.1, without passwords."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Sequence[str] = OPTIONS) -> None:
+        self._options = options
         self._user = _Unprivileged() if _is_root() else None
         self.home = make_folder(PREFIX, _reachable_folder(self._user))
         try:
@@ -69,6 +78,17 @@ class Cluster:
             self._server.send_signal(signal.SIGQUIT)
         self._server.wait(20)
         shutil.rmtree(self.home)
+
+    def halt(self, number: int) -> None:
+        """End the server with a signal, keeping what it wrote: `resume` starts it again."""
+        self._server.send_signal(number)
+        self._server.wait(START_SECONDS)
+
+    def resume(self) -> None:
+        """Start the server again, on the same port."""
+        self._server = self._spawn(self.port)
+        if not self._answers(self._server, self.port):
+            raise Unavailable(f"it did not start again: {self._log.read_text(errors='replace')}")
 
     def _find_binaries(self) -> Path:
         spec = importlib.util.find_spec(WHEEL)
@@ -116,7 +136,7 @@ class Cluster:
         raise Unavailable(f"postgres did not start: {self._log.read_text(errors='replace')}")
 
     def _spawn(self, port: int) -> "subprocess.Popen[bytes]":
-        options = [argument for option in OPTIONS for argument in ("-c", option)]
+        options = [argument for option in self._options for argument in ("-c", option)]
         with self._log.open("ab") as log:
             return subprocess.Popen(
                 [self._program("postgres"), "-D", "data", "-p", str(port), *options],
