@@ -47,7 +47,7 @@ class Size:
 
 
 FULL = Size(rows=1_000_000, synced=100_000, turns=3, seconds=5)
-QUICK = Size(rows=50_000, synced=20_000, turns=1, seconds=1)
+QUICK = Size(rows=20_000, synced=10_000, turns=1, seconds=0.5)
 
 
 @dataclass

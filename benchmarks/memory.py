@@ -25,7 +25,7 @@ from benchmarks.sync import postgres, sqlite_in
 from benchmarks.sync_penstock import linked_to, sync
 
 LESS, MORE = 100_000, 1_000_000
-QUICK = (10_000, 50_000)
+QUICK = (5_000, 25_000)
 MOST_MB = 200
 MOST_TIMES = 1.25
 
