@@ -29,7 +29,7 @@ from penstock.db.connections import connections
 from penstock.db.cursors import cursors
 from penstock.domain.clock import utc_now
 from penstock.domain.protocol import Request, Response
-from penstock.engine.record import Bounds
+from penstock.engine.opening import Bounds
 from penstock.wiring import Penstock
 
 AT_ONCE = 8

@@ -30,7 +30,7 @@ from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
-from penstock.engine.record import Bounds
+from penstock.engine.opening import Bounds
 from penstock.engine.replay import Replayer
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals

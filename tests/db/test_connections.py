@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 import sqlalchemy as sa
 
-from penstock.db import connections, leases
+from penstock.db import connections, leases, turns
 from penstock.db.due import find
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
@@ -86,7 +86,7 @@ def test_those_asked_for_come_first(database: Database) -> None:
         late = books.connection(owner, next_sync_at=NOW - HOUR)
         later = books.connection(owner, next_sync_at=NOW - 2 * HOUR)
         asked = books.connection(owner, next_sync_at=NOW + HOUR)
-        books.database.write_now(connections.request_sync, asked, now=NOW)
+        books.database.write_now(turns.request_sync, asked, now=NOW)
         assert due(books) == [asked, later, late]
         assert due(books, limit=2) == [asked, later]
 
@@ -106,7 +106,7 @@ def test_what_a_lost_lease_left_behind_is_due_again(database: Database) -> None:
         assert due(books, now=later) == []
 
 
-ENDING = connections.Ending(
+ENDING = turns.Ending(
     run_id=7,
     outcome="transient",
     failures=3,
@@ -117,9 +117,9 @@ ENDING = connections.Ending(
 )
 
 
-def close(books: Books, number: int, ending: connections.Ending, began: datetime) -> None:
+def close(books: Books, number: int, ending: turns.Ending, began: datetime) -> None:
     """End a run that began then."""
-    books.database.write_now(connections.close_run, number, ending, now=NOW, asked_before=began)
+    books.database.write_now(turns.close_run, number, ending, now=NOW, asked_before=began)
 
 
 def test_how_a_run_leaves_its_connection(database: Database) -> None:
@@ -145,10 +145,10 @@ def test_a_wish_that_came_later_than_the_run_stays(database: Database) -> None:
     """sync.md 20: what was asked for before a run began is served by it, what came after is not."""
     with open_books(database.url) as books:
         number = books.connection(books.person())
-        books.database.write_now(connections.request_sync, number, now=NOW - HOUR)
+        books.database.write_now(turns.request_sync, number, now=NOW - HOUR)
         close(books, number, ENDING, NOW - HOUR)
         assert books.database.read_now(connections.get, number).sync_requested_at is None
-        books.database.write_now(connections.request_sync, number, now=NOW - HOUR / 2)
+        books.database.write_now(turns.request_sync, number, now=NOW - HOUR / 2)
         close(books, number, ENDING, NOW - HOUR)
         asked = books.database.read_now(connections.get, number).sync_requested_at
         assert asked == NOW - HOUR / 2

@@ -103,7 +103,7 @@ def test_a_heartbeat_that_fails_is_not_the_last(database: Database) -> None:
     beats: list[str] = []
 
     async def stumble(work: str) -> None:
-        if work == "extend":
+        if work == "beat":
             beats.append(work)
             if len(beats) <= 2:
                 raise ConnectionError("the database cannot be reached")

@@ -4,7 +4,7 @@ import pytest
 
 from penstock.db import connections, runs
 from penstock.domain.remedy import RemedyKind
-from penstock.engine.record import SCHEDULE
+from penstock.engine.opening import SCHEDULE
 from tests.databases import Database
 from tests.engine.bench import NOON, Bench
 from tests.engine.yard import HOUR, Yard, in_yard

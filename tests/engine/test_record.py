@@ -16,7 +16,8 @@ from penstock.domain import outcome
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.outcome import DONE, Ending, Outcome
-from penstock.engine.record import WARN_BEFORE, Bounds, Closing, Opening, close, open_run
+from penstock.engine.opening import Bounds, Opening, open_run
+from penstock.engine.record import WARN_BEFORE, Closing, close
 from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 

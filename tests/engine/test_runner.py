@@ -10,7 +10,7 @@ from penstock.db.due import find
 from penstock.db.runs import runs
 from penstock.domain.errors import Conflict
 from penstock.domain.outcome import Outcome
-from penstock.engine.record import SCHEDULE
+from penstock.engine.opening import SCHEDULE
 from penstock.engine.runner import Runner
 from penstock.engine.sync import Run, Syncer
 from tests.databases import Database

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.db import connections
+from penstock.db import connections, turns
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.outcome import Outcome
 from penstock.engine.runner import Runner
@@ -26,7 +26,7 @@ def test_a_tick_starts_what_is_due_as_far_as_there_is_room(database: Database) -
         await postpone(it, last, NOON)
         await postpone(it, asked, NOON + HOUR)
         await postpone(it, later, NOON + HOUR)
-        await it.database.write(connections.request_sync, asked, now=NOON)
+        await it.database.write(turns.request_sync, asked, now=NOON)
         assert await place.runner.tick() == 2
         assert await place.runner.tick() == 0
         started = [number for number, *_ in await place.history()]

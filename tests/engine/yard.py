@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.db import connections, runs
 from penstock.domain.protocol import Request, Response
-from penstock.engine.record import Bounds
+from penstock.engine.opening import Bounds
 from penstock.engine.runner import Runner
 from tests.databases import Database
 from tests.db.merging import row

@@ -61,12 +61,14 @@ class AccountRow:
     change_number: int
 
 
+_OF_CONNECTION: Final = (
+    accounts.select().where(accounts.c.connection_id == sa.bindparam("of")).order_by(accounts.c.id)
+)
+
+
 def of_connection(connection: sa.Connection, connection_id: int) -> list[AccountRow]:
     """Return every account of a connection, active or not."""
-    query = (
-        accounts.select().where(accounts.c.connection_id == connection_id).order_by(accounts.c.id)
-    )
-    return [AccountRow(*row) for row in connection.execute(query)]
+    return [AccountRow(*row) for row in connection.execute(_OF_CONNECTION, {"of": connection_id})]
 
 
 def get(connection: sa.Connection, account_id: int, *, owner_id: int) -> AccountRow:

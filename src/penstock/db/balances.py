@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -37,25 +36,52 @@ balances = sa.Table(
 )
 
 
-def append(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
-    """Append observed balances; return how many were new.
+def unheard(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of these observed balances that are new.
 
     A statement (kind, currency, instant) heard again is not a new one, unless its amount is not
     what was heard last: then the bank has corrected it. What an undone run heard was not heard.
     """
-    new = 0
+    if not rows:
+        return []
+    said = {"said": list(dict.fromkeys(_statement(row) for row in rows))}
+    last = {tuple(row[:4]): row[4] for row in connection.execute(_last_amounts(), said)}
+    new = []
     for row in rows:  # one after the other: an update may say the same twice
-        if _last_amount(connection, row) != row["amount"]:
-            connection.execute(balances.insert(), row)
-            new += 1
+        statement = _statement(row)
+        if last.get(statement) != row["amount"]:
+            last[statement] = row["amount"]
+            new.append(row)
     return new
 
 
-def _last_amount(connection: sa.Connection, row: dict[str, Any]) -> Decimal | None:
-    same = [balances.c[name] == row[name] for name in ("account_id", "kind", "currency", "as_of")]
-    query = sa.select(balances.c.amount).where(*same, ~_of_undone_run())
-    query = query.order_by(balances.c.id.desc()).limit(1)
-    return connection.execute(query).scalar_one_or_none()
+def append(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Append those of these observed balances that are new; return how many."""
+    new = unheard(connection, rows)
+    insert(connection, new)
+    return len(new)
+
+
+def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append balances that are new."""
+    if rows:
+        connection.execute(balances.insert(), list(rows))
+
+
+_STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
+
+
+def _statement(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _STATEMENT)
+
+
+@cache
+def _last_amounts() -> sa.Select[Any]:
+    """Return the query of what was heard, the latest last; to make it takes longer than to run."""
+    said = [balances.c[name] for name in _STATEMENT]
+    which = sa.tuple_(*said).in_(sa.bindparam("said", expanding=True))
+    query = sa.select(*said, balances.c.amount).where(which, ~_of_undone_run())
+    return query.order_by(balances.c.id)
 
 
 def observed(

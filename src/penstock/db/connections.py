@@ -1,9 +1,9 @@
 """One person's access to one institution: its consent, how fresh it is, and when it is due."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -11,7 +11,6 @@ from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
-from penstock.domain.remedy import Remedy
 
 OPEN: Final = "disconnected_at IS NULL AND parked_at IS NULL AND consent IN ('active', 'expiring')"
 """What may be synced by itself. Literal, as the index has it: so the database knows it again."""
@@ -96,8 +95,9 @@ class ConnectionRow:
     queued_from_start: bool
 
 
-def _row(row: sa.Row[tuple[object, ...]]) -> ConnectionRow:
-    fields = dict(row._mapping)
+def as_row(values: Mapping[Any, Any]) -> ConnectionRow:
+    """Return the values of a row of the table as they are known everywhere else."""
+    fields = dict(values)
     fields["consent"] = ConsentState(fields["consent"])
     return ConnectionRow(**fields)
 
@@ -118,17 +118,18 @@ def create(connection: sa.Connection, *, owner_id: int, connector: str, now: dat
     return int(connection.execute(statement).scalar_one())
 
 
+_GET: Final = connections.select().where(connections.c.id == sa.bindparam("this"))
+
+
 def get(
     connection: sa.Connection, connection_id: int, *, owner_id: int | None = None
 ) -> ConnectionRow:
     """Return a connection, of this owner where one is named. Raises NotFound."""
-    query = connections.select().where(connections.c.id == connection_id)
-    if owner_id is not None:
-        query = query.where(connections.c.owner_id == owner_id)
-    row = connection.execute(query).one_or_none()
+    query = _GET if owner_id is None else _GET.where(connections.c.owner_id == owner_id)
+    row = connection.execute(query, {"this": connection_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such connection.")
-    return _row(row)
+    return as_row(row._mapping)
 
 
 def page(
@@ -141,61 +142,7 @@ def page(
         .order_by(connections.c.id)
         .limit(limit)
     )
-    return [_row(row) for row in connection.execute(query)]
-
-
-def request_sync(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
-    """Note that somebody wants this connection synced now."""
-    connection.execute(
-        connections.update().where(connections.c.id == connection_id).values(sync_requested_at=now)
-    )
-
-
-def begin(connection: sa.Connection, connection_id: int) -> ConnectionRow:
-    """Count a start, and return the connection as it was before it. Raises NotFound."""
-    query = connections.select().where(connections.c.id == connection_id)
-    found = connection.execute(query.with_for_update(key_share=True)).one_or_none()
-    if found is None:
-        raise NotFound("There is no such connection.")
-    row = _row(found)
-    connection.execute(
-        connections.update()
-        .where(connections.c.id == connection_id)
-        .values(starts=row.starts + 1, parked_at=None, queued_run_id=None, queued_from_start=False)
-    )
-    return row
-
-
-def park(connection: sa.Connection, connection_id: int, remedy: Remedy, *, now: datetime) -> None:
-    """Start it no more by itself: a person's click or a renewed consent takes it out again."""
-    connection.execute(
-        connections.update()
-        .where(connections.c.id == connection_id)
-        .values(
-            parked_at=now,
-            remedy_kind=remedy.kind,
-            remedy_text=remedy.text,
-            failures=connections.c.failures + 1,
-        )
-    )
-
-
-def pause(connection: sa.Connection, connection_id: int, *, reason: str, now: datetime) -> None:
-    """Let a connection rest until somebody asks for a sync of it."""
-    connection.execute(
-        connections.update()
-        .where(connections.c.id == connection_id)
-        .values(paused_at=now, paused_reason=reason, sync_requested_at=None)
-    )
-
-
-def resume(connection: sa.Connection, connection_id: int) -> None:
-    """End a pause."""
-    connection.execute(
-        connections.update()
-        .where(connections.c.id == connection_id)
-        .values(paused_at=None, paused_reason=None)
-    )
+    return [as_row(row._mapping) for row in connection.execute(query)]
 
 
 def describe(
@@ -248,55 +195,6 @@ def renew(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run left its connection.
-
-    `failures` are those in a row, this one included; `pace` is how long it may now grow old.
-    """
-
-    run_id: int
-    outcome: str
-    success: bool
-    failures: int
-    remedy: Remedy | None
-    next_sync_at: datetime | None
-    not_before: datetime | None
-    pace: timedelta | None = None
-
-
-def close_run(
-    connection: sa.Connection,
-    connection_id: int,
-    ending: Ending,
-    *,
-    now: datetime,
-    asked_before: datetime,
-) -> None:
-    """Store how a run ended. A request made after `asked_before` was not served, and stays."""
-    c = connections.c
-    waits = sa.or_(c.sync_requested_at > asked_before, c.queued_run_id.is_not(None))
-    served = sa.case((waits, c.sync_requested_at), else_=sa.null())
-    connection.execute(
-        connections.update()
-        .where(c.id == connection_id)
-        .values(
-            last_outcome=ending.outcome,
-            last_run_id=ending.run_id,
-            last_success_at=now if ending.success else c.last_success_at,
-            remedy_kind=ending.remedy.kind if ending.remedy else None,
-            remedy_text=ending.remedy.text if ending.remedy else None,
-            failures=ending.failures,
-            starts=0,
-            parked_at=None,
-            pace_seconds=int(ending.pace.total_seconds()) if ending.pace else c.pace_seconds,
-            next_sync_at=ending.next_sync_at,
-            not_before=ending.not_before,
-            sync_requested_at=served,
-        )
-    )
-
-
 def mark_disconnected(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
     """Note that the person ended this connection. Its history stays."""
     connection.execute(
@@ -345,4 +243,4 @@ def some(
     """Return those of these connections that are the owner's, by number."""
     c = connections.c
     query = connections.select().where(c.id.in_(numbers), c.owner_id == owner_id)
-    return {row.id: _row(row) for row in connection.execute(query)}
+    return {row.id: as_row(row._mapping) for row in connection.execute(query)}

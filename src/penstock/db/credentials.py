@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -44,10 +45,12 @@ class SealedCredentials:
 _FIELDS = [credentials.c[name] for name in SealedCredentials.__dataclass_fields__]
 
 
+_FIND: Final = sa.select(*_FIELDS).where(credentials.c.connection_id == sa.bindparam("of"))
+
+
 def find(connection: sa.Connection, connection_id: int) -> SealedCredentials | None:
     """Return a connection's credentials, or None where it has none (any more)."""
-    query = sa.select(*_FIELDS).where(credentials.c.connection_id == connection_id)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND, {"of": connection_id}).one_or_none()
     return SealedCredentials(*row) if row else None
 
 

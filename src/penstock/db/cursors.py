@@ -1,6 +1,7 @@
 """Where each stream of a connection goes on. Opaque, and never the middle of an update."""
 
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -27,6 +28,17 @@ def find(connection: sa.Connection, connection_id: int, stream: str) -> str | No
     c = cursors.c
     query = sa.select(c.cursor).where(c.connection_id == connection_id, c.stream == stream)
     return connection.execute(query).scalar_one_or_none()
+
+
+_ALL: Final = sa.select(cursors.c.stream, cursors.c.cursor).where(
+    cursors.c.connection_id == sa.bindparam("of")
+)
+
+
+def of_connection(connection: sa.Connection, connection_id: int) -> dict[str, str]:
+    """Return the stored cursors of a connection by stream."""
+    rows = connection.execute(_ALL, {"of": connection_id})
+    return {row[0]: row[1] for row in rows}
 
 
 def save(

@@ -169,29 +169,42 @@ def _at_once(connection_id: int, *which: sa.ColumnElement[bool]) -> sa.ColumnEle
     return c.connection_id == query.with_for_update(skip_locked=True).scalar_subquery()
 
 
-def lock(connection: sa.Connection, lease: Lease) -> None:
-    """The first statement of every commit: hold the lease row by its fence. Raises LeaseLost."""
-    c = leases.c
-    held = connection.execute(
-        leases.update()
-        .where(
-            c.connection_id == lease.connection_id, c.fence == lease.fence, c.holder == lease.holder
-        )
-        .values(fence=lease.fence)
-    )
-    if held.rowcount != 1:
+_b = sa.bindparam
+_MINE: Final = sa.and_(
+    leases.c.connection_id == _b("of"), leases.c.fence == _b("number"), leases.c.holder == _b("by")
+)
+_LOCK: Final = leases.update().where(_MINE).values(fence=_b("number")).returning(leases.c.dirty)
+_GIVE_BACK: Final = leases.update().where(_MINE).values(holder=None, expires_at=None, dirty=False)
+
+
+def _named(lease: Lease) -> dict[str, object]:
+    return {"of": lease.connection_id, "number": lease.fence, "by": lease.holder}
+
+
+def lock(connection: sa.Connection, lease: Lease) -> bool:
+    """The first statement of every commit: hold the lease row by its fence. Raises LeaseLost.
+
+    True where somebody asked for a sync since the lease was taken; while it is locked nobody can.
+    """
+    dirty = connection.execute(_LOCK, _named(lease)).scalar_one_or_none()
+    if dirty is None:
         raise LeaseLost
+    return bool(dirty)
+
+
+def give_back(connection: sa.Connection, lease: Lease) -> None:
+    """Let go of a lease that is locked."""
+    connection.execute(_GIVE_BACK, _named(lease))
 
 
 def release(connection: sa.Connection, lease: Lease) -> bool:
-    """Give the lease back. True where somebody asked for a sync meanwhile: run once more."""
-    c = leases.c
-    ours = sa.and_(c.connection_id == lease.connection_id, c.fence == lease.fence)
-    dirty = connection.execute(sa.select(c.dirty).where(ours)).scalar_one_or_none()
-    connection.execute(
-        leases.update().where(ours).values(holder=None, expires_at=None, dirty=False)
-    )
-    return bool(dirty)
+    """Give a lease back, if it is ours. True where somebody asked for a sync meanwhile."""
+    try:
+        dirty = lock(connection, lease)
+    except LeaseLost:
+        return False
+    give_back(connection, lease)
+    return dirty
 
 
 def hold(connection: sa.Connection, connection_id: int) -> None:

@@ -1,8 +1,8 @@
 """The history of syncs: what each one did, and why it ended as it did (sync.md 31)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -75,6 +75,12 @@ class Tally:
     paired: int = 0
     quarantined: int = 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no row was written and none set aside."""
+        written = (self.inserted, self.changed, self.removed, self.paired, self.quarantined)
+        return not any(written)
+
 
 def start(
     connection: sa.Connection,
@@ -87,15 +93,38 @@ def start(
 ) -> int:
     """Open a run. What an earlier worker left running on this connection is marked interrupted."""
     interrupt(connection, connection_id, now=now)
-    opened = runs.insert().values(
+    return begin(
+        connection,
         owner_id=owner_id,
         connection_id=connection_id,
         trigger=trigger,
         request_id=request_id,
-        started_at=now,
-        outcome=RUNNING,
+        now=now,
     )
-    return int(connection.execute(opened.returning(runs.c.id)).scalar_one())
+
+
+_BEGIN: Final = runs.insert().returning(runs.c.id)
+
+
+def begin(
+    connection: sa.Connection,
+    *,
+    owner_id: int,
+    connection_id: int,
+    trigger: str,
+    request_id: str | None,
+    now: datetime,
+) -> int:
+    """Open a run where none was left running."""
+    values = {
+        "owner_id": owner_id,
+        "connection_id": connection_id,
+        "trigger": trigger,
+        "request_id": request_id,
+        "started_at": now,
+        "outcome": RUNNING,
+    }
+    return int(connection.execute(_BEGIN, values).scalar_one())
 
 
 def interrupt(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
@@ -112,26 +141,34 @@ def interrupt(connection: sa.Connection, connection_id: int, *, now: datetime) -
     )
 
 
+_THIS: Final = runs.c.id == sa.bindparam("this")
+_COUNTS: Final[dict[str, Any]] = {field.name: sa.bindparam(field.name) for field in fields(Tally)}
+_ENDING: Final[dict[str, Any]] = {
+    name: sa.bindparam(name)
+    for name in ("outcome", "message", "remedy_kind", "remedy_text", "retry_at", "finished_at")
+}
+_RECORD: Final = runs.update().where(_THIS).values(_COUNTS)
+_FINISH: Final = runs.update().where(_THIS).values(_COUNTS | _ENDING)
+
+
 def record(connection: sa.Connection, run_id: int, tally: Tally) -> None:
     """Store what a run has done so far, in the transaction that did it."""
-    values = {field.name: getattr(tally, field.name) for field in fields(Tally)}
-    connection.execute(runs.update().where(runs.c.id == run_id).values(values))
+    connection.execute(_RECORD, {"this": run_id, **asdict(tally)})
 
 
-def finish(connection: sa.Connection, run_id: int, ending: Ending, *, now: datetime) -> None:
-    """Close a run with its outcome."""
-    connection.execute(
-        runs.update()
-        .where(runs.c.id == run_id)
-        .values(
-            outcome=ending.outcome,
-            message=ending.message,
-            remedy_kind=ending.remedy.kind if ending.remedy else None,
-            remedy_text=ending.remedy.text if ending.remedy else None,
-            retry_at=ending.until,
-            finished_at=now,
-        )
-    )
+def finish(
+    connection: sa.Connection, run_id: int, tally: Tally, ending: Ending, *, now: datetime
+) -> None:
+    """Close a run with what it did and its outcome."""
+    told = {
+        "outcome": ending.outcome,
+        "message": ending.message,
+        "remedy_kind": ending.remedy.kind if ending.remedy else None,
+        "remedy_text": ending.remedy.text if ending.remedy else None,
+        "retry_at": ending.until,
+        "finished_at": now,
+    }
+    connection.execute(_FINISH, {"this": run_id, **asdict(tally), **told})
 
 
 def mark_undone(connection: sa.Connection, run_id: int, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db.connections import connections
-from penstock.db.runs import INTERRUPTED, RUNNING, interrupt, runs
+from penstock.db.runs import INTERRUPTED, RUNNING, runs
 
 QUEUED: Final = "queued"
 
@@ -51,9 +51,8 @@ def queue(
     return int(run_id)
 
 
-def adopt(connection: sa.Connection, run_id: int, connection_id: int, *, now: datetime) -> bool:
-    """Begin a waiting run, as `runs.start` would. False where it waits no more."""
-    interrupt(connection, connection_id, now=now)
+def adopt(connection: sa.Connection, run_id: int, *, now: datetime) -> bool:
+    """Begin a waiting run, as `runs.begin` would. False where it waits no more."""
     begun = connection.execute(
         runs.update()
         .where(runs.c.id == run_id, runs.c.outcome == QUEUED)

@@ -3,7 +3,7 @@
 Nothing here touches the network. Lock order: lease (by its fence), feed, rows (sync.md 2, 19, 20).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from penstock.db import (
     leases,
     quarantine,
     runs,
+    tie_outs,
 )
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
@@ -30,7 +31,9 @@ from penstock.domain.balance import BalanceSeen
 from penstock.domain.clock import Clock
 from penstock.domain.errors import ContractBroken, LeaseLost
 from penstock.domain.money import canonical
+from penstock.domain.outcome import Ending
 from penstock.domain.update import Absence, Unmapped
+from penstock.engine.record import Closing, Schedule, close_held
 from penstock.engine.stage import Stage
 
 
@@ -55,6 +58,33 @@ class Move:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """What the last commit of a run needs to close it too: how it ends, and its schedule.
+
+    `recorded` makes the record from what was done in all.
+    """
+
+    recorded: Callable[[Tally], Closing]
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the run has done so far. `closed` is how it was closed, where it was closed too."""
+
+    tally: Tally
+    closed: "Closed | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a run was closed, and whether it was asked for once more."""
+
+    ending: Ending
+    again: bool
+
+
 def commit(  # noqa: PLR0913  one transaction needs all of it
     connection: sa.Connection,
     place: Place,
@@ -65,15 +95,18 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     *,
     clock: Clock,
     lease_time: timedelta,
-) -> Tally:
+    farewell: Farewell | None = None,
+) -> Committed:
     """Merge an update and move its cursor; return the run's tally with what was done.
 
-    However long this took, the lease is then good for `lease_time` from its end on. Raises
-    LeaseLost where another worker, the person or time came between, and ContractBroken for rows
-    of accounts that the provider did not list. Either way nothing is written.
+    However long this took, the lease is then good for `lease_time` from its end on. Where nothing
+    at all was new, and each account was tied out today, a `farewell` closes the run as well.
+
+    Raises LeaseLost where another worker, the person or time came between, and ContractBroken for
+    rows of accounts that the provider did not list. Either way nothing is written.
     """
     connection_id = place.lease.connection_id
-    leases.lock(connection, place.lease)
+    dirty = leases.lock(connection, place.lease)
     row = connections.get(connection, connection_id)
     if row.disconnected_at is not None:
         raise LeaseLost("The connection was disconnected while it was being read.")
@@ -86,18 +119,36 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
         done = _store(connection, place, stage, move, tally, now)
     if move.after is not None and move.after != move.before:
         cursors.save(connection, connection_id, place.stream, move.after, now=now)
+    if farewell is not None and _nothing_is_new(connection, connection_id, done, now):
+        closing = farewell.recorded(done)
+        again = close_held(connection, row, closing, farewell.schedule, dirty=dirty, now=now)
+        return Committed(done, Closed(closing.ending, again))
     runs.record(connection, place.run_id, done)
     ended = clock()
     leases.extend(connection, place.lease, now=ended, until=ended + lease_time)
-    return done
+    return Committed(done)
+
+
+def _nothing_is_new(
+    connection: sa.Connection, connection_id: int, done: Tally, now: datetime
+) -> bool:
+    return done.quiet and tie_outs.are_fresh(connection, connection_id, since=now.date())
 
 
 def _store(
     connection: sa.Connection, place: Place, stage: Stage, move: Move, tally: Tally, now: datetime
 ) -> Tally:
     """Write what the update tells: rows, balances, what could not be mapped, and the archive."""
-    change = feeds.next_change(connection, place.owner_id)
     connection_id = place.lease.connection_id
+    try:
+        observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
+    except KeyError as error:
+        raise _not_listed(error) from None
+    said = [_balance(place, account_id, seen, now) for account_id, seen in observed]
+    new = balances.unheard(connection, said)
+    if stage.empty and not new and place.feed.sends_removals:
+        return tally
+    change = feeds.next_change(connection, place.owner_id)
     into = Into(
         place.owner_id, place.accounts, place.run_id, change, now, now.date(), connection_id
     )
@@ -106,17 +157,10 @@ def _store(
     try:
         if not stage.empty or not place.feed.sends_removals:
             counts = bulk.store(connection, stage.batches, into, place.feed, told)
-        observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
     except KeyError as error:
-        raise ContractBroken(f"A row names account {error}, which the bank did not list.") from None
-    balances.append(connection, [_balance(place, id_, seen, change, now) for id_, seen in observed])
-    if stage.unmapped:
-        quarantine.keep(connection, [_kept(place, one, now) for one in stage.unmapped])
-    if stage.rows or stage.unmapped:
-        update = archives.ToArchive(
-            connection_id, place.run_id, place.stream, tuple(place.accounts), stage.read_from
-        )
-        archives.keep(connection, update, stage.answers(), now=now)
+        raise _not_listed(error) from None
+    balances.insert(connection, [{**one, "change_number": change} for one in new])
+    _keep_what_came(connection, place, stage, now)
     if counts.wrote:
         images.note_commit(connection, connection_id, place.run_id, change)
         images.note_cursor(connection, place.run_id, place.stream, move.before)
@@ -129,6 +173,25 @@ def _store(
         paired=tally.paired + counts.paired,
         quarantined=tally.quarantined + len(stage.unmapped),
     )
+
+
+def _keep_what_came(connection: sa.Connection, place: Place, stage: Stage, now: datetime) -> None:
+    """Set aside what could not be mapped; archive what the bank answered."""
+    if stage.unmapped:
+        quarantine.keep(connection, [_kept(place, one, now) for one in stage.unmapped])
+    if stage.rows or stage.unmapped:
+        update = archives.ToArchive(
+            place.lease.connection_id,
+            place.run_id,
+            place.stream,
+            tuple(place.accounts),
+            stage.read_from,
+        )
+        archives.keep(connection, update, stage.answers(), now=now)
+
+
+def _not_listed(account: KeyError) -> ContractBroken:
+    return ContractBroken(f"A row names account {account}, which the bank did not list.")
 
 
 def _kept(place: Place, one: Unmapped, now: datetime) -> dict[str, Any]:
@@ -145,9 +208,7 @@ def _kept(place: Place, one: Unmapped, now: datetime) -> dict[str, Any]:
     }
 
 
-def _balance(
-    place: Place, account_id: int, seen: BalanceSeen, change: int, now: datetime
-) -> dict[str, Any]:
+def _balance(place: Place, account_id: int, seen: BalanceSeen, now: datetime) -> dict[str, Any]:
     return {
         "owner_id": place.owner_id,
         "account_id": account_id,
@@ -158,5 +219,4 @@ def _balance(
         "as_of": seen.as_of,
         "as_of_on": seen.as_of_on,
         "observed_at": now,
-        "change_number": change,
     }

@@ -56,5 +56,4 @@ def begin(
 
 def end(connection: sa.Connection, own: Own, tally: Tally, *, now: datetime) -> None:
     """Close it. How fresh the connection is does not change by it."""
-    runs.record(connection, own.run_id, tally)
-    runs.finish(connection, own.run_id, outcome.DONE, now=now)
+    runs.finish(connection, own.run_id, tally, outcome.DONE, now=now)

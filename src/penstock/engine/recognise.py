@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from penstock.db import accounts, connections, feeds, leases
 from penstock.db.accounts import AccountRow
+from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.domain.account import AccountSeen
 from penstock.domain.update import Discovery
@@ -26,6 +27,53 @@ class Recognised:
     """The accounts of a discovery by the provider's id."""
 
     ids: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A discovery beside what is stored: each listed account, its row, what is to be stored."""
+
+    steps: list[tuple[AccountSeen, AccountRow | None, dict[str, object]]]
+    gone: list[int]
+
+    @property
+    def changed(self) -> list[tuple[AccountSeen, AccountRow | None, dict[str, object]]]:
+        """The accounts that are new or not as they are stored."""
+        return [step for step in self.steps if step[1] is None or _differs(step[1], step[2])]
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The accounts that are stored already."""
+        return {seen.external_id: row.id for seen, row, _ in self.steps if row}
+
+
+def compare(
+    stored: Sequence[AccountRow], seen: Sequence[AccountSeen], fingerprint: Fingerprint
+) -> Compared:
+    """Find the stored account of each listed one, and those that are listed no longer."""
+    hashes = {one.external_id: fingerprint(one.identity) for one in seen if one.identity}
+    known = match(stored, seen, hashes)
+    steps = [
+        (one, row, _values(one, row, hashes.get(one.external_id)))
+        for one in seen
+        for row in [known.get(one.external_id)]
+    ]
+    listed = {row.id for _, row, _ in steps if row}
+    return Compared(steps, [row.id for row in stored if row.active and row.id not in listed])
+
+
+def as_stored(
+    row: ConnectionRow,
+    stored: Sequence[AccountRow],
+    discovery: Discovery,
+    fingerprint: Fingerprint,
+) -> Recognised | None:
+    """Return the accounts where a discovery says only what is stored; else None."""
+    institution = discovery.institution
+    if (row.institution_id, row.institution_name) != (institution.external_id, institution.name):
+        return None
+    compared = compare(stored, discovery.accounts, fingerprint)
+    return None if compared.changed or compared.gone else Recognised(compared.ids)
 
 
 def recognise(
@@ -48,20 +96,9 @@ def recognise(
         institution_name=institution.name,
     )
     stored = accounts.of_connection(connection, connection_id)
-    hashes = {
-        seen.external_id: fingerprint(seen.identity) for seen in discovery.accounts if seen.identity
-    }
-    known = match(stored, discovery.accounts, hashes)
-    plan = [
-        (seen, row, _values(seen, row, hashes.get(seen.external_id)))
-        for seen in discovery.accounts
-        for row in [known.get(seen.external_id)]
-    ]
-    listed = {row.id for _, row, _ in plan if row}
-    gone = [row.id for row in stored if row.active and row.id not in listed]
-    changed = [step for step in plan if step[1] is None or _differs(step[1], step[2])]
+    compared = compare(stored, discovery.accounts, fingerprint)
+    changed, gone, ids = compared.changed, compared.gone, compared.ids
     number = feeds.next_change(connection, owner_id) if changed or gone else 0
-    ids = {seen.external_id: row.id for seen, row, _ in plan if row}
     for seen, row, values in changed:
         if row:
             accounts.change(connection, row.id, {**values, "change_number": number})

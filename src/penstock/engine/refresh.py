@@ -54,7 +54,7 @@ _POLL: Final = 0.05
 
 @dataclass(slots=True)
 class ConnectionTokens:
-    """The credentials of one connection (engine.drive.Tokens)."""
+    """The credentials of one connection (engine.drive.Tokens); `known` were read a moment ago."""
 
     connection_id: int
     owner_id: int
@@ -68,6 +68,7 @@ class ConnectionTokens:
     sleep: Sleep
     meter: Turnstile = field(default_factory=Unmetered)
     claim_time: timedelta = CLAIM
+    known: SealedCredentials | None = None
     _ahead: timedelta = AHEAD
     _opened: Credentials | None = None
     _version: int = 0
@@ -76,7 +77,7 @@ class ConnectionTokens:
 
     async def current(self) -> Credentials:
         """Return credentials that are good for the next minute. Raises Halt for want of any."""
-        opened = self._opened or await self._read()
+        opened = self._opened or (self._open(self.known) if self.known else await self._read())
         if opened.expires_at is None or opened.expires_at - self.clock() > self._ahead:
             return opened
         return await self.renew(opened)
@@ -187,6 +188,9 @@ class ConnectionTokens:
         if sealed is None:
             state = ConsentState.LOGIN_REQUIRED
             raise Halt(outcome.consent_needed("This connection has no credentials.", state))
+        return self._open(sealed)
+
+    def _open(self, sealed: SealedCredentials) -> Credentials:
         self._opened = self.seals.open(sealed, self.owner_id)
         self._version, self._plan = sealed.version, sealed.plan
         return self._opened

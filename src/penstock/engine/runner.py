@@ -18,7 +18,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, PenstockError
 from penstock.domain.remedy import wait
 from penstock.engine.drive import Sleep
-from penstock.engine.record import SCHEDULE, find_running
+from penstock.engine.opening import SCHEDULE, find_running
 from penstock.engine.sync import Run, Syncer
 from penstock.observe.log import get_logger
 from penstock.observe.trace import span

@@ -24,6 +24,8 @@ IN_MEMORY = 16 * 1024 * 1024
 _UPSERTS: Final = b"u"
 _REMOVED: Final = b"r"
 _ANSWER: Final = b"a"
+_PACKED_LATER: Final = 256 * 1024
+"""So many bytes of answers wait as they came: where nothing is new, none is ever packed."""
 
 
 @dataclass(slots=True)
@@ -75,6 +77,8 @@ class Stage:
     covered: list[Covered] = field(default_factory=list)
     _rows: Spool = field(init=False)
     _answers: Spool = field(init=False)
+    _heard: list[Response] = field(default_factory=list)
+    _heard_bytes: int = 0
     _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
 
     def __post_init__(self) -> None:
@@ -99,7 +103,10 @@ class Stage:
 
     def hear(self, response: Response) -> None:
         """Keep an answer as it came, for the archive."""
-        self._answers.write(_ANSWER, pack_answer(response))
+        self._heard.append(response)
+        self._heard_bytes += len(response.body)
+        if self._heard_bytes > _PACKED_LATER:
+            self._pack()
 
     def batches(self) -> Iterator[Batch]:
         """Return what was kept, in order. May be called again."""
@@ -108,13 +115,20 @@ class Stage:
 
     def answers(self) -> Iterator[bytes]:
         """Return the answers that were heard, packed, in order."""
+        self._pack()
         return (packed for _, packed in self._answers.pieces())
+
+    def _pack(self) -> None:
+        for response in self._heard:
+            self._answers.write(_ANSWER, pack_answer(response))
+        self._heard, self._heard_bytes = [], 0
 
     def clear(self) -> None:
         """Throw away what was kept: the update starts over (sync.md 3)."""
         self.close()
         self.pages = self.rows = 0
         self.whole = False
+        self._heard, self._heard_bytes = [], 0
         self.balances, self.unmapped, self.covered = [], [], []
 
     def close(self) -> None:

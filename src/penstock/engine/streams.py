@@ -5,6 +5,7 @@ again from the cursor of its first page (sync.md 1-5, 27).
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Final
@@ -18,7 +19,7 @@ from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Page, Stream
-from penstock.engine.commit import Move, Place, commit
+from penstock.engine.commit import Closed, Farewell, Move, Place, commit
 from penstock.engine.drive import CursorLost, Driver, Restart
 from penstock.engine.fault import ending_of
 from penstock.engine.stage import Stage
@@ -33,19 +34,32 @@ class Doubt(Restart):
     """A row could not be mapped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StreamReader:
-    """Reads the streams of one run. `doubted` are rows that could not be mapped, as they came."""
+    """Reads the streams of one run.
+
+    `cursors` are those that were stored when it began; `doubted` are rows that could not be
+    mapped, as they came. `closed` is set where the last commit closed the run too.
+    """
 
     database: Database
     clock: Clock
     driver: Driver
     from_start: bool
     lease_time: timedelta
+    cursors: dict[str, str]
     doubted: set[bytes] = field(default_factory=set)
+    closed: Closed | None = None
+    _farewell: Callable[[], Farewell] | None = None
 
-    async def read(self, stream: Stream, place: Place) -> Ending:
-        """Read a stream to its end. One that fails does not stop the others (sync.md 29)."""
+    async def read(
+        self, stream: Stream, place: Place, farewell: Callable[[], Farewell] | None = None
+    ) -> Ending:
+        """Read a stream to its end. One that fails does not stop the others (sync.md 29).
+
+        Of the last one, `farewell` lets the last commit close the run, where nothing was new.
+        """
+        self._farewell = farewell
         try:
             with Stage() as stage:
                 return await self._read_until_whole(stream, place, stage)
@@ -60,7 +74,7 @@ class StreamReader:
 
     async def _read_until_whole(self, stream: Stream, place: Place, stage: Stage) -> Ending:
         """Start over where the data moved; from nothing where the bank lost the stored cursor."""
-        stored = await self._stored(place)
+        stored = self.cursors.get(place.stream)
         cursor = None if self.from_start else stored
         while True:
             try:
@@ -110,7 +124,7 @@ class StreamReader:
             stage.whole = not await self._look_back(stream, stage, move.before)
         else:
             stage.whole = cursor is None and move.before is not None
-        await self._commit(place, stage, move)
+        await self._commit(place, stage, move, self._farewell)
         return outcome.DONE
 
     async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> bool:
@@ -165,7 +179,13 @@ class StreamReader:
             raise Halt(outcome.transient(f"The data moved each time it was read: {moved.message}"))
         await self.driver.sleep(min(0.1 * 2**tally.restarts, 2.0) * self.driver.random())
 
-    async def _commit(self, place: Place, stage: Stage, move: Move) -> None:
+    async def _commit(
+        self,
+        place: Place,
+        stage: Stage,
+        move: Move,
+        farewell: Callable[[], Farewell] | None = None,
+    ) -> None:
         self._check_mapped(stage)
         tally = self.driver.tally
         committing = asyncio.ensure_future(
@@ -178,6 +198,7 @@ class StreamReader:
                 self.clock(),
                 clock=self.clock,
                 lease_time=self.lease_time,
+                farewell=farewell() if farewell else None,
             )
         )
         try:
@@ -185,7 +206,8 @@ class StreamReader:
         finally:  # who is stopped here waits for the transaction, and counts what it did
             await asyncio.wait([committing])
             if not committing.cancelled() and committing.exception() is None:
-                _adopt(tally, committing.result())
+                _adopt(tally, committing.result().tally)
+                self.closed = committing.result().closed
         stage.clear()
 
     def _check_mapped(self, stage: Stage) -> None:

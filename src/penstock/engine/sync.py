@@ -6,10 +6,10 @@ inside a transaction.
 """
 
 import asyncio
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
@@ -17,32 +17,29 @@ import sqlalchemy as sa
 
 from penstock.db import bulk
 from penstock.db.connections import ConnectionRow
-from penstock.db.lane import Database
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.backoff import full_jitter
-from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import LeaseLost, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Connector, PendingRule, SenderFor
-from penstock.domain.update import Stream
-from penstock.engine.commit import Place
-from penstock.engine.drive import Driver, Limits, Sleep
+from penstock.domain.protocol import Connector, PendingRule
+from penstock.domain.update import Discovery, Stream
+from penstock.engine.commit import Farewell, Place
+from penstock.engine.drive import Driver
 from penstock.engine.fault import ending_of
-from penstock.engine.meter import Meters
-from penstock.engine.recognise import Fingerprint, recognise
-from penstock.engine.record import Bounds, Closing, Opening, beat, close, open_run
-from penstock.engine.refresh import ConnectionTokens
-from penstock.engine.seal import Seals
+from penstock.engine.gear import Gear, driver_of
+from penstock.engine.heart import keep_alive
+from penstock.engine.known import Known, read_known
+from penstock.engine.opening import Opening, open_run
+from penstock.engine.recognise import as_stored, recognise
+from penstock.engine.record import Closing, Schedule, close
 from penstock.engine.streams import StreamReader
 from penstock.engine.tieout import tie_out_connection
-from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.log import get_logger
-from penstock.observe.metrics import Metrics
 
 _CLOSINGS: Final = 12
 """How often an ending is tried to be recorded again: about a minute in all."""
@@ -52,23 +49,8 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Syncer:
-    """Everything that a sync needs; one for the whole program."""
-
-    database: Database
-    connectors: Mapping[str, Connector]
-    seals: Seals
-    fingerprint: Fingerprint
-    send_for: SenderFor
-    metrics: Metrics
-    clock: Clock
-    sleep: Sleep = asyncio.sleep
-    limits: Limits = field(default_factory=Limits)
-    meters: Meters | None = None
-    every: timedelta = timedelta(hours=6)
-    lease_time: timedelta = timedelta(seconds=12)
-    bounds: Bounds = field(default_factory=Bounds)
-    random: Callable[[], float] = random.random
+class Syncer(Gear):
+    """What starts syncs; one for the whole program."""
 
     async def start(
         self,
@@ -117,7 +99,7 @@ class Syncer:
 class Run:
     """A sync under way. `tally` can be watched while `finish` runs."""
 
-    syncer: Syncer
+    syncer: Gear
     connection: ConnectionRow
     lease: Lease
     run_id: int
@@ -126,11 +108,14 @@ class Run:
     began: datetime
     suspect: bool = False
     tally: Tally = field(default_factory=Tally)
+    _reader: StreamReader | None = None
 
     async def finish(self) -> tuple[Ending, bool]:
         """Sync to the end. Return how it ended, and whether it was asked for once more."""
         work = asyncio.create_task(self._ending())
-        heart = asyncio.create_task(self._beat(work))
+        heart = asyncio.create_task(
+            keep_alive(self.syncer, self.lease, self.connection.connector, work)
+        )
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:  # the program stops: abandon the run, but close it cleanly
@@ -140,7 +125,7 @@ class Run:
             raise
         finally:
             heart.cancel()
-        return _ended(work), await self._close(_ended(work))
+        return await self._close(_ended(work))
 
     async def _ending(self) -> Ending:
         """Read everything; turn whatever stops that into an ending."""
@@ -155,30 +140,6 @@ class Run:
         except Exception as error:  # noqa: BLE001 - it is logged, and ends the run
             return ending_of(error, connector=self.connection.connector)
 
-    async def _beat(self, work: asyncio.Task[Ending]) -> None:
-        """Keep the lease alive; where it is lost, stop the work that may no longer commit."""
-        while True:
-            await asyncio.sleep(self.syncer.lease_time.total_seconds() / 3)
-            try:
-                ours = await self._keep_lease()
-            except Exception:  # the database is away: the commit will tell whose lease it is
-                log.exception("sync.heartbeat_missed")
-                continue
-            if not ours:
-                work.cancel()
-                return
-
-    async def _keep_lease(self) -> bool:
-        syncer, connector = self.syncer, self.connection.connector
-        return await syncer.database.write(
-            beat,
-            self.lease,
-            connector=connector,
-            cap=syncer.bounds.of(connector),
-            clock=syncer.clock,
-            lease_time=syncer.lease_time,
-        )
-
     async def _read_all(self) -> Ending:
         syncer, connection = self.syncer, self.connection
         connector = syncer.connectors.get(connection.connector)
@@ -186,9 +147,50 @@ class Run:
             message = f"There is no connector {connection.connector!r} in this installation."
             raise Halt(Ending(Outcome.CONTRACT, message))
         self._check_it_may_run()
-        driver = self._driver(connector)
+        known = await syncer.database.read(read_known, connection.id)
+        driver = driver_of(syncer, connection, connector, self.run_id, self.tally, known)
         discovery = await driver.run(connector.discover())
-        known = await syncer.database.write(
+        ids = await self._recognise(discovery, known)
+        self._reader = reader = StreamReader(
+            syncer.database, syncer.clock, driver, self.from_start, syncer.lease_time, known.cursors
+        )
+        streams = [
+            (stream, self._place(connector, ids, stream)) for stream in connector.streams(discovery)
+        ]
+        ending = await self._read_streams(streams, driver, reader)
+        if reader.closed is None:
+            await syncer.database.write(
+                tie_out_connection, self.lease, now=syncer.clock(), quiet=self.tally.quiet
+            )
+        if ending.outcome is Outcome.DONE:
+            await driver.meter.went_well()
+        return _with_consent(ending, driver)
+
+    async def _read_streams(
+        self, streams: Sequence[tuple[Stream, Place]], driver: Driver, reader: StreamReader
+    ) -> Ending:
+        """Read one after the other; the last may close the run, where nothing was new."""
+        endings: list[Ending] = []
+
+        def farewell() -> Farewell:
+            ending = _with_consent(outcome.worst([*endings, outcome.DONE]), driver)
+            schedule = Schedule(self.syncer.every, self.syncer.random())
+            return Farewell(partial(self._closing, ending), schedule)
+
+        for number, (stream, place) in enumerate(streams, 1):
+            last = farewell if number == len(streams) else None
+            endings.append(await reader.read(stream, place, last))
+            if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
+                break
+        return outcome.worst(endings)
+
+    async def _recognise(self, discovery: Discovery, known: Known) -> Mapping[str, int]:
+        """Return the accounts by the bank's ids; store what the bank says anew of them."""
+        syncer, connection = self.syncer, self.connection
+        same = as_stored(connection, known.accounts, discovery, syncer.fingerprint)
+        if same is not None:
+            return same.ids
+        recognised = await syncer.database.write(
             recognise,
             self.lease,
             discovery,
@@ -196,23 +198,7 @@ class Run:
             fingerprint=syncer.fingerprint,
             now=syncer.clock(),
         )
-        reader = StreamReader(
-            syncer.database, syncer.clock, driver, self.from_start, syncer.lease_time
-        )
-        endings: list[Ending] = []
-        for stream in connector.streams(discovery):
-            place = self._place(connector, known.ids, stream)
-            endings.append(await reader.read(stream, place))
-            if endings[-1].outcome in (Outcome.CONSENT, Outcome.THROTTLED):
-                break
-        quiet = not any(getattr(self.tally, kind) for kind in _ROW_KINDS if kind != "unchanged")
-        await syncer.database.write(tie_out_connection, self.lease, now=syncer.clock(), quiet=quiet)
-        ending = outcome.worst(endings)
-        if ending.outcome is Outcome.DONE:
-            await driver.meter.went_well()
-        if driver.consent_ends_soon and ending.outcome is Outcome.DONE:
-            return replace(ending, consent=ConsentState.EXPIRING)
-        return ending
+        return recognised.ids
 
     def _check_it_may_run(self) -> None:
         """Do not even ask a bank that said when, or whose consent is known to have ended."""
@@ -224,44 +210,6 @@ class Run:
         if row.consent_expires_at is not None and row.consent_expires_at <= now:
             ended = f"The consent ended on {row.consent_expires_at:%Y-%m-%d}."
             raise Halt(outcome.consent_needed(ended, ConsentState.EXPIRED))
-
-    def _driver(self, connector: Connector) -> Driver:
-        syncer = self.syncer
-        meter = self._meter(connector)
-        tokens = ConnectionTokens(
-            connection_id=self.connection.id,
-            owner_id=self.connection.owner_id,
-            connector=connector,
-            database=syncer.database,
-            seals=syncer.seals,
-            send=syncer.send_for(connector.name),
-            metrics=syncer.metrics,
-            tally=self.tally,
-            clock=syncer.clock,
-            sleep=syncer.sleep,
-            meter=meter,
-            claim_time=syncer.lease_time,
-        )
-        return Driver(
-            connector=connector,
-            send=syncer.send_for(connector.name),
-            tokens=tokens,
-            tally=self.tally,
-            metrics=syncer.metrics,
-            clock=syncer.clock,
-            sleep=syncer.sleep,
-            random=syncer.random,
-            limits=syncer.limits,
-            meter=meter,
-        )
-
-    def _meter(self, connector: Connector) -> Turnstile:
-        if self.syncer.meters is None:
-            return Unmetered()
-        row = self.connection
-        return self.syncer.meters.of_run(
-            connector, row.id, row.institution_id or "", f"{self.run_id}", self.tally
-        )
 
     def _place(self, connector: Connector, accounts: Mapping[str, int], stream: Stream) -> Place:
         return Place(
@@ -277,14 +225,15 @@ class Run:
             stream=stream.key,
         )
 
-    async def _close(self, ending: Ending) -> bool:
+    async def _close(self, ending: Ending) -> tuple[Ending, bool]:
+        """Record the ending, unless the last commit did; return it as `finish` does."""
         syncer, connector = self.syncer, self.connection.connector
-        now = syncer.clock()
+        closed, now = self._reader.closed if self._reader else None, syncer.clock()
+        ending = closed.ending if closed else ending
         for kind in _ROW_KINDS:
             syncer.metrics.rows_seen(connector, kind, getattr(self.tally, kind))
         syncer.metrics.run_ended(connector, ending.outcome, (now - self.began).total_seconds())
-        closing = Closing(self.lease, self.run_id, ending, self.tally, self.began, self._limits())
-        again = await self._record(closing, now)
+        again = closed.again if closed else await self._record(ending, now)
         log.info(
             "sync.ended",
             connector=connector,
@@ -295,19 +244,22 @@ class Run:
             message=ending.message,
             **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},
         )
-        return again
+        return ending, again
+
+    def _closing(self, ending: Ending, tally: Tally) -> Closing:
+        return Closing(self.lease, self.run_id, ending, tally, self.began, self._limits())
 
     def _limits(self) -> tuple[Limit, ...]:
         connector = self.syncer.connectors.get(self.connection.connector)
         meters = self.syncer.meters
         return meters.limits_of(connector) if meters and connector else ()
 
-    async def _record(self, closing: Closing, now: datetime) -> bool:
+    async def _record(self, ending: Ending, now: datetime) -> bool:
         """Record the ending; where the database is away, keep trying for a while.
 
         Else a run that ended would count as one with which the process died.
         """
-        syncer = self.syncer
+        syncer, closing = self.syncer, self._closing(ending, self.tally)
         failures = 0
         while True:
             try:
@@ -319,6 +271,13 @@ class Run:
                 if failures > _CLOSINGS:
                     raise
                 await syncer.sleep(full_jitter(failures, syncer.random(), most=15))
+
+
+def _with_consent(ending: Ending, driver: Driver) -> Ending:
+    """Say so where all went well, and the bank says that the consent ends soon."""
+    if driver.consent_ends_soon and ending.outcome is Outcome.DONE:
+        return replace(ending, consent=ConsentState.EXPIRING)
+    return ending
 
 
 def _ended(work: asyncio.Task[Ending]) -> Ending:

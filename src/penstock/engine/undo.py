@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from penstock.db import (
     accounts,
     archives,
-    connections,
     cursors,
     erasures,
     feeds,
@@ -26,6 +25,7 @@ from penstock.db import (
     runs,
     suggestions,
     tie_outs,
+    turns,
 )
 from penstock.db.metadata import instant_text
 from penstock.db.runs import RunRow
@@ -110,7 +110,7 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
         else:
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
     if before:
-        connections.pause(connection, run.connection_id, reason=PAUSED, now=now)
+        turns.pause(connection, run.connection_id, reason=PAUSED, now=now)
     ended = run.finished_at or now
     quarantine.reopen(connection, run.connection_id, since=run.started_at, until=ended)
     ours = sa.select(runs.runs.c.id).where(runs.runs.c.id == run.id)

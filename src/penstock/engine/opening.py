@@ -1,0 +1,174 @@
+"""How a run is opened: where the provider's cap leaves room, under a lease, with its record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db import leases, runs, turns, waiting
+from penstock.db.connections import ConnectionRow
+from penstock.db.leases import Lease
+from penstock.domain.clock import Clock
+from penstock.domain.errors import Conflict
+from penstock.domain.ids import public_id
+from penstock.domain.remedy import fix_code
+from penstock.observe.log import get_logger
+
+SCHEDULE: Final = "schedule"
+"""The trigger of what was merely due: where another worker is at it, nothing is left to do."""
+SUSPECT: Final = 2
+"""So many starts in a row without an ending, and a connection is started only beside no other
+such: what kills the process is then found alone, and takes nobody with it a third time."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many syncs of a connector may run everywhere together, and when one is given up.
+
+    `caps` are by connector, `cap` is for those that are not named. After `most_starts` starts
+    without an ending a connection is parked.
+    """
+
+    caps: Mapping[str, int] = field(default_factory=dict)
+    cap: int = 8
+    most_starts: int = 5
+
+    def of(self, connector: str) -> int:
+        """Return how many syncs of a connector may run at the same time."""
+        return self.caps.get(connector, self.cap)
+
+    def room(self, connector: str, live: int) -> int:
+        """Return how many more may begin beside those that are under way."""
+        return self.of(connector) - live
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A run that wants to begin: who holds it until when, why, and on whose request."""
+
+    connection_id: int
+    holder: str
+    trigger: str
+    request_id: str | None
+    from_start: bool
+    now: datetime
+    until: datetime
+    bounds: Bounds
+    suspects: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run that has begun. `connection` is how it stood before."""
+
+    connection: ConnectionRow
+    lease: Lease
+    run_id: int
+    from_start: bool
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it may be this one that kills the process."""
+        return self.connection.starts >= SUSPECT
+
+
+def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
+    """Take the lease and open a run, or carry out the one that waits.
+
+    None where another worker has the lease, where so many syncs of this provider are under way as
+    may be, or where it is parked (or now is). Raises NotFound, and Conflict where the connection
+    was disconnected.
+    """
+    turn = turns.look(connection, opening.connection_id)
+    row = turn.connection
+    by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None
+    if row.disconnected_at is not None:
+        raise Conflict("This connection was disconnected: link the institution again.")
+    if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
+        return None
+    cap = opening.bounds.of(row.connector)
+    if not leases.has_room(connection, row.id, connector=row.connector, cap=cap, now=opening.now):
+        return None
+    lease = leases.take(
+        connection,
+        row.id,
+        holder=opening.holder,
+        now=opening.now,
+        until=opening.until,
+        wanted=opening.trigger != SCHEDULE,
+    )
+    if lease is None:
+        return None
+    row = turns.begin(connection, row)
+    if row.paused_at is not None and not by_itself:
+        turns.resume(connection, row.id)
+    if turn.left:
+        runs.interrupt(connection, row.id, now=opening.now)
+    if by_itself and row.starts >= opening.bounds.most_starts:
+        _park(connection, row, lease, opening.now)
+        return None
+    return Opened(
+        row, lease, _run(connection, row, opening), opening.from_start or row.queued_from_start
+    )
+
+
+def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> int:
+    """Begin the run that waits, or a new one."""
+    queued = row.queued_run_id
+    if queued is not None and waiting.adopt(connection, queued, now=opening.now):
+        return queued
+    return runs.begin(
+        connection,
+        owner_id=row.owner_id,
+        connection_id=row.id,
+        trigger=opening.trigger,
+        request_id=opening.request_id,
+        now=opening.now,
+    )
+
+
+def _park(connection: sa.Connection, row: ConnectionRow, lease: Lease, now: datetime) -> None:
+    """Start it no more by itself: each time the process died with it."""
+    told = fix_code(
+        f"Its sync was begun {row.starts} times, and each time the program died before it ended. "
+        "Look into the program's log for why; then `penstock sync ID` starts it again."
+    )
+    turns.park(connection, row.id, told, now=now)
+    leases.release(connection, lease)
+    log.error("sync.parked", connection=public_id("con", row.id), starts=row.starts)
+
+
+def beat(
+    connection: sa.Connection,
+    lease: Lease,
+    *,
+    connector: str,
+    cap: int,
+    clock: Clock,
+    lease_time: timedelta,
+) -> bool:
+    """Keep a lease alive. False where it is no longer ours.
+
+    One that ran out long ago is no longer counted, and another sync may have begun in its place:
+    it is taken up again only where the provider's cap leaves room.
+    """
+    now = clock()  # asked here, not before the wait for a free lane
+    until = now + lease_time
+    if leases.counts_no_more(connection, lease, now=now):
+        if not leases.has_room(
+            connection, lease.connection_id, connector=connector, cap=cap, now=now
+        ):
+            return False
+        leases.revive(connection, lease, until=until)
+    return leases.extend(connection, lease, now=now, until=until)
+
+
+def find_running(connection: sa.Connection, connection_id: int, *, now: datetime) -> int | None:
+    """Return the run that is under way on this connection, unless its worker is dead."""
+    if not leases.is_held(connection, connection_id, now=now):
+        return None
+    return runs.find_running(connection, connection_id)
