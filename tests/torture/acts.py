@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock.cli.stopping import asked_to_stop
 from penstock.db import credentials
+from penstock.domain.clock import utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.outcome import Halt
 from penstock.engine.refresh import ConnectionTokens
@@ -26,18 +27,27 @@ from tests.torture.telling import Telling
 
 
 async def work(
-    *, lease_seconds: float = 2, most_starts: int = 1_000, patient: bool = False, **given: Any
+    *,
+    lease_seconds: float = 2,
+    most_starts: int = 1_000,
+    patient: bool = False,
+    ahead: float = 0,
+    **given: Any,
 ) -> None:
     """Be a worker until asked to stop: as `penstock worker`, with a lease of a given time.
 
     It never parks a connection, for here it is not the connection that kills. Unless it is
-    `patient`, it waits hardly at all where a bank asks it to.
+    `patient`, it waits hardly at all where a bank asks it to. Its clock is so many seconds `ahead`.
     """
     configure(json=True, level="WARNING", stream=sys.stderr)
     sleep = pause if patient else briefly
     with asked_to_stop() as asked:
         async with (
-            open_penstock(settings_of(**given), sleep=sleep) as penstock,
+            open_penstock(
+                settings_of(**given),
+                clock=lambda: utc_now() + timedelta(seconds=ahead),
+                sleep=sleep,
+            ) as penstock,
             working(penstock, timedelta(seconds=lease_seconds), most_starts),
         ):
             await asked.wait()

@@ -40,6 +40,8 @@ def store(kind: Kind) -> Iterator[Store]:
         try:
             with administrator(cluster.port) as connection:
                 connection.execute(f"CREATE DATABASE {NAME}".encode())
+                # The server will be killed, and what it said was committed must then be there.
+                connection.execute(f"ALTER DATABASE {NAME} SET synchronous_commit = on".encode())
             url = f"postgresql+psycopg://postgres@127.0.0.1:{cluster.port}/{NAME}"
             upgrade(url)
             yield Store(kind, url, folder, cluster)

@@ -231,4 +231,4 @@ def test_the_model_holds(databases: Databases) -> None:
 @pytest.mark.long
 def test_the_model_holds_for_long(databases: Databases) -> None:
     """sync.md 7, 9, 10, 12, 18, 27, 31: the same, in many long stories."""
-    play(databases, 80, 50)
+    play(databases, 25, 50)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.torture import filling, killing, pausing, refreshing
+from tests.torture import crowding, cutting, filling, killing, pausing, refreshing
 from tests.torture.report import Torture
 
 TORTURES: Final[Mapping[str, Torture]] = {
@@ -11,4 +11,9 @@ TORTURES: Final[Mapping[str, Torture]] = {
     "pause": pausing.run,
     "refresh": refreshing.run,
     "fill": filling.run,
+    "cut": cutting.run,
+    "crowd": crowding.run,
 }
+
+IN_CI: Final = ("kill", "pause", "refresh", "fill")
+"""Those whose short form is run with the tests that take minutes."""

@@ -80,8 +80,9 @@ class Watch:
     """What the bank saw. `instants` are when each request came in, in seconds of the loop.
 
     `door` is the port by which the last one came: each worker may be given one of its own.
-    `refused` are requests that get a 503. The last two are called with the port of whoever renews:
-    before the bank does it (True: it never does), and before it answers.
+    What is asked `elsewhere`, below that path, is not seen; it can be broken. `before_renewal` is
+    called with the port of whoever renews before the bank does it (True: it never does),
+    `after_renewal` before it answers.
     """
 
     random: Random
@@ -90,7 +91,8 @@ class Watch:
     at_once: int = 0
     most_at_once: int = 0
     door: int = 0
-    refused: Callable[[web.Request], bool] = lambda _: False
+    elsewhere: str = "/starling"
+    break_elsewhere: bool = False
     before_renewal: Callable[[int], Awaitable[bool]] = goes_on
     after_renewal: Callable[[int], Awaitable[bool]] = goes_on
     token_requests: int = 0
@@ -110,14 +112,14 @@ class Watch:
 
         @web.middleware
         async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith(self.elsewhere):
+                return web.Response(status=500) if self.break_elsewhere else await handler(request)
             self.instants.append(asyncio.get_running_loop().time())
             if request.transport is not None:
                 self.door = request.transport.get_extra_info("sockname")[1]
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
             try:
-                if self.refused(request):
-                    return web.Response(status=503)
                 return await self._answer(request, handler)
             finally:
                 self.at_once -= 1
