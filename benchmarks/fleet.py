@@ -146,14 +146,15 @@ def open_kept(url: str) -> Iterator[Database]:
         database.close()
 
 
+def _last_run(connection: sa.Connection) -> int:
+    newest = sa.select(sa.func.coalesce(sa.func.max(runs.runs.c.id), 0))
+    return int(connection.execute(newest).scalar_one())
+
+
 async def _pass(database: Database, many: int) -> float:
     """Let all connections be due; return the seconds from the first start to the last end."""
     await asyncio.sleep(2)  # the workers have begun to look
-    last: int = await database.read(
-        lambda one: one.execute(
-            sa.select(sa.func.coalesce(sa.func.max(runs.runs.c.id), 0))
-        ).scalar()
-    )
+    last = await database.read(_last_run)
     past = datetime.now(UTC) - timedelta(seconds=1)
     await database.write(
         lambda one: one.execute(connections.update().values(next_sync_at=past, not_before=None))
