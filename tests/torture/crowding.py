@@ -35,7 +35,7 @@ async def run(how: How) -> list[Report]:
     report = Report("6 a crowd", "postgres", how.seed)
     with store("postgres") as place:
         async with (
-            watched_bank(Options(transactions=5, page_size=10), random) as bank,
+            watched_bank(Options(transactions=5, page_size=10, latency_ms=50), random) as bank,
             site(place, bank) as here,
             opened(place.folder / "workers.log") as nursery,
         ):

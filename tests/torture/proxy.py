@@ -32,7 +32,7 @@ class Proxy:
             writer.transport.abort()
             return
         fate = self.random.random()
-        left = self.random.randrange(1, self.most) if fate < 0.3 and not self.calm else None
+        left = self.random.randrange(1, self.most) if fate < 0.5 and not self.calm else None
         slow = fate > 0.9 and not self.calm
         self.trickles += slow
         ways = [
