@@ -87,8 +87,8 @@ class Stage:
 
     @property
     def empty(self) -> bool:
-        """Whether it would change no transaction: nothing was told, and nothing is missing."""
-        return not (self.rows or self.unmapped or self.covered or self.whole)
+        """Whether it would change no transaction: nothing was told, and silence covers nothing."""
+        return not (self.rows or self.unmapped or self.covered)
 
     def add(self, page: Page) -> None:
         """Keep a page."""

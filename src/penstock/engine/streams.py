@@ -123,7 +123,7 @@ class StreamReader:
         if looks_back and self.driver.connector.sends_removals:
             stage.whole = not await self._look_back(stream, stage, move.before)
         else:
-            stage.whole = cursor is None and move.before is not None
+            stage.whole = cursor is None
         await self._commit(place, stage, move, self._farewell)
         return outcome.DONE
 

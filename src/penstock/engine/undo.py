@@ -76,7 +76,7 @@ def undo(
     kept += [row[0] for row in statements.all(_NOT_RESTORED)]
     statements.do(_FORGET_ALIASES)
     statements.do(_REMEMBER_ALIASES)
-    _forget(connection, run, now)
+    _forget(connection, run, now, afresh=bool(kept))
     _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)
     done = Undone(restored, deleted, sorted(set(kept)))
@@ -101,11 +101,15 @@ def _check(connection: sa.Connection, run: RunRow) -> None:
         )
 
 
-def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
-    """Put the cursors back and pause, if it moved any, and let go of everything that it left."""
+def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bool) -> None:
+    """Put the cursors back and pause, if it moved any, and let go of everything that it left.
+
+    Where rows were kept the next sync reads everything `afresh`: what the bank took back of them
+    after the old cursors it would never say again.
+    """
     before = images.cursors_before(connection, run.id)
     for stream, cursor in before.items():
-        if cursor is None:
+        if cursor is None or afresh:
             cursors.delete(connection, run.connection_id, stream)
         else:
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
@@ -113,9 +117,13 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime) -> None:
         turns.pause(connection, run.connection_id, reason=PAUSED, now=now)
     ended = run.finished_at or now
     quarantine.reopen(connection, run.connection_id, since=run.started_at, until=ended)
-    ours = sa.select(runs.runs.c.id).where(runs.runs.c.id == run.id)
-    for table in (archives, quarantine, suggestions):
+    r = runs.runs.c
+    ours = sa.select(r.id).where(r.id == run.id)
+    for table in (quarantine, suggestions):
         table.delete_of_runs(connection, ours)
+    # Later runs changed nothing, but heard again what is undone now.
+    since = sa.select(r.id).where(r.connection_id == run.connection_id, r.id >= run.id)
+    archives.delete_of_runs(connection, since)
     images.delete_of(connection, [run.id])
     runs.mark_undone(connection, run.id, now=now)
 
