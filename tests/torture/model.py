@@ -56,11 +56,10 @@ class Undoable:
 
 @dataclass(slots=True)
 class Model:
-    """All things, and the run that can be undone. `undone` says that nothing was heard since."""
+    """All things, and the run that can be undone."""
 
     things: list[Thing] = field(default_factory=list)
     undoable: Undoable | None = None
-    undone: bool = False
 
     def appear(self, row: TransactionSeen) -> None:
         """A thing is new at the bank."""
@@ -78,7 +77,6 @@ class Model:
             self.undoable = Undoable(run_id, before)
             for thing in self.things:
                 thing.touched = False
-        self.undone = False
         return len(before)
 
     def say(self, thing: Thing, **words: object) -> None:
@@ -89,15 +87,8 @@ class Model:
 
     @property
     def may_be_undone(self) -> bool:
-        """Whether there is a run to undo, and the bank still has what the person wrote on.
-
-        An undo keeps those rows, and puts the cursor back before them: of what the bank took back
-        by then, it will never speak again.
-        """
-        return self.undoable is not None and not any(
-            self.things[number].touched and self.things[number].now.gone
-            for number in self.undoable.before
-        )
+        """Whether there is a run to undo."""
+        return self.undoable is not None
 
     def undo(self) -> tuple[int, int, int]:
         """Take back the latest run; return how many rows are restored, deleted and kept."""
@@ -113,7 +104,6 @@ class Model:
             else:
                 thing.told = before
                 restored += 1
-        self.undone = True
         return restored, deleted, kept
 
 

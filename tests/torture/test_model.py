@@ -78,7 +78,6 @@ class Story(RuleBasedStateMachine):
         ):
             thing.now = seen(self.world.settle(thing.now.external_id, amount))
 
-    @precondition(lambda self: not self.model.undone)  # as `may_be_undone` says
     @rule(pick=picks)
     def remove(self, pick: int) -> None:
         """The bank takes a row back."""
@@ -136,7 +135,6 @@ class Story(RuleBasedStateMachine):
         done = self.do(database.write(undo, run_id, owner_id=owner_id, now=NOW, dry=False))
         assert (done.restored, done.deleted, len(done.kept)) == self.model.undo()
 
-    @precondition(lambda self: not self.model.undone)
     @rule()
     def replay(self) -> None:
         """The same mapping, over what the bank once said, changes nothing."""
