@@ -284,3 +284,12 @@ def test_how_to_link() -> None:
     assert plan.rotation is Rotation.GRACE
     assert bank.pending_rule is PendingRule.LINKED
     assert Sandbox("").missing_settings == ("sandbox_url",)
+
+
+@pytest.mark.parametrize("currency", ["NaN", "", "eur", "EUR ", "E" * 13, "null"])
+def test_an_account_in_no_currency_is_refused(currency: str) -> None:
+    """sync.md 15: what a garbled answer calls a currency is never stored as one."""
+    account = {"id": "a", "name": "Main", "type": "checking", "currency": currency}
+    body = {"institution": {"id": "b", "name": "Bank"}, "accounts": [account]}
+    with pytest.raises(ContractBroken):
+        parse_accounts(msgspec.json.encode(body))

@@ -15,6 +15,7 @@ from penstock.connectors.wire import (
     clean,
     decode,
     each_mapped,
+    usable_currency,
     usable_id,
 )
 from penstock.domain.account import AccountSeen, AccountType
@@ -130,6 +131,8 @@ def parse_accounts(body: bytes) -> Discovery:
     for each in answer.accounts:
         if not usable_id(each.id):
             raise broken("accounts", "an account has no id", each.name)
+        if not usable_currency(each.currency):
+            raise broken("accounts", f"{each.currency[:12]!r} is no currency", each.id)
     return Discovery(
         Institution(answer.institution.id, answer.institution.name),
         tuple(

@@ -14,7 +14,7 @@ import msgspec
 
 from penstock.connectors.starling_feed import LONDON
 from penstock.connectors.starling_money import Money, signed
-from penstock.connectors.wire import broken, decode, usable_id
+from penstock.connectors.wire import broken, decode, usable_currency, usable_id
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
@@ -92,6 +92,8 @@ def parse_accounts(body: bytes) -> list[Account]:
     for account in accounts:
         if not (usable_id(account.account_uid) and usable_id(account.default_category)):
             raise broken("accounts", "an id is blank", account.account_uid)
+        if not usable_currency(account.currency):
+            raise broken("accounts", "`currency` is none", account.account_uid)
     return accounts
 
 

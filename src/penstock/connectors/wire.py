@@ -19,6 +19,7 @@ PLACEHOLDERS: Final = frozenset({"0"})
 """What banks send where they have no id (sync.md 13)."""
 
 _AMOUNT = re.compile(r"-?[0-9]{1,20}(?:\.([0-9]{1,18}))?")
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,11}")  # ISO 4217, and what has no code there
 _PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
 _LONGEST_NAME = 80
 CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -92,10 +93,17 @@ def amount_of(text: str, currency: str) -> Decimal:
     found = _AMOUNT.fullmatch(text)
     if found is None:
         raise InvalidInput(f"{text[:_LONGEST_NAME]!r} is no amount.")
+    if not usable_currency(currency):
+        raise InvalidInput(f"{currency[:_LONGEST_NAME]!r} is no currency.")
     amount = Decimal(text)
     if amount and len(found[1] or "") == minor_digits(currency):
         return amount
     return canonical(amount, currency)
+
+
+def usable_currency(text: str) -> bool:
+    """Tell whether this can be a currency's code; `NaN` and `null` cannot."""
+    return _CURRENCY.fullmatch(text) is not None
 
 
 def usable_id(text: str) -> bool:

@@ -130,13 +130,13 @@ def _observed(
     connection: sa.Connection, account_id: int, currency: str
 ) -> dict[str, list[Observation]]:
     """Return the stated balances by currency; an account's own is there even without any."""
-    found: dict[str, list[Observation]] = {currency: []}
+    found: dict[str, list[Observation]] = {}
     kinds = [BalanceKind.OPENING, BalanceKind.CURRENT]
     for row in balances.observed(connection, account_id, kinds=kinds):
         opening = row.kind == BalanceKind.OPENING
         one = Observation(row.as_of_on, row.amount, row.run_id, opening)
         found.setdefault(row.currency, []).append(one)
-    return found
+    return found or {currency: []}
 
 
 def _sums(
