@@ -15,13 +15,13 @@ from penstock.domain.errors import InvalidInput
 
 # A checkpoint every 16 MB of log, not 4: the same pages are written back less often.
 _PRAGMAS = (
-    "journal_mode=WAL",
     "foreign_keys=ON",
     "synchronous=NORMAL",
     "cache_size=-16000",
     "wal_autocheckpoint=4000",
 )
 _REST = 1.0  # seconds
+_TURNS = 20
 _SUM = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 
@@ -75,6 +75,7 @@ def _sqlite(url: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite_driver.Connection, _record: object) -> None:
+        _write_ahead(connection)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         connection.create_function("exact_compare", 2, exact_compare, deterministic=True)
@@ -86,6 +87,22 @@ def _sqlite(url: str) -> sa.Engine:
         connection.exec_driver_sql(f"BEGIN {how}")
 
     return engine
+
+
+def _write_ahead(connection: sqlite_driver.Connection) -> None:
+    """Let the file have a write-ahead log. Several who open a new file at once take turns.
+
+    SQLite does not wait for others when it changes this, but it does to begin a transaction.
+    """
+    for _ in range(_TURNS):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        except sqlite_driver.OperationalError:
+            connection.execute("BEGIN IMMEDIATE").fetchall()
+            connection.rollback()
+        else:
+            return
+    connection.execute("PRAGMA journal_mode=WAL").fetchall()
 
 
 def _postgresql(url: str) -> sa.Engine:
