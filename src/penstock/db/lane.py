@@ -43,7 +43,16 @@ class Database:
         return await self._run(self._write, partial(self.write_now, work, *args, **kwargs))
 
     def read_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Do what `read` does, on this thread."""
+        """Do what `read` does, on this thread; once more where the connection turns out dead.
+
+        A pooled one is not asked each time whether it lives, and to read again changes nothing.
+        """
+        try:
+            with self.engine.connect() as connection:
+                return work(connection, *args, **kwargs)
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
         with self.engine.connect() as connection:
             return work(connection, *args, **kwargs)
 

@@ -79,6 +79,7 @@ class Replayer:
         connector = self.connectors.get(row.connector)
         if connector is None:
             raise InvalidInput(f"There is no connector {row.connector!r} in this installation.")
+        stage.clear()
         updates = archives.of_connection(connection, connection_id)
         for update in updates:
             _map_again(connection, connector, update, stage)
