@@ -50,7 +50,7 @@ from penstock.vault.key import Key
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class Timing:
     """What time it is, and how to let it pass."""
 
     clock: Clock
@@ -108,13 +108,13 @@ async def open_penstock(
     """Open an installation; close it, letting running syncs end, when the context is left."""
     database, key = open_store(settings)
     metrics = Metrics()
-    time = Time(clock, sleep)
+    timing = Timing(clock, sleep)
     async with (
         database,
         _telemetry(settings, metrics),
         Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound,
     ):
-        penstock = _assemble(settings, time, database, key, metrics, outbound)
+        penstock = _assemble(settings, timing, database, key, metrics, outbound)
         metrics.watch(partial(database.read_now, states.read, now=clock))
         metrics.watch_limits(partial(database.read_now, limits_seen, clock=clock))
         try:
@@ -165,7 +165,7 @@ def caps_of(settings: Settings, connectors: Mapping[str, Connector]) -> Mapping[
 
 def _assemble(
     settings: Settings,
-    time: Time,
+    timing: Timing,
     database: Database,
     key: Key,
     metrics: Metrics,
@@ -180,11 +180,11 @@ def _assemble(
 
     meters = Meters(
         database=database,
-        ledger=SharedLedger(database, time.clock),
-        health=Health(database, time.clock),
+        ledger=SharedLedger(database, timing.clock),
+        health=Health(database, timing.clock),
         metrics=metrics,
-        clock=time.clock,
-        sleep=time.sleep,
+        clock=timing.clock,
+        sleep=timing.sleep,
         patience=settings.wait_at_most_seconds,
         rates=rates_of(settings, connectors),
     )
@@ -195,8 +195,8 @@ def _assemble(
         fingerprint=KeyedHash(key, "account identity"),
         send_for=send_for,
         metrics=metrics,
-        clock=time.clock,
-        sleep=time.sleep,
+        clock=timing.clock,
+        sleep=timing.sleep,
         limits=Limits(wait_at_most=settings.wait_at_most_seconds),
         meters=meters,
         every=timedelta(minutes=settings.sync_every_minutes),
@@ -204,38 +204,38 @@ def _assemble(
     )
     return Penstock(
         settings=settings,
-        clock=time.clock,
+        clock=timing.clock,
         database=database,
         metrics=metrics,
         cipher=cipher,
         connectors=connectors,
-        identity=Identity(database, cipher, time.clock, pepper=key.derive("passwords")),
+        identity=Identity(database, cipher, timing.clock, pepper=key.derive("passwords")),
         linker=Linker(
             database=database,
             connectors=connectors,
             seals=seals,
             hash_state=KeyedHash(key, "link state"),
             send_for=send_for,
-            clock=time.clock,
+            clock=timing.clock,
         ),
         syncer=syncer,
         meters=meters,
-        forgetter=Forgetter(database, connectors, seals, send_for, time.clock),
-        replayer=Replayer(database, connectors, time.clock),
+        forgetter=Forgetter(database, connectors, seals, send_for, timing.clock),
+        replayer=Replayer(database, connectors, timing.clock),
         runner=Runner(
             syncer,
             database,
-            time.clock,
+            timing.clock,
             at_once=settings.sync_at_once,
             # On SQLite there are no workers: what a person asks for is synced here in any case.
             carries=settings.worker or database.kind == "sqlite",
         ),
-        notifier=_notifier(settings, time, database, key),
-        quotes=_quotes(settings, time, outbound),
+        notifier=_notifier(settings, timing, database, key),
+        quotes=_quotes(settings, timing, outbound),
     )
 
 
-def _notifier(settings: Settings, time: Time, database: Database, key: Key) -> Notifier:
+def _notifier(settings: Settings, timing: Timing, database: Database, key: Key) -> Notifier:
     mark = KeyedHash(key, "notice target")
     written = settings.notify.get_secret_value().split() if settings.notify else []
     addresses = [Secret(one) for one in dict.fromkeys(written)]
@@ -244,20 +244,20 @@ def _notifier(settings: Settings, time: Time, database: Database, key: Key) -> N
         database=database,
         listeners=[Listener(target, address) for target, address in named.items()],
         tell=notify,
-        clock=time.clock,
+        clock=timing.clock,
         every=timedelta(minutes=settings.sync_every_minutes),
         new_rows=settings.notify_new,
     )
 
 
-def _quotes(settings: Settings, time: Time, outbound: Outbound) -> QuoteEngine:
+def _quotes(settings: Settings, timing: Timing, outbound: Outbound) -> QuoteEngine:
     chosen = sources_named(settings.quote_sources)
     return QuoteEngine(
         chosen,
         partial(outbound.send, connector="quotes"),
-        clock=time.clock,
+        clock=timing.clock,
         disabled=[source for source in all_sources() if source not in chosen],
-        sleep=time.sleep,
+        sleep=timing.sleep,
     )
 
 

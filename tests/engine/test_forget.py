@@ -28,13 +28,13 @@ from penstock.domain.protocol import Request, Response, Sender
 from penstock.domain.secret import Secret
 from penstock.engine.forget import Forgetter
 from penstock.engine.seal import Seals
-from penstock.sandbox.faults import Fault, FaultKind
 from penstock.vault.cipher import Cipher
 from penstock.vault.key import Key
 from tests.databases import Database
 from tests.engine.house import House
 from tests.engine.interposed import Interposed
 from tests.engine.linking import at_home
+from tests.engine.midway import held_while_reading
 
 OTHER = "1b7e42c09fd365a8e0741c2b5d9836fa7c5e20b1d8496af3027be9c4156d83a0"
 
@@ -216,22 +216,11 @@ def test_a_sync_under_way_commits_nothing_after_it(database: Database, delete: b
 
     async def story(home: House) -> None:
         number = await home.link()
-        home.bank.queue(Fault(FaultKind.THROTTLED))
-        waiting, go_on = asyncio.Event(), asyncio.Event()
-
-        async def wait(_seconds: float) -> None:
-            waiting.set()
-            await go_on.wait()
-
-        run = await replace(home.penstock.syncer, sleep=wait).start(number, trigger="test")
-        assert run is not None
-        finishing = asyncio.create_task(run.finish())
-        await waiting.wait()
-        assert (await end(home, number, delete=delete)).revoked
-        go_on.set()
-        ending, again = await finishing
-        assert ending.outcome is not Outcome.DONE
-        assert not again
+        async with held_while_reading(home, number) as held:
+            assert (await end(home, number, delete=delete)).revoked
+        assert held.ending is not None
+        assert held.ending.outcome is not Outcome.DONE
+        assert not held.again
         assert await counts(home, transactions, accounts, cursors, credentials) == [0, 0, 0, 0]
         assert await counts(home, connections, runs) == ([0, 0] if delete else [1, 1])
         for row in await home.all(connections.select()):

@@ -1,7 +1,5 @@
 """Consent is given again in place, or by a token that the person pastes."""
 
-import asyncio
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,11 +15,11 @@ from penstock.domain.outcome import Outcome
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
 from penstock.engine.link import MOST_TOKEN
-from penstock.sandbox.faults import Fault, FaultKind
 from penstock.wiring import connectors_of
 from tests.databases import Database
 from tests.engine.house import CALLBACK, House
 from tests.engine.linking import at_home
+from tests.engine.midway import held_while_reading
 
 TOKEN = "eyJhbGciOiJQUzI1NiJ9.personal-token.x_y-z"
 
@@ -109,23 +107,12 @@ def test_a_sync_with_the_old_consent_does_not_spoil_the_new_one(
 
     async def story(home: House) -> None:
         number = await home.link()
-        home.bank.queue(Fault(FaultKind.THROTTLED))
-        waiting, go_on = asyncio.Event(), asyncio.Event()
-
-        async def wait(_seconds: float) -> None:
-            waiting.set()
-            await go_on.wait()
-
-        run = await replace(home.penstock.syncer, sleep=wait).start(number, trigger="test")
-        assert run is not None
-        finishing = asyncio.create_task(run.finish())
-        await waiting.wait()
-        await home.link(renew=number)
-        home.bank.authority.grants[0].state = old_consent
-        go_on.set()
-        ending, again = await finishing
-        assert ending.outcome is not Outcome.DONE
-        assert not again
+        async with held_while_reading(home, number) as held:
+            await home.link(renew=number)
+            home.bank.authority.grants[0].state = old_consent
+        assert held.ending is not None
+        assert held.ending.outcome is not Outcome.DONE
+        assert not held.again
         assert await home.rows() == {}
         row = await connection(home, number)
         assert (row.consent, row.remedy_text, row.failures) == (ConsentState.ACTIVE, None, 0)

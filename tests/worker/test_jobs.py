@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg  # type: ignore[import-untyped]  # it has no types
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from pgqueuer import AsyncpgPoolDriver

@@ -18,7 +18,6 @@ and its routes, and put the module into `NOUNS` below. Then:
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
@@ -31,7 +30,7 @@ from starlette.middleware import Middleware
 from penstock.api.envelope import Envelope
 from penstock.api.errors import answer_database, answer_error, answer_http, answer_invalid
 from penstock.api.limits import BodyLimit
-from penstock.api.openapi import describe
+from penstock.api.openapi import Described
 from penstock.api.peer import read_proxies
 from penstock.api.routes import (
     accounts,
@@ -103,7 +102,7 @@ def create_app(opener: Opener, nouns: Iterable[ModuleType] = NOUNS) -> FastAPI:
 
     Raises TypeError where a route does not say who may call it.
     """
-    app = FastAPI(
+    app = Described(
         title="Penstock",
         version="1",
         openapi_url=None,
@@ -124,7 +123,6 @@ def create_app(opener: Opener, nouns: Iterable[ModuleType] = NOUNS) -> FastAPI:
     )
     for noun in nouns:
         _add(app, noun)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 
 

@@ -63,29 +63,36 @@ _TITLES: Final = {METHOD.status: METHOD.title} | {
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document; made once, at the first call."""
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            description=app.description,
-            routes=app.routes,
-            tags=app.openapi_tags,
-        )
-        components = document.setdefault("components", {}).setdefault("schemas", {})
-        components["Problem"] = _PROBLEM
-        for name in ("HTTPValidationError", "ValidationError"):
-            components.pop(name, None)
-        _close_patterns(components)
-        for path, item in document["paths"].items():
-            for method in _METHODS & item.keys():
-                _add_problems(path, method, item[method])
-            if "post" in item:
-                _add_key(item["post"])
-        app.openapi_schema = document
-    return app.openapi_schema
+class Described(FastAPI):
+    """An app whose OpenAPI document says what its routes cannot: problems, keys, patterns."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document; made once, at the first call."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _describe(self)
+        return self.openapi_schema
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    components = document.setdefault("components", {}).setdefault("schemas", {})
+    components["Problem"] = _PROBLEM
+    for name in ("HTTPValidationError", "ValidationError"):
+        components.pop(name, None)
+    _close_patterns(components)
+    for path, item in document["paths"].items():
+        for method in _METHODS & item.keys():
+            _add_problems(path, method, item[method])
+        if "post" in item:
+            _add_key(item["post"])
+    return document
 
 
 def _add_key(operation: dict[str, Any]) -> None:

@@ -117,3 +117,14 @@ as_json: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     envvar=f"{PREFIX}_JSON",
     help="Print JSON on stdout, and nothing else there.",
 )
+
+
+def shown_first(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags of one that shows what it would do, and then asks."""
+    for add in (
+        as_json,
+        click.option("--dry-run", is_flag=True, help="Only show what it would do."),
+        click.option("--yes", is_flag=True, help="Do not ask."),
+    ):
+        command = add(command)
+    return command

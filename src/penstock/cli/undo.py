@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import click
 
-from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Flags, pass_flags, shown_first
 from penstock.cli.terminal import say
 from penstock.cli.words import counted, full_id
 
@@ -14,9 +14,7 @@ _SHOWN: Final = 20
 
 @click.command(cls=Command)
 @click.argument("run", metavar="RUN")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Only show what it would do.")
-@as_json
+@shown_first
 @pass_flags
 @click.pass_context
 def undo(

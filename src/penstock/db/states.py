@@ -105,51 +105,44 @@ def _by_consent() -> sa.Select[Any]:
 
 
 def _running(now: datetime) -> sa.Select[Any]:
-    c, held = connections.c, leases.c
-    return (
-        sa.select(c.connector, sa.func.count(held.connection_id))
-        .select_from(connections)
-        .outerjoin(
-            leases,
-            sa.and_(held.connection_id == c.id, held.holder.is_not(None), held.expires_at >= now),
-        )
-        .where(_LINKED)
-        .group_by(c.connector)
-    )
+    held = leases.c
+    return _per_connector(leases, sa.and_(held.holder.is_not(None), held.expires_at >= now))
 
 
 def _tied_out() -> sa.Select[Any]:
-    c, a, t = connections.c, accounts.c, tie_outs.c
-    return (
-        sa.select(c.connector, t.status, sa.func.count())
-        .select_from(tie_outs)
-        .join(accounts, a.id == t.account_id)
-        .join(connections, c.id == a.connection_id)
-        .where(_LINKED)
-        .group_by(c.connector, t.status)
-    )
+    return _of_accounts(tie_outs, tie_outs.c.status)
 
 
 def _quarantined() -> sa.Select[Any]:
-    c, q = connections.c, quarantine.c
-    return (
-        sa.select(c.connector, sa.func.count(q.id))
-        .select_from(connections)
-        .outerjoin(quarantine, sa.and_(q.connection_id == c.id, q.resolved_at.is_(None)))
-        .where(_LINKED)
-        .group_by(c.connector)
-    )
+    return _per_connector(quarantine, quarantine.c.resolved_at.is_(None))
 
 
 def _suggested() -> sa.Select[Any]:
-    c, a, s = connections.c, accounts.c, suggestions.c
+    return _of_accounts(suggestions, suggestions.c.kind).where(suggestions.c.state == "open")
+
+
+def _of_accounts(table: sa.Table, kind: sa.Column[Any]) -> sa.Select[Any]:
+    """Count an account's rows of a table by connector and kind."""
+    c, a = connections.c, accounts.c
     return (
-        sa.select(c.connector, s.kind, sa.func.count())
-        .select_from(suggestions)
-        .join(accounts, a.id == s.account_id)
+        sa.select(c.connector, kind, sa.func.count())
+        .select_from(table)
+        .join(accounts, a.id == table.c.account_id)
         .join(connections, c.id == a.connection_id)
-        .where(_LINKED, s.state == "open")
-        .group_by(c.connector, s.kind)
+        .where(_LINKED)
+        .group_by(c.connector, kind)
+    )
+
+
+def _per_connector(table: sa.Table, what: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Count, by connector, the rows of a table that are `what`; none is a count too."""
+    c, t = connections.c, table.c
+    return (
+        sa.select(c.connector, sa.func.count(t.connection_id))
+        .select_from(connections)
+        .outerjoin(table, sa.and_(t.connection_id == c.id, what))
+        .where(_LINKED)
+        .group_by(c.connector)
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -69,7 +69,7 @@ def _enqueue(
 ) -> int:
     if not found:
         return 0
-    raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is what we open
+    raw = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     many = len(found)
     values = [
         [priority] * many,

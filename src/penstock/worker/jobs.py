@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-import asyncpg  # type: ignore[import-untyped]  # it has no types
+import asyncpg
 from pgqueuer import AsyncpgPoolDriver, Job, Queries
 from pgqueuer.adapters.persistence.qb import (
     QueryBuilderEnvironment,
