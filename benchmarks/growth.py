@@ -144,7 +144,7 @@ def begin(connection: sa.Connection, database: Database, filled: Filled) -> Grow
     lease = leases.take(connection, filled.connection_id, holder="bench", now=now, until=now + HOUR)
     if lease is None:
         raise AssertionError("nobody else may hold the lease")
-    run = runs.start(
+    run = runs.begin(
         connection,
         owner_id=filled.owner_id,
         connection_id=filled.connection_id,

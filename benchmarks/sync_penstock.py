@@ -11,12 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import msgspec
-import sqlalchemy as sa
 
-from penstock.db.feeds import open_feed
 from penstock.db.runs import Tally
-from penstock.db.users import users
-from penstock.domain.clock import utc_now
 from penstock.domain.errors import TransportFailure
 from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Request, Response
@@ -25,6 +21,7 @@ from penstock.sandbox.bank import Options
 from penstock.sandbox.server import running
 from penstock.settings import Settings
 from penstock.wiring import Penstock, open_penstock
+from tests.person import add_person
 
 KEY = "7f1c9d02b86ae345c1d8f70b9e2a46530fd4be8719c6a27d5e80f3b14692dc7a"
 CALLBACK = "http://127.0.0.1:1/callback/sandbox"
@@ -128,7 +125,7 @@ async def linked_to(bank_url: str, url: str) -> AsyncIterator[tuple[Penstock, in
     with TemporaryDirectory() as home:
         settings = Settings(home=Path(home), database_url=url, key=KEY, sandbox_url=bank_url)
         async with open_penstock(settings) as penstock:
-            owner = await penstock.database.write(_add_person)
+            owner = await penstock.database.write(add_person)
             begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)
             back = await consent(begun.url)
             yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
@@ -153,13 +150,6 @@ async def consent(url: str) -> list[tuple[str, str]]:
         session.post(url.partition("?")[0], data=form, allow_redirects=False) as answer,
     ):
         return parse_qsl(urlsplit(answer.headers["Location"]).query)
-
-
-def _add_person(connection: sa.Connection) -> int:
-    values = {"username": "bench", "password_hash": "", "created_at": utc_now()}
-    owner = connection.execute(users.insert().values(values).returning(users.c.id)).scalar_one()
-    open_feed(connection, owner)
-    return int(owner)
 
 
 def _path(url: str) -> str:

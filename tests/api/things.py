@@ -73,7 +73,7 @@ def _add_connection(connection: sa.Connection, api: Api, owner_id: int) -> int:
 
 
 def _add_run(connection: sa.Connection, api: Api, owner_id: int) -> int:
-    return runs.start(
+    return runs.begin(
         connection,
         owner_id=owner_id,
         connection_id=_add_connection(connection, api, owner_id),

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -15,9 +14,7 @@ import sqlalchemy as sa
 
 from penstock.db import runs, tie_outs, transactions
 from penstock.db.accounts import accounts
-from penstock.db.feeds import open_feed
 from penstock.db.runs import RunRow
-from penstock.db.users import users
 from penstock.domain.outcome import Ending
 from penstock.sandbox.bank import Bank, Options
 from penstock.sandbox.scenario import Scenario
@@ -25,6 +22,7 @@ from penstock.sandbox.server import running
 from penstock.sandbox.steps import STEPS
 from penstock.settings import Settings
 from penstock.wiring import Penstock, open_penstock
+from tests.person import add_person
 
 KEY = "7f1c9d02b86ae345c1d8f70b9e2a46530fd4be8719c6a27d5e80f3b14692dc7a"
 CALLBACK = "http://127.0.0.1:1/callback/sandbox"
@@ -135,16 +133,5 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                 **settings,
             )
             async with open_penstock(given, sleep=no_wait) as penstock:
-                owner_id = await penstock.database.write(_add_person, "ann")
+                owner_id = await penstock.database.write(add_person, "ann")
                 yield House(penstock, bank, owner_id)
-
-
-def _add_person(connection: sa.Connection, username: str) -> int:
-    values = {
-        "username": username,
-        "password_hash": "",
-        "created_at": datetime(2026, 11, 1, tzinfo=UTC),
-    }
-    owner_id = connection.execute(users.insert().values(values).returning(users.c.id)).scalar_one()
-    open_feed(connection, owner_id)
-    return int(owner_id)

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,14 +13,13 @@ import sqlalchemy as sa
 
 from penstock.db.breakers import breakers
 from penstock.db.connections import ConnectionRow, connections, get
-from penstock.db.feeds import open_feed
-from penstock.db.users import users
 from penstock.domain.clock import utc_now
 from penstock.domain.consent import ConsentState
 from penstock.sandbox.scenario import Scenario
 from penstock.settings import Settings
 from penstock.wiring import Penstock, open_penstock
 from tests.engine.crowd import KEY
+from tests.person import add_person
 from tests.torture.follower import Follower
 from tests.torture.pause import briefly
 from tests.torture.stores import Store
@@ -75,7 +74,7 @@ class Site:
     async def link(self, person: str, scenario: Scenario = Scenario.CALM) -> Held:
         """Let somebody new link the bank, as one of the bank's own people."""
         name = f"person{len(self.held)}"
-        owner_id = await self.penstock.database.write(_add_person, name)
+        owner_id = await self.penstock.database.write(add_person, name)
         connection_id = await self._consent(owner_id, person, scenario)
         grant = self.bank.authority.grants[-1].number
         held = Held(connection_id, owner_id, person, scenario, [grant], Follower(owner_id))
@@ -170,14 +169,3 @@ def _let_time_pass(connection: sa.Connection) -> None:
         .values(next_sync_at=past, not_before=None)
     )
     connection.execute(breakers.delete())
-
-
-def _add_person(connection: sa.Connection, username: str) -> int:
-    values = {
-        "username": username,
-        "password_hash": "",
-        "created_at": datetime(2026, 11, 1, tzinfo=UTC),
-    }
-    owner_id = connection.execute(users.insert().values(values).returning(users.c.id)).scalar_one()
-    open_feed(connection, owner_id)
-    return int(owner_id)

@@ -82,27 +82,6 @@ class Tally:
         return not any(written)
 
 
-def start(
-    connection: sa.Connection,
-    *,
-    owner_id: int,
-    connection_id: int,
-    trigger: str,
-    request_id: str | None,
-    now: datetime,
-) -> int:
-    """Open a run. What an earlier worker left running on this connection is marked interrupted."""
-    interrupt(connection, connection_id, now=now)
-    return begin(
-        connection,
-        owner_id=owner_id,
-        connection_id=connection_id,
-        trigger=trigger,
-        request_id=request_id,
-        now=now,
-    )
-
-
 _BEGIN: Final = runs.insert().returning(runs.c.id)
 
 

@@ -43,7 +43,8 @@ def begin(
             "A sync of this connection is running.", remedy=wait("Try again when it has ended.")
         )
     leases.seize(connection, connection_id)
-    run_id = runs.start(
+    runs.interrupt(connection, connection_id, now=now)
+    run_id = runs.begin(
         connection,
         owner_id=owner_id,
         connection_id=connection_id,
