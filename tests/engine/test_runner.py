@@ -1,5 +1,6 @@
 """Syncs in this process: what is running already is found, never taken for something else."""
 
+import asyncio
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.db.merging import row
 from tests.engine.bench import bench
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import play
+from tests.engine.yard import Yard, in_yard
 
 
 def test_reading_from_the_start_is_not_answered_by_a_running_sync(database: Database) -> None:
@@ -45,20 +47,22 @@ def test_reading_from_the_start_is_not_answered_by_a_running_sync(database: Data
 
 def test_what_stops_begins_nothing_more(database: Database) -> None:
     """sync.md 20, 29: a sync that was to run once more stays due; none outlives the program."""
-    bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
 
-    async def story() -> None:
-        async with bench(database.url, bank) as it:
-            runner = Runner(it.syncer, it.database, it.watch)
-            number = await runner.sync_now(it.connection_id, trigger="test")
-            assert await runner.sync_now(it.connection_id, trigger="test") == number
-            await runner.stop()
-            (only,) = await it.all(runs.select())
-            assert (only.id, only.outcome) == (number, Outcome.DONE)
-            (due,) = await it.database.read(find, now=it.watch(), limit=9)
-            assert due.connection_id == it.connection_id
+    async def story(place: Yard) -> None:
+        it = place.it
+        number = await place.runner.sync_now(it.connection_id, trigger="test")
+        await place.asked()
+        assert await place.runner.sync_now(it.connection_id, trigger="test") == number
+        stopping = asyncio.create_task(place.runner.stop())
+        await asyncio.sleep(0)
+        place.gate.set()
+        await stopping
+        (only,) = await it.all(runs.select())
+        assert (only.id, only.outcome) == (number, Outcome.DONE)
+        (due,) = await it.database.read(find, now=it.watch(), limit=9)
+        assert due.connection_id == it.connection_id
 
-    play(story())
+    in_yard(database, story, open_gate=False)
 
 
 def test_the_schedule_asks_for_no_second_sync(database: Database) -> None:

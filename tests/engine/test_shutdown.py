@@ -53,6 +53,23 @@ def test_a_shutdown_abandons_cleanly_what_does_not_end(database: Database) -> No
     in_yard(database, story, open_gate=False)
 
 
+def test_a_sync_that_is_just_starting_is_carried_to_its_end(database: Database) -> None:
+    """sync.md 29: whoever asked for it may be gone; it leaves no lease and no run behind."""
+
+    async def story(place: Yard) -> None:
+        asking = asyncio.create_task(
+            place.runner.sync_now(place.it.connection_id, trigger="person")
+        )
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await place.runner.stop()
+        assert [outcome for *_, outcome in await place.history()] == ["done"]
+        assert {one.holder for one in await place.it.all(leases.leases.select())} == {None}
+
+    in_yard(database, story)
+
+
 @pytest.mark.parametrize("trigger", ["schedule", "person"])
 def test_what_a_crash_left_behind_is_picked_up(database: Database, trigger: str) -> None:
     """sync.md 20, 29: when its lease has run out, by the next tick, whoever had asked for it."""

@@ -107,7 +107,7 @@ class Slaughter:
 
         async def done() -> bool:
             await self._renew_the_dead()
-            return await self.site.done_since(calm)
+            return await self.site.done_since(calm) and not await self.site.dead()
 
         await until("each connection is synced after the last kill", done)
         for worker in self.workers:

@@ -4,17 +4,24 @@ A thing is one purchase, however often its id, its state or its amount changes. 
 us, the same one for ever, until the run that brought it is undone.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from datetime import date
+from typing import Final, NamedTuple
 
+from penstock.db.sweeping import FEW
 from penstock.domain.transaction import TransactionSeen
+
+NEVER: Final = date.max
 
 
 class Told(NamedTuple):
     """What the bank said of a thing when it was last heard."""
 
+    account: str
     external_id: str
     status: str
+    day: date
     amount: str
     words: str
     gone: bool
@@ -32,13 +39,17 @@ class Said:
 
 @dataclass(slots=True)
 class Thing:
-    """A thing: as the bank has it now, and (once we heard of it) what must be stored of it."""
+    """A thing: as the bank has it now, and (once we heard of it) what must be stored of it.
+
+    `missed`: it went, and the cursor that we read on from is younger than that.
+    """
 
     now: Told
     told: Told | None = None
     said: Said = field(default_factory=Said)
     row_id: int | None = None
     touched: bool = False
+    missed: bool = False
 
     @property
     def must_be_stored(self) -> tuple[Told, Said] | None:
@@ -48,10 +59,14 @@ class Thing:
 
 @dataclass(slots=True)
 class Undoable:
-    """What the latest run that wrote did: each thing as it was before, and the run."""
+    """What the latest run that wrote did: each thing as it was before, and the run.
+
+    `afresh`: it had no cursor to read on from.
+    """
 
     run_id: int
     before: dict[int, Told | None]
+    afresh: bool
 
 
 @dataclass(slots=True)
@@ -60,6 +75,7 @@ class Model:
 
     things: list[Thing] = field(default_factory=list)
     undoable: Undoable | None = None
+    afresh: bool = True
 
     def appear(self, row: TransactionSeen) -> None:
         """A thing is new at the bank."""
@@ -67,6 +83,8 @@ class Model:
 
     def sync(self, run_id: int) -> int:
         """We hear everything; return how many rows that writes."""
+        if self.afresh:
+            self._miss_what_is_not_covered()
         before: dict[int, Told | None] = {}
         for number, thing in enumerate(self.things):
             heard = _heard(thing)
@@ -74,10 +92,32 @@ class Model:
                 before[number] = thing.told
                 thing.told = heard
         if before:
-            self.undoable = Undoable(run_id, before)
+            self.undoable = Undoable(run_id, before, self.afresh)
             for thing in self.things:
                 thing.touched = False
+        self.afresh = False
         return len(before)
+
+    def _miss_what_is_not_covered(self) -> None:
+        """Read without a cursor: what went is only seen where the bank tells of those days."""
+        firsts: dict[str, date] = {}
+        for now in (thing.now for thing in self.things):
+            if not now.gone:
+                firsts[now.account] = min(now.day, firsts.get(now.account, now.day))
+        missing: dict[str, list[Thing]] = defaultdict(list)
+        for thing in self.things:
+            told = thing.told
+            thing.missed = thing.now.gone
+            if (
+                thing.missed
+                and told
+                and not told.gone
+                and told.day >= firsts.get(told.account, NEVER)
+            ):
+                missing[told.account].append(thing)
+        for things in missing.values():
+            for thing in things if len(things) < FEW else ():
+                thing.missed = False
 
     def say(self, thing: Thing, **words: object) -> None:
         """The person says something."""
@@ -104,16 +144,34 @@ class Model:
             else:
                 thing.told = before
                 restored += 1
+        self.afresh = kept > 0 or (undone is not None and undone.afresh)
         return restored, deleted, kept
 
 
 def seen(row: TransactionSeen) -> Told:
     """Return what the bank says of a row that is there."""
-    return Told(row.external_id, row.status.value, f"{row.amount:f}", row.description, gone=False)
+    return Told(
+        account=row.account,
+        external_id=row.external_id,
+        status=row.status.value,
+        day=_day_of(row),
+        amount=f"{row.amount:f}",
+        words=row.description,
+        gone=False,
+    )
+
+
+def _day_of(row: TransactionSeen) -> date:
+    day = row.booked_on or row.authorized_on
+    if day is None:
+        raise AssertionError("this bank dates every row")
+    return day
 
 
 def _heard(thing: Thing) -> Told | None:
     """Return what is stored of a thing once we are up to date: of what is gone, that it went."""
     if not thing.now.gone:
         return thing.now
-    return None if thing.told is None else thing.told._replace(gone=True)
+    if thing.told is None or thing.missed:
+        return thing.told
+    return thing.told._replace(gone=True)

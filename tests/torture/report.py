@@ -40,7 +40,7 @@ class Report:
         width = max((len(name) for name in self.figures), default=0)
         head = f"{self.torture} on {self.where}, seed {self.seed}"
         figures = [f"  {name:<{width}}  {number}" for name, number in self.figures.items()]
-        return [head, *figures, *(f"  VIOLATED: {one}" for one in self.violations)]
+        return [head, *(f"  VIOLATED: {one}" for one in self.violations), *figures]
 
 
 Torture = Callable[[How], Coroutine[Any, Any, list[Report]]]

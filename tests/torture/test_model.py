@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from penstock.db.accounts import accounts
 from penstock.db.transactions import transactions
 from penstock.domain.outcome import Outcome
 from penstock.engine import edit
@@ -35,7 +36,7 @@ from tests.torture.model import Model, Said, Thing, Told, seen
 
 picks = st.integers(0, 10_000)
 amounts = st.decimals(Decimal(-500), Decimal(500), places=2).filter(bool)
-accounts = st.sampled_from(["checking", "card"])
+account_names = st.sampled_from(["checking", "card"])
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -64,7 +65,7 @@ class Story(RuleBasedStateMachine):
         for row in self.world.truth().transactions:
             self.model.appear(row)
 
-    @rule(account=accounts, amount=amounts, pending=st.booleans())
+    @rule(account=account_names, amount=amounts, pending=st.booleans())
     def appear(self, account: str, amount: Decimal, pending: bool) -> None:
         """A purchase is booked, or held."""
         make = self.world.hold if pending else self.world.post
@@ -83,7 +84,7 @@ class Story(RuleBasedStateMachine):
         """The bank takes a row back."""
         for thing in self.one_of(lambda one: not one.now.gone, pick):
             self.world.remove(thing.now.external_id)
-            thing.now = thing.now._replace(gone=True)
+            thing.now, thing.missed = thing.now._replace(gone=True), False
 
     @rule(pick=picks)
     def revive(self, pick: int) -> None:
@@ -196,13 +197,16 @@ class Story(RuleBasedStateMachine):
         """Return every row, by its number."""
         t = transactions.c
         query = sa.select(
-            *(t.id, t.external_id, t.status, t.amount, t.description, t.removed_at),
+            *(t.id, accounts.c.external_id, t.external_id, t.status, t.dated_on),
+            *(t.amount, t.description, t.removed_at),
             *(t.note, t.person_category, t.hidden, t.deleted_at),
-        )
+        ).join_from(transactions, accounts, accounts.c.id == t.account_id)
         return {
             row[0]: (
-                Told(row[1], row[2], f"{row[3]:f}", row[4], gone=row[5] is not None),
-                Said(row[6], row[7], row[8], row[9] is not None),
+                Told(
+                    row[1], row[2], row[3], row[4], f"{row[5]:f}", row[6], gone=row[7] is not None
+                ),
+                Said(row[8], row[9], row[10], row[11] is not None),
             )
             for row in self.do(self.home.all(query))
         }

@@ -21,5 +21,5 @@ def test_it_survives(name: str) -> None:
         reports = asyncio.run(TORTURES[name](How(seed)))
     except Unavailable as error:
         (pytest.fail if in_ci() else pytest.skip)(f"no PostgreSQL to torture: {error}")
-    said = [line for report in reports for line in report.lines()]
-    assert not [one for report in reports for one in report.violations], "\n".join(said)
+    failed = [report for report in reports if report.violations]
+    assert not failed, "\n".join(line for report in failed for line in report.lines())

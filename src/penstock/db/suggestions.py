@@ -1,8 +1,8 @@
 """What a person may decide, since it is not certain (sync.md 10, 11, 14).
 
 `pair`: a pending row may be the beginning of a posted one. `sweep`: so many rows are no longer in
-what the bank tells that nobody takes them away unasked. A `subject` is suggested once, whatever
-was decided of it.
+what the bank tells that nobody takes them away unasked. A `subject` that was refused is never
+suggested again; one that was accepted, or was no longer so, may come up anew.
 """
 
 from collections.abc import Sequence
@@ -108,13 +108,14 @@ class New:
 
 
 def suggest(connection: sa.Connection, new: New, *, now: datetime) -> bool:
-    """Suggest something; False where the same was suggested before."""
+    """Suggest something; False where the same is open, or was refused."""
     c = suggestions.c
-    known = sa.select(c.id).where(
-        c.account_id == new.account_id, c.kind == new.kind, c.subject == new.subject
-    )
-    if connection.execute(known).one_or_none() is not None:
+    same = sa.and_(c.account_id == new.account_id, c.kind == new.kind, c.subject == new.subject)
+    state = connection.execute(sa.select(c.state).where(same)).scalar_one_or_none()
+    if state in (State.OPEN, State.REFUSED):
         return False
+    if state is not None:
+        connection.execute(suggestions.delete().where(same))
     made = suggestions.insert().values(
         owner_id=new.owner_id,
         account_id=new.account_id,

@@ -53,6 +53,7 @@ class Runner:
     _from_start: set[int] = field(default_factory=set)
     _suspects: set[int] = field(default_factory=set)
     _waiting: dict[int, int] = field(default_factory=dict)
+    _starting: set[asyncio.Task[Run | None]] = field(default_factory=set)
     _usher: asyncio.Task[None] | None = None
     _stopping: bool = False
 
@@ -149,6 +150,8 @@ class Runner:
         if self._usher is not None:
             self._usher.cancel()
             await asyncio.wait([self._usher])
+        if self._starting:
+            await asyncio.wait(self._starting)
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -176,8 +179,29 @@ class Runner:
         from_start: bool = False,
         request_id: str | None = None,
     ) -> Run | None:
+        """Start a run, if it may; once begun it is carried, also where the caller is cancelled.
+
+        Its lease and its record may be in the database already.
+        """
         if self._stopping or not self.carries:
             return None
+        starting = asyncio.create_task(
+            self._start_here(
+                connection_id, trigger=trigger, from_start=from_start, request_id=request_id
+            )
+        )
+        self._starting.add(starting)
+        starting.add_done_callback(self._started)
+        return await asyncio.shield(starting)
+
+    def _started(self, starting: asyncio.Task[Run | None]) -> None:
+        self._starting.discard(starting)
+        if not starting.cancelled():
+            starting.exception()  # whoever asked hears of it, if they still wait
+
+    async def _start_here(
+        self, connection_id: int, *, trigger: str, from_start: bool, request_id: str | None
+    ) -> Run | None:
         run = await self.syncer.start(
             connection_id,
             trigger=trigger,
