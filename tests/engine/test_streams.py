@@ -117,6 +117,23 @@ def test_a_checkpoint_of_the_connectors_own_is_kept(database: Database) -> None:
     play(story())
 
 
+def test_what_a_checkpoint_stored_is_not_missing_from_the_rest(database: Database) -> None:
+    """sync.md 4, 14: all was told from the beginning, but not in the pages after a checkpoint."""
+    steps = (
+        page(row("1"), row("2"), cursor="1", more=True, checkpoint=True),
+        page(row("3"), cursor="2"),
+    )
+    bank = FakeBank(scripts={"a": reading(*steps)})
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            ending, run = await it.sync()
+            assert (ending.outcome, run.tally.removed) == (Outcome.DONE, 0)
+            assert await it.ids() == ["1", "2", "3"]
+
+    play(story())
+
+
 LESS = {
     "a cursor that repeats": [page(cursor="x", more=True), page(cursor="x", more=True)],
     "a cursor that comes back": [

@@ -101,7 +101,7 @@ class StreamReader:
         """Stage pages from `cursor` on; commit at each checkpoint and at the end."""
         looks_back = self.from_start and cursor is None and move.before is not None
         seen: set[str] = set() if cursor is None else {cursor}
-        more = False
+        more, whole = False, cursor is None
         stage.read_from = cursor
         pages = self.driver.pull(self.driver.connector.pull(stream, cursor), stage.hear)
         async for step in pages:
@@ -119,11 +119,12 @@ class StreamReader:
                 await self._commit(place, stage, move)
                 move = Move(move.after, move.after)
                 stage.read_from = move.after
+                whole = False  # what is staged from here on is not all that was told
         _check_ended(more=more)
         if looks_back and self.driver.connector.sends_removals:
             stage.whole = not await self._look_back(stream, stage, move.before)
         else:
-            stage.whole = cursor is None
+            stage.whole = whole
         await self._commit(place, stage, move, self._farewell)
         return outcome.DONE
 
