@@ -117,9 +117,9 @@ class StreamReader:
                 move = Move(move.before, step.next_cursor)
             if more and step.checkpoint and not looks_back:
                 await self._commit(place, stage, move)
-                move = Move(move.after, move.after)
+                # What is staged from here on is not all that was told.
+                move, whole = Move(move.after, move.after), False
                 stage.read_from = move.after
-                whole = False  # what is staged from here on is not all that was told
         _check_ended(more=more)
         if looks_back and self.driver.connector.sends_removals:
             stage.whole = not await self._look_back(stream, stage, move.before)
