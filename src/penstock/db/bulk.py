@@ -71,6 +71,7 @@ def store(
     if links is not None:
         inserted = filling.settle(statements, links)
         quarantine.supersede(statements, "transactions")
+        tie_outs.shake(statements)  # balances may have been proven where no row was listed yet
         return Counts(inserted=inserted)
     staged = staging.load(connection, batches(), into.accounts)
     touch.make(statements)

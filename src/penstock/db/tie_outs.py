@@ -2,7 +2,7 @@
 
 The footing (`footed_on`, `footed_amount`, `footed_run`) is a balance that was proven, from which
 the next check counts: so a check costs what is new, however much is stored. Whoever writes a row
-that is dated before it takes it away, and the next check counts from the beginning.
+that is dated before it, or on its day, takes it away, and the next check counts from the beginning.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def footings(connection: sa.Connection, account_id: int) -> dict[str, tuple[date
 
 
 def shake(statements: Statements) -> None:
-    """Take away the footings beneath which this merge wrote."""
+    """Take away the footings beneath which this merge wrote, or on whose day."""
     statements.do(_SHAKE)
 
 
@@ -72,9 +72,9 @@ _SHAKE: Final = """
     UPDATE tie_outs SET footed_on = NULL WHERE account_id IN {accounts} AND footed_on IS NOT NULL
         AND (EXISTS (SELECT 1 FROM transactions t
                 WHERE t.owner_id = :owner AND t.change_number = :change
-                    AND t.account_id = tie_outs.account_id AND t.dated_on < tie_outs.footed_on)
+                    AND t.account_id = tie_outs.account_id AND t.dated_on <= tie_outs.footed_on)
             OR EXISTS (SELECT 1 FROM before_images i JOIN transactions t ON t.id = i.transaction_id
-                WHERE i.run_id = :run AND i.dated_on < tie_outs.footed_on
+                WHERE i.run_id = :run AND i.dated_on <= tie_outs.footed_on
                     AND t.account_id = tie_outs.account_id))
 """
 

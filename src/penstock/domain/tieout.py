@@ -134,7 +134,7 @@ def footing(
     """Return the balance of so long before the newest one, as the rows between explain it.
 
     For observations that add up, it stands for all that came before: to count from it gives the
-    same, as long as no row that is dated before it is written again.
+    same, as long as no row that is dated before it, or on its day, is written again.
     """
     newest = observations[-1]
     below = Observation(newest.day - back, Decimal(0), newest.run)
