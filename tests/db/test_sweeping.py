@@ -10,11 +10,23 @@ from penstock.db import suggestions
 from penstock.db.suggestions import Kind, State
 from penstock.db.sweeping import Told
 from penstock.domain.transaction import TransactionSeen
-from penstock.domain.update import Absence, Covered, Page
+from penstock.domain.update import Absence, Covered, Page, Unmapped
 from tests.databases import Database
-from tests.db.merging import DAY, DELTA, Ledger, ledger, row
+from tests.db.merging import DAY, DELTA, SILENT, Ledger, ledger, row
 
 WHOLE = Told(Absence.REMOVED, whole=True, covered=())
+
+
+def window(first: int, last: int, *more: Covered) -> Told:
+    """Tell the days from the first to the last in full, and more."""
+    days = Covered("a", DAY + timedelta(days=first), DAY + timedelta(days=last))
+    return Told(Absence.REMOVED, whole=False, covered=[days, *more])
+
+
+def unread(external_id: str | None, account: str | None = "a") -> Told:
+    """Tell everything, and one row that nobody can read."""
+    row = Unmapped(account, external_id, "It has no amount.", b"{}")
+    return Told(Absence.REMOVED, whole=True, covered=(), unread=[row])
 
 
 def days(count: int, *, first: int = 0) -> list[TransactionSeen]:
@@ -141,3 +153,85 @@ def test_a_sweep_is_written_down(database: Database) -> None:
             lambda one: one.execute(images, {"run": book.run}).scalar_one()
         )
         assert found == 1
+
+
+def test_windows_are_added_up(database: Database) -> None:
+    """sync.md 14: few in each of several windows are many in all, and wait for the person."""
+    with ledger(database.url) as book:
+        book.merge(days(30))
+        others = (Covered("a", DAY + timedelta(20), DAY + timedelta(29)), *window(0, 9).covered)
+        assert tell(book, days(9, first=10), window(10, 19, *others)) == 0
+        (question,) = asked(book)
+        assert len(question.rows) == 21
+
+
+def test_windows_apart_leave_what_lies_between(database: Database) -> None:
+    """sync.md 14: two windows cover their own days, not those between them."""
+    with ledger(database.url) as book:
+        book.merge(days(9))
+        late = Covered("a", DAY + timedelta(6), DAY + timedelta(7))
+        assert tell(book, [], window(0, 2, late)) == 5
+        assert book.ids() == ["t3", "t4", "t5", "t8"]
+
+
+@pytest.mark.parametrize("state", [State.OPEN, State.REFUSED])
+def test_what_was_asked_is_not_taken_unasked(database: Database, state: State) -> None:
+    """sync.md 14: a window that moves on finds fewer of the rows, and they still wait."""
+    with ledger(database.url) as book:
+        book.merge(days(20))
+        tell(book, days(8, first=12), window(0, 19))
+        (question,) = asked(book)
+        book.database.write_now(suggestions.decide, [question.id], state, now=book.now)
+        assert tell(book, days(8, first=12), window(5, 24)) == 0
+        assert len(book.ids()) == 20
+        assert [one.state for one in asked(book)] == [state]
+
+
+def test_what_waits_counts_with_what_is_newly_missing(database: Database) -> None:
+    """sync.md 14: a bank that forgets a little more each day is asked about, row by row."""
+    with ledger(database.url) as book:
+        book.merge(days(40))
+        tell(book, days(28, first=12), window(0, 39))
+        assert tell(book, days(26, first=14), window(0, 39)) == 0
+        assert [len(one.rows) for one in asked(book)] == [12, 2]
+
+
+def test_what_the_person_wanted_kept_counts_no_more(database: Database) -> None:
+    """sync.md 14: their answer is for those rows; a few others go as they would have."""
+    with ledger(database.url) as book:
+        book.merge(days(40))
+        tell(book, days(28, first=12), window(0, 39))
+        (question,) = asked(book)
+        book.database.write_now(suggestions.decide, [question.id], State.REFUSED, now=book.now)
+        assert tell(book, days(26, first=14), window(0, 39)) == 2
+        book.merge(days(12))
+        assert tell(book, days(35, first=5), window(0, 39)) == 5
+
+
+@pytest.mark.parametrize("account", ["a", None])
+def test_a_row_that_cannot_be_read_is_not_missing(database: Database, account: str | None) -> None:
+    """sync.md 8, 14: the bank tells it; what is stored of it stays as it was."""
+    with ledger(database.url) as book:
+        book.merge(days(4))
+        assert tell(book, [*days(1), *days(1, first=3)], unread("t1", account)) == 1
+        assert book.ids() == ["t0", "t1", "t3"]
+
+
+def test_a_row_that_nobody_can_name_may_be_any(database: Database) -> None:
+    """sync.md 8, 14: where even its id cannot be read, nothing of its account is known missing."""
+    with ledger(database.url, "a", "b") as book:
+        both = [*days(3), row("u0", account="b"), row("u1", account="b")]
+        book.merge(both)
+        assert tell(book, [*days(1), row("u0", account="b")], unread(None)) == 1
+        assert book.ids() == ["t0", "t1", "t2", "u0"]
+        assert tell(book, [*days(1), row("u0", account="b")], unread(None, None)) == 0
+
+
+def test_a_pending_row_that_cannot_be_read_is_not_gone(database: Database) -> None:
+    """sync.md 8, 10: it is neither paired nor expired, though the feed sends no removals."""
+    with ledger(database.url) as book:
+        book.merge([row("p", pending=True)])
+        book.later(days=20)
+        page = Page([row("q", on=DAY + timedelta(days=1))], [], None, more=False)
+        book.merge_pages([page], SILENT, unread("p"))
+        assert book.ids() == ["p", "q"]

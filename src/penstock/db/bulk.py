@@ -73,7 +73,8 @@ def store(
         quarantine.supersede(statements, "transactions")
         tie_outs.shake(statements)  # balances may have been proven where no row was listed yet
         return Counts(inserted=inserted)
-    staged = staging.load(connection, batches(), into.accounts)
+    unread = sweeping.unread_ids(told, into.accounts)
+    staged = staging.load(connection, batches(), into.accounts, unread)
     touch.make(statements)
     covered = sweeping.ranges(statements, told, into.accounts)
     counts = _merge(statements, feed) if staged else Counts()
@@ -91,11 +92,11 @@ def store(
 def _sweep(
     connection: sa.Connection, statements: Statements, into: Into, one: sweeping.Range
 ) -> int:
-    """Remove what is missing in a range; where that is a lot, ask the person first."""
+    """Remove what is missing of an account; where that is a lot, ask the person first."""
     missing, certain = sweeping.missing_in(statements, one)
     if missing and not certain:
         sweeping.ask(connection, into, one, missing)
-    return _remove(statements, one.missing) if missing and certain else 0
+    return _remove(statements, one.unasked) if missing and certain else 0
 
 
 def _merge(statements: Statements, feed: Feed) -> Counts:
@@ -112,7 +113,7 @@ def _merge(statements: Statements, feed: Feed) -> Counts:
     inserted = statements.do(_INSERT) if changed < upserts else 0
     settling.remember_links(statements)
     removed = _remove(statements, _TAKEN_BACK)
-    quarantine.supersede(statements, "stage")
+    quarantine.supersede(statements, "(SELECT * FROM stage WHERE op <> 2)")
     sweeping.forget_seen(statements)
     return Counts(
         inserted=inserted,
@@ -205,7 +206,7 @@ _EXPIRED: Final = """
     SELECT id FROM transactions
     WHERE account_id IN {accounts} AND status = 'pending' AND removed_at IS NULL
         AND coalesce(dated_on, :today) < :since
-        AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.op = 0
+        AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.op <> 1
             AND s.account_id = transactions.account_id
             AND s.external_id = transactions.external_id)
 """

@@ -67,6 +67,7 @@ def keep(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         same = sa.select(c.id).where(
             c.connection_id == row["connection_id"],
             c.stream == row["stream"],
+            c.account.is_not_distinct_from(row["account"]),
             c.external_id.is_not_distinct_from(row["external_id"]),
             c.raw == row["raw"],
             c.resolved_at.is_(None),
@@ -136,7 +137,10 @@ def get(connection: sa.Connection, number: int, *, owner_id: int) -> Kept:
 
 
 def supersede(statements: Statements, source: str) -> None:
-    """Let go of rows that the bank has told again, and told well: they stand in `source`."""
+    """Let go of rows that the bank has told again, and told well: they stand in `source`.
+
+    An id is its account's own; only where it is unknown whose a row is, an equal one is enough.
+    """
     if statements.one(_ANY_OPEN):
         statements.do(_SUPERSEDE.format_map({"source": source, "accounts": "{accounts}"}))
 
@@ -177,6 +181,11 @@ _ANY_OPEN: Final = """
 """
 _SUPERSEDE: Final = f"""
     UPDATE quarantine SET resolved_at = :now, resolution = '{SUPERSEDED}'
-    WHERE connection_id = :connection AND resolved_at IS NULL AND external_id IN
-        (SELECT external_id FROM {{source}} WHERE account_id IN {{accounts}})
+    WHERE connection_id = :connection AND resolved_at IS NULL AND EXISTS
+        (SELECT 1 FROM {{source}} s JOIN accounts a ON a.id = s.account_id
+            WHERE s.account_id IN {{accounts}} AND s.external_id = quarantine.external_id
+                AND (a.external_id = quarantine.account OR quarantine.account IS NULL
+                    OR NOT EXISTS (SELECT 1 FROM accounts k
+                        WHERE k.connection_id = :connection
+                            AND k.external_id = quarantine.account)))
 """

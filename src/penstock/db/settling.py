@@ -129,7 +129,7 @@ _PENDINGS: Final = """
         AND coalesce(t.dated_on, :today) >= :since AND
 """
 _NOT_SPOKEN_OF: Final = """
-    NOT EXISTS (SELECT 1 FROM stage r WHERE r.op = 0
+    NOT EXISTS (SELECT 1 FROM stage r WHERE r.op <> 1
         AND r.account_id = t.account_id AND r.external_id = t.external_id)
 """
 _TAKEN_BACK: Final = """

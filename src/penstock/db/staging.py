@@ -1,9 +1,11 @@
 """The temporary table in which a whole update stands before it is merged.
 
 SQLite gets its rows by executemany, PostgreSQL by COPY. The last event of each id wins (sync.md 9).
+`op` is 0 for a row that is told, 1 for one that is taken back, and 2 where an id is told of a row
+that nobody can read: nothing is stored of it, but it is not gone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -64,18 +66,27 @@ class Into:
     connection_id: int
 
 
-def load(connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]) -> int:
+def load(
+    connection: sa.Connection,
+    batches: Iterable[Batch],
+    accounts: Mapping[str, int],
+    unread: Sequence[tuple[int, str]] = (),
+) -> int:
     """Load staged rows into the temporary table, the last event of each id winning; count them.
 
-    Raises KeyError for a row of an account that is not in `accounts`.
+    `unread` are our account's number and the id of rows that cannot be read: whatever else is told
+    of such an id wins. Raises KeyError for a row of an account that is not in `accounts`.
     """
     if connection.dialect.name == "postgresql":
-        return _load_postgresql(connection, batches, accounts)
-    return _load_sqlite(connection, batches, accounts)
+        return _load_postgresql(connection, batches, accounts, unread)
+    return _load_sqlite(connection, batches, accounts, unread)
 
 
 def _load_sqlite(
-    connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]
+    connection: sa.Connection,
+    batches: Iterable[Batch],
+    accounts: Mapping[str, int],
+    unread: Sequence[tuple[int, str]],
 ) -> int:
     columns = ", ".join(f"{name} TEXT" for name in SEEN)
     connection.exec_driver_sql(
@@ -86,7 +97,9 @@ def _load_sqlite(
     cursor: Any = connection.connection.cursor()
     marks = ", ".join("?" * len(STAGED))
     upsert = f"INSERT OR REPLACE INTO stage ({', '.join(STAGED)}, op) VALUES ({marks}, 0)"  # noqa: S608 - our own column names
-    remove = "INSERT OR REPLACE INTO stage (account_id, external_id, op) VALUES (?, ?, 1)"
+    of_id = "INSERT OR REPLACE INTO stage (account_id, external_id, op) VALUES (?, ?, {})"
+    remove = of_id.format(1)
+    cursor.executemany(of_id.format(2), unread)
     for batch in batches:
         cursor.executemany(remove if batch.removal else upsert, located(batch, accounts))
     cursor.execute("SELECT count(*) FROM stage")
@@ -102,7 +115,10 @@ def located(batch: Batch, accounts: Mapping[str, int]) -> list[list[Any]]:
 
 
 def _load_postgresql(
-    connection: sa.Connection, batches: Iterable[Batch], accounts: Mapping[str, int]
+    connection: sa.Connection,
+    batches: Iterable[Batch],
+    accounts: Mapping[str, int],
+    unread: Sequence[tuple[int, str]],
 ) -> int:
     types = {"amount": "numeric", "original_amount": "numeric"}
     types |= dict.fromkeys(("booked_on", "value_on", "authorized_on"), "date")
@@ -115,6 +131,8 @@ def _load_postgresql(
     empty = [None] * (len(SEEN) - 1)
     cursor: Any = connection.connection.cursor()
     with cursor.copy(f"COPY stage (seq, {', '.join(STAGED)}, op) FROM STDIN") as copy:
+        for seq, known in enumerate(unread, 1):
+            copy.write_row((seq, *known, *empty, 2))
         for batch in batches:
             for row in located(batch, accounts):
                 seq += 1

@@ -5,9 +5,9 @@ is likelier wait for the person, as a suggestion.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -15,74 +15,136 @@ import sqlalchemy as sa
 from penstock.db import suggestions
 from penstock.db.staging import Into
 from penstock.db.statements import Statements
-from penstock.domain.update import Absence, Covered
+from penstock.db.suggestions import State
+from penstock.domain.update import Absence, Covered, Unmapped
 
 FEW: Final = 10
 """So many rows may always go. More than that, and more than a share, wait for the person."""
-SHARE: Final = 0.05
+ONE_IN: Final = 20
+"""The share: one row in so many."""
+
+Days = tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an update tells in full. `whole`: each account, from its first staged row on."""
+    """What an update tells in full. `whole`: each account, from its first staged row on.
+
+    `unread` are rows that it tells and that could not be mapped: they are not missing.
+    """
 
     absence: Absence
     whole: bool
     covered: Sequence[Covered]
+    unread: Sequence[Unmapped] = ()
 
 
 NOTHING_TOLD: Final = Told(Absence.NOTHING, whole=False, covered=())
 
 
 class Range(NamedTuple):
-    """Days of one account that were told in full; `pending_only`: what is posted stays."""
+    """All days of one account that were told in full; `pending_only`: what is posted stays."""
 
     account_id: int
-    since: str
-    until: str | None
+    days: Sequence[Days]
     pending_only: bool
 
     @property
     def missing(self) -> str:
-        """The query for the rows that stand there and were not told."""
-        until = f"AND t.dated_on <= '{self.until}'" if self.until else ""
+        """The query for the rows that stand there and were not told.
+
+        Beside each is what became of the question whether it may go, if there was one.
+        """
+        return f"SELECT t.id, ({_ASKED}) AS asked {self._missing}"
+
+    @property
+    def unasked(self) -> str:
+        """The query for those of them that nobody was asked about."""
+        return f"SELECT t.id {self._missing} AND ({_ASKED}) IS NULL"
+
+    @property
+    def _missing(self) -> str:
+        days = " OR ".join(
+            f"t.dated_on BETWEEN '{since}' AND '{until}'" for since, until in self.days
+        )
         pending = "AND t.status = 'pending'" if self.pending_only else ""
         return f"""
-            SELECT t.id FROM transactions t WHERE t.account_id = {self.account_id}
-                AND t.removed_at IS NULL AND t.dated_on >= '{self.since}' {until} {pending}
+            FROM transactions t WHERE t.account_id = {self.account_id} AND t.removed_at IS NULL
+                AND t.dated_on >= '{self.days[0][0]}' AND ({days}) {pending}
                 AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.account_id = t.account_id
                     AND s.external_id = t.external_id)
         """  # noqa: S608 - a number of ours, and days
 
 
 def ranges(statements: Statements, told: Told, accounts: Mapping[str, int]) -> list[Range]:
-    """Return what was told in full, as ranges of days of accounts. Raises KeyError."""
+    """Return what was told in full, by account. Raises KeyError.
+
+    Nothing was, of an account with a row that nobody can tell from any other.
+    """
     if told.absence is Absence.NOTHING:
         return []
-    pending_only = told.absence is Absence.PENDING_GONE
-    found = [
-        Range(accounts[one.account], one.since.isoformat(), one.until.isoformat(), pending_only)
-        for one in told.covered
-    ]
+    found: dict[int, list[Days]] = {}
+    for one in told.covered:
+        found.setdefault(accounts[one.account], []).append((one.since, one.until))
     if told.whole:
-        firsts = statements.all(_FIRST_DAYS)
-        found += [Range(account, _day(day), None, pending_only) for account, day in firsts]
-    return found
+        for account, day in statements.all(_FIRST_DAYS):
+            found.setdefault(account, []).append((_day(day), date.max))
+    for unread in told.unread:
+        if unread.external_id is None:
+            for account in _accounts_of(unread, accounts):
+                found.pop(account, None)
+    pending_only = told.absence is Absence.PENDING_GONE
+    return [Range(account, _joined(days), pending_only) for account, days in found.items()]
+
+
+def unread_ids(told: Told, accounts: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Return the ids, each with its account, of rows that were told and could not be mapped."""
+    ids = (
+        (account, one.external_id)
+        for one in told.unread
+        if one.external_id is not None
+        for account in _accounts_of(one, accounts)
+    )
+    return list(dict.fromkeys(ids))
+
+
+def _accounts_of(one: Unmapped, accounts: Mapping[str, int]) -> Iterable[int]:
+    """Return whose row it may be: where that is no account that we know, anybody's."""
+    known = accounts.get(one.account) if one.account is not None else None
+    return list(accounts.values()) if known is None else [known]
+
+
+def _joined(days: Iterable[Days]) -> list[Days]:
+    """Return the same days in as few pieces as may be, in order."""
+    joined: list[Days] = []
+    for since, until in sorted(days):
+        if joined and joined[-1][1] >= since - timedelta(days=1):
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((since, until))
+    return joined
 
 
 def missing_in(statements: Statements, one: Range) -> tuple[list[int], bool]:
-    """Return the rows that are missing in a range, and whether they may go unasked."""
-    missing = [row[0] for row in statements.all(one.missing)]
-    if len(missing) < FEW:
-        return missing, True
-    standing = statements.one(_STANDING.format(account=one.account_id))
-    return missing, len(missing) <= SHARE * standing
+    """Return the rows that are newly missing of an account, and whether they may go unasked.
+
+    What waits for the person already counts too; what they wanted left alone does not.
+    """
+    missing = statements.all(one.missing)
+    new = [row[0] for row in missing if row[1] is None]
+    many = sum(row[1] != State.REFUSED for row in missing)
+    if not new or many < FEW:
+        return new, True
+    enough = many * ONE_IN
+    standing = statements.one(_STANDING.format(account=one.account_id, enough=enough))
+    return new, standing >= enough
 
 
 def ask(connection: sa.Connection, into: Into, one: Range, missing: Sequence[int]) -> None:
     """Leave it to the person whether these rows go."""
     named = ",".join(str(number) for number in missing)
-    days = f"from {one.since} " + (f"to {one.until}" if one.until else "on")
+    since, until = one.days[0][0], one.days[-1][1]
+    days = f"from {since} " + ("on" if until == date.max else f"to {until}")
     new = suggestions.New(
         owner_id=into.owner_id,
         account_id=one.account_id,
@@ -96,28 +158,38 @@ def ask(connection: sa.Connection, into: Into, one: Range, missing: Sequence[int
 
 
 def forget_seen(statements: Statements) -> None:
-    """Take rows out of open questions that the bank has told again."""
-    if statements.one(_ANY_OPEN) and statements.do(_SEEN_AGAIN):
+    """Take rows out of questions that the bank has told again, whatever was answered.
+
+    Should they be missing once more, it is a new question.
+    """
+    if statements.one(_ANY_ASKED) and statements.do(_SEEN_AGAIN):
         statements.do(_NOTHING_LEFT)
 
 
-def _day(day: date | str) -> str:
-    return day if isinstance(day, str) else day.isoformat()
+def _day(day: date | str) -> date:
+    return date.fromisoformat(day) if isinstance(day, str) else day
 
 
 _FIRST_DAYS: Final = "SELECT account_id, min({dated}) FROM stage WHERE op = 0 GROUP BY account_id"
-_STANDING: Final = (
-    "SELECT count(*) FROM transactions WHERE account_id = {account} AND removed_at IS NULL"
-)
-_ANY_OPEN: Final = """
-    SELECT 1 FROM suggestions
-    WHERE account_id IN {accounts} AND kind = 'sweep' AND state = 'open' LIMIT 1
+# Counted only as far as matters: a long account is not read from end to end.
+_STANDING: Final = """
+    SELECT count(*) FROM (SELECT 1 FROM transactions
+        WHERE account_id = {account} AND removed_at IS NULL LIMIT {enough}) AS standing
+"""
+# A row may be in an old question and a new one: one that is open comes first.
+_ASKED: Final = """
+    SELECT min(q.state) FROM suggestion_rows r JOIN suggestions q ON q.id = r.suggestion_id
+    WHERE r.transaction_id = t.id AND q.kind = 'sweep' AND q.state IN ('open', 'refused')
+"""
+_ANY_ASKED: Final = """
+    SELECT 1 FROM suggestions WHERE account_id IN {accounts} AND kind = 'sweep'
+        AND state IN ('open', 'refused') LIMIT 1
 """
 _SEEN_AGAIN: Final = """
     DELETE FROM suggestion_rows WHERE role = 'missing' AND transaction_id IN
         (SELECT t.id FROM stage s JOIN transactions t
-            ON t.account_id = s.account_id AND t.external_id = s.external_id WHERE s.op = 0)
-        AND suggestion_id IN (SELECT id FROM suggestions WHERE state = 'open')
+            ON t.account_id = s.account_id AND t.external_id = s.external_id WHERE s.op <> 1)
+        AND suggestion_id IN (SELECT id FROM suggestions WHERE state IN ('open', 'refused'))
 """
 _NOTHING_LEFT: Final = """
     UPDATE suggestions SET state = 'gone', decided_at = :now

@@ -152,7 +152,7 @@ def _store(
     into = Into(
         place.owner_id, place.accounts, place.run_id, change, now, now.date(), connection_id
     )
-    told = Told(place.absence, stage.whole, stage.covered)
+    told = Told(place.absence, stage.whole, stage.covered, stage.unmapped)
     counts = bulk.Counts()
     try:
         if not stage.empty or not place.feed.sends_removals:

@@ -80,15 +80,16 @@ def _mapped(
 ) -> list[tuple[Kept, TransactionSeen | Removal]]:
     """Map what can be mapped; nothing older than a word on the same row that still cannot be."""
     found = []
-    unread: set[tuple[str, str]] = set()
+    unread = set()
     for one in reversed(kept):
-        if one.external_id and (one.stream, one.external_id) in unread:
+        key = (one.stream, one.account, one.external_id)
+        if one.external_id and key in unread:
             continue
         row = _map(connector, one, known)
         if row is not None:
             found.append((one, row))
         elif one.external_id:
-            unread.add((one.stream, one.external_id))
+            unread.add(key)
     return found[::-1]
 
 
