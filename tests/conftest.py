@@ -24,7 +24,7 @@ import pytest
 
 from tests import loopback
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
-from tests.leftovers import make_folder
+from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
 
 Started = Cluster | Unavailable
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
-    config.stash[HOME] = make_folder("penstock-tests-")
+    config.stash[HOME] = make_folder("penstock-tests-", quick_place())
     os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     loopback.install()
     # The time a test takes is no promise: two cores are shared with whatever else runs.
@@ -109,9 +109,11 @@ def postgres_port(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+def sqlite_databases(request: pytest.FixtureRequest) -> Databases:
     """Return the maker of SQLite databases."""
-    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"), migrate)
+    folder = request.config.stash[HOME] / "sqlite"
+    folder.mkdir()
+    return SqliteDatabases(folder, migrate)
 
 
 @pytest.fixture(scope="session")

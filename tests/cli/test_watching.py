@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from penstock.cli.access import Access
 from penstock.cli.client import Client
 from penstock.cli.session import Sessions
-from penstock.cli.watching import Lively, Silent, watch_one
+from penstock.cli.watching import Crowd, Lively, Silent, watch_one
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 NOTHING = dict.fromkeys(
@@ -65,6 +66,30 @@ def test_a_sync_whose_worker_died_is_begun_anew(tmp_path: Path) -> None:
     assert server.posts == 1
     assert json.loads(server.orders[0]) == {"from_start": True}
     assert 12 < sum(slept) < 40
+
+
+@pytest.mark.parametrize("moves", [0, 50])
+def test_one_that_waits_for_its_turn_is_left_when_nothing_moves(tmp_path: Path, moves: int) -> None:
+    """A sync that something else holds up is not watched for ever, unless others move."""
+    slept: list[float] = []
+    crowd = Crowd()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        crowd.moves += len(slept) < moves
+
+    row = asyncio.run(_watched(tmp_path, crowd, sleep))
+    assert row["outcome"] == "queued"
+    assert 55 < sum(slept) - sum(slept[:moves]) < 65
+
+
+async def _watched(folder: Path, crowd: Crowd, sleep: Any) -> dict[str, Any]:
+    """Watch a sync that waits for ever."""
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=sync(1, "queued")))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://here") as http:
+        access = Access("here", Sessions(folder), http=http, clock=lambda: NOW, given="token")
+        client = Client(http, access)
+        return await watch_one(client, sync(1, "queued"), Silent(), None, crowd, sleep=sleep)
 
 
 def test_a_display_shows_each_connection_once() -> None:

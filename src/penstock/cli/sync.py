@@ -6,6 +6,7 @@ import click
 
 from penstock.cli.failure import FAILED
 from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
+from penstock.cli.sync_words import QUEUED
 from penstock.cli.terminal import print_json, say
 from penstock.cli.words import full_id
 
@@ -62,7 +63,7 @@ def sync(
         _print(ended, standing)
         _say_what_is_not_whole(standing)
     for row in passed_over:
-        say(f"{row['name']} was not synced: something else holds it. Try again in a minute.")
+        say(f"{row['name']} was not synced: something else holds it. Its turn comes by itself.")
     if not fresh:
         context.exit(FAILED)
 
@@ -95,8 +96,8 @@ async def _sync(
 
 
 def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
-    """Return the connections of which no sync was started."""
-    synced = {row["connection_id"] for row in ended}
+    """Return the connections of which no sync was begun."""
+    synced = {row["connection_id"] for row in ended if row["outcome"] != QUEUED}
     return [row for row in standing if row["id"] not in synced]
 
 
@@ -125,6 +126,6 @@ def _print(ended: list[Row], standing: list[Row]) -> None:
     )
     print_rows(columns, ended, Seen(utc_now()))
     for row in ended:
-        if row["outcome"] != "done":
+        if row["outcome"] not in ("done", QUEUED):
             name = names.get(row["connection_id"], row["connection_id"])
             say(f"{name} is not up to date: {row['outcome'].replace('_', ' ')}. {why(row)}")

@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 RUNNING: Final = "running"
-UNDER_WAY: Final = frozenset({RUNNING, "queued"})
+QUEUED: Final = "queued"
+UNDER_WAY: Final = frozenset({RUNNING, QUEUED})
 DONE: Final = "done"
 
-_STYLES = {DONE: "green", RUNNING: "", "queued": "", "throttled": "yellow", "not_ready": "yellow"}
+_STYLES = {DONE: "green", RUNNING: "", QUEUED: "", "throttled": "yellow", "not_ready": "yellow"}
 
 
 def outcome(row: Row) -> "Text":

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from penstock.cli.client import Client
 from penstock.cli.failure import printable
-from penstock.cli.sync_words import UNDER_WAY, waits
+from penstock.cli.sync_words import QUEUED, UNDER_WAY, waits
 from penstock.cli.terminal import is_watched
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
 _STILL_SECONDS: Final = 20.0
 """A sync whose worker died frees its lease after twelve seconds: then it is begun anew."""
+_IDLE_SECONDS: Final = 60.0
+"""A sync still waits for its turn though none of those watched has moved for so long: give up."""
 
 
 class Display(Protocol):
@@ -29,14 +32,24 @@ class Display(Protocol):
         """Show a sync as it is now."""
 
 
+@dataclass(slots=True)
+class Crowd:
+    """The syncs that are watched together: how often one of them was seen to move."""
+
+    moves: int = 0
+
+
 async def watch(
     client: Client, started: list[Row], names: Mapping[str, str], order: Row | None = None
 ) -> list[Row]:
-    """Wait until every sync has ended; return them as they ended."""
+    """Wait until every sync has ended; return them as they ended.
+
+    One that only waits for its turn, where nothing moves, is returned as it is.
+    """
+    crowd = Crowd()
     with _display(names) as display:
-        return list(
-            await asyncio.gather(*(watch_one(client, row, display, order) for row in started))
-        )
+        watching = (watch_one(client, row, display, order, crowd) for row in started)
+        return list(await asyncio.gather(*watching))
 
 
 async def watch_one(
@@ -44,17 +57,24 @@ async def watch_one(
     row: Row,
     display: Display,
     order: Row | None = None,
+    crowd: Crowd | None = None,
     *,
     sleep: Sleep = asyncio.sleep,
 ) -> Row:
-    """Wait until one sync has ended; return it as it ended. `order` is what was asked for."""
-    pause, still = _FIRST_PAUSE, 0.0
+    """Wait until one sync has ended; return it as `watch` does. `order` is what was asked for."""
+    crowd = crowd or Crowd()
+    pause, still, idle = _FIRST_PAUSE, 0.0, 0.0
     while row["outcome"] in UNDER_WAY:
         display.show(row)
+        before, moves = row, crowd.moves
         await sleep(pause)
-        seen = row["counts"]
         row = await client.get(f"/v1/syncs/{row['id']}")
-        still = still + pause if row["counts"] == seen else 0.0
+        moved = (row["outcome"], row["counts"]) != (before["outcome"], before["counts"])
+        crowd.moves += moved
+        still = 0.0 if moved else still + pause
+        idle = idle + pause if crowd.moves == moves else 0.0
+        if idle >= _IDLE_SECONDS and row["outcome"] == QUEUED:
+            break
         if still >= _STILL_SECONDS and row["outcome"] in UNDER_WAY:
             # Where it is alive, this finds the same one; where its process died, it begins anew.
             path = f"/v1/connections/{row['connection_id']}/syncs"
