@@ -1,21 +1,33 @@
 """`penstock worker` as it runs in earnest: processes that are killed, stopped, and many."""
 
+import asyncio
+import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
+import sqlalchemy as sa
 
 from penstock.db.runs import INTERRUPTED
+from penstock.db.transactions import transactions
+from penstock.db.waiting import QUEUED
 from penstock.domain.clock import utc_now
+from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
 from penstock.sandbox.bank import Options
-from tests.acceptance.processes import Machine
-from tests.acceptance.workers import bank_process, fleet, play
+from tests.acceptance.processes import PASSWORD, Machine
+from tests.acceptance.workers import USERNAME, bank_process, fleet, play
+from tests.conftest import in_ci
 from tests.databases import Database
+from tests.postgres import Cluster, Unavailable
+from tests.torture.stores import store
 
 TAKEOVER = timedelta(seconds=20)
 SLOW = Options(transactions=30, page_size=5, latency_ms=200)
+PAGES = 12
+SLOWER = Options(transactions=5 * PAGES, page_size=5, latency_ms=200)
 NEVER = Options(latency_ms=60_000)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a worker is stopped by SIGTERM")
 
@@ -64,7 +76,7 @@ def test_a_worker_that_is_asked_to_stop_ends_its_sync(
 
     async def story(bank_url: str) -> None:
         async with (
-            fleet(postgres_database.url, tmp_path, SLOW, bank_url) as it,
+            fleet(postgres_database.url, tmp_path, SLOWER, bank_url) as it,
             it.worker("one") as worker,
         ):
             await it.house.link()
@@ -75,7 +87,7 @@ def test_a_worker_that_is_asked_to_stop_ends_its_sync(
             assert await it.held() == 0
             assert await it.house.rows() == it.house.truth()
 
-    with bank_process(Machine(tmp_path / "bank"), SLOW) as bank_url:
+    with bank_process(Machine(tmp_path / "bank"), SLOWER) as bank_url:
         play(story(bank_url))
 
 
@@ -117,3 +129,98 @@ def test_a_worker_on_sqlite_says_what_to_do(tmp_path: Path) -> None:
     assert "PENSTOCK_DATABASE_URL=postgresql://" in refused.stderr
     assert refused.stdout == ""
     assert not machine.home.exists()
+
+
+@posix
+@pytest.mark.long
+@pytest.mark.postgres
+@pytest.mark.parametrize("how", ["fast", "crash"])
+def test_a_worker_outlives_its_database(how: str, tmp_path: Path) -> None:
+    """Architecture, Work: PostgreSQL ends in mid-sync and comes back; nobody restarts the worker.
+
+    What became due meanwhile is synced, the sync that was torn is closed, and done when it is due.
+    """
+
+    async def story(url: str, cluster: Cluster, bank_url: str) -> None:
+        async with (
+            fleet(url, tmp_path, SLOWER, bank_url) as it,
+            it.worker("one") as worker,
+        ):
+            quiet = await it.house.link()
+            await it.until("the first is synced", lambda: it.ended(1))
+            torn = await it.house.link()
+            await it.in_mid_sync(pages=PAGES + 2)
+            due = utc_now() + timedelta(seconds=1)
+            await it.let_be_due(quiet, due)
+            number = signal.SIGINT if how == "fast" else signal.SIGQUIT
+            await asyncio.to_thread(cluster.halt, number)
+            gone = utc_now()
+
+            async def is_due() -> bool:
+                return utc_now() > due
+
+            await it.until("it is due", is_due)
+            await asyncio.to_thread(cluster.resume)
+            await it.until("what was due is synced", lambda: it.ended(3))
+            first, broken, after = await it.history()
+            assert [run.connection_id for run in (first, broken, after)] == [quiet, torn, quiet]
+            assert (first.outcome, after.outcome) == (Outcome.DONE, Outcome.DONE)
+            assert after.started_at > gone
+            assert broken.outcome == Outcome.TRANSIENT
+            await it.let_be_due(torn, utc_now())
+            await it.until("the torn one is synced", lambda: it.ended(4))
+            assert (await it.history())[-1].outcome == Outcome.DONE
+            [rows] = await it.house.all(sa.select(sa.func.count()).select_from(transactions))
+            assert rows[0] == 2 * len(it.house.truth())
+            assert worker.process.returncode is None
+            assert await worker.stop() == 0, worker.said
+
+    try:
+        with (
+            store("postgres") as place,
+            bank_process(Machine(tmp_path / "bank"), SLOWER) as bank_url,
+        ):
+            assert place.cluster is not None
+            play(story(place.url, place.cluster, bank_url))
+    except Unavailable as error:
+        (pytest.fail if in_ci() else pytest.skip)(f"no PostgreSQL to stop: {error}")
+
+
+@posix
+@pytest.mark.long
+@pytest.mark.postgres
+def test_a_worker_carries_out_what_the_api_was_asked_for(
+    postgres_database: Database, tmp_path: Path
+) -> None:
+    """Architecture, Work: `serve --no-worker` gives a sync its id; a worker does it under that id.
+
+    Who asks twice gets the same id while it waits.
+    """
+
+    async def story(bank_url: str) -> None:
+        async with fleet(postgres_database.url, tmp_path, SLOW, bank_url) as it:
+            path = f"/v1/connections/{public_id('con', await it.house.link())}/syncs"
+            with it.machine.running("serve", "--no-worker", "--port", "0") as server:
+                async with httpx2.AsyncClient(base_url=server.url) as ada:
+                    form = {"username": USERNAME, "password": PASSWORD, "grant_type": "password"}
+                    token = (await ada.post("/token", data=form)).json()["access_token"]
+                    ada.headers["Authorization"] = f"Bearer {token}"
+                    asked = [await ada.post(path) for _ in range(2)]
+                    assert [answer.status_code for answer in asked] == [202, 202]
+                    waiting, again = [answer.json() for answer in asked]
+                    assert waiting["outcome"] == QUEUED
+                    assert again["id"] == waiting["id"]
+                    async with it.worker("worker") as worker:
+                        await it.until("it is done", lambda: it.ended(1))
+                        later = (await ada.post(path)).json()
+                        await it.until("it is done again", lambda: it.ended(2))
+                        assert await worker.stop() == 0, worker.said
+                    ids = [waiting["id"], later["id"]]
+                    ended = [(await ada.get(f"/v1/syncs/{one}")).json() for one in ids]
+            assert [one["outcome"] for one in ended] == [Outcome.DONE, Outcome.DONE]
+            assert {one["trigger"] for one in ended} == {"person"}
+            assert [one["counts"]["inserted"] for one in ended] == [len(it.house.truth()), 0]
+            assert await it.by_whom() == [(row_number("run", one), "worker") for one in ids]
+
+    with bank_process(Machine(tmp_path / "bank"), SLOW) as bank_url:
+        play(story(bank_url))
