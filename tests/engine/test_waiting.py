@@ -105,7 +105,7 @@ def test_what_is_disconnected_waits_no_more(database: Database) -> None:
         door = Runner(place.runner.syncer, it.database, it.watch, carries=False)
         number = await door.sync_now(it.connection_id, trigger="person")
         await it.database.write(connections.mark_disconnected, it.connection_id, now=NOON)
-        await it.database.write(waiting.drop, it.connection_id, now=NOON)
+        await it.database.write(waiting.drop, it.connection_id, "It ended.", now=NOON)
         assert await place.runner.tick() == 0
         assert (await it.run(number)).outcome == "interrupted"
         with pytest.raises(Conflict):

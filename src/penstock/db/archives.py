@@ -110,6 +110,13 @@ def answers(connection: sa.Connection, archive_id: int) -> Generator[bytes, None
             yield bytes(packed)
 
 
-def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
-    """Forget what was heard in these runs."""
-    connection.execute(archives.delete().where(archives.c.run_id.in_(run_ids)))
+def delete_of_streams(
+    connection: sa.Connection, connection_id: int, streams: Iterable[str], *, since: int
+) -> None:
+    """Forget what was heard of these streams of a connection, from run `since` on."""
+    c = archives.c
+    connection.execute(
+        archives.delete().where(
+            c.connection_id == connection_id, c.run_id >= since, c.stream.in_(list(streams))
+        )
+    )

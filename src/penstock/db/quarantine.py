@@ -171,11 +171,6 @@ def reopen(
     )
 
 
-def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
-    """Forget what these runs kept."""
-    connection.execute(quarantine.delete().where(quarantine.c.run_id.in_(run_ids)))
-
-
 _ANY_OPEN: Final = """
     SELECT 1 FROM quarantine WHERE connection_id = :connection AND resolved_at IS NULL LIMIT 1
 """

@@ -26,7 +26,8 @@ def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> i
 
     `unlinked`: also where the provider does not name the pending row.
     """
-    if statements.do(_KEEP_GUESSES):
+    if statements.one(_ANY_GUESSED):
+        statements.do(_KEEP_GUESSES)
         statements.do(_TAKE_BACK_GUESSES)
     statements.do(_DROP_SUPERSEDED)
     pairs = _linked(statements)
@@ -102,9 +103,12 @@ _GUESSED: Final = """
         AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = aliases.transaction_id
             AND t.pending_external_id = aliases.external_id)
 """
+_ANY_GUESSED: Final = f"SELECT 1 {_GUESSED} LIMIT 1"
+# What this very run guessed, in an update before, was not so before it.
 _KEEP_GUESSES: Final = f"""
     INSERT INTO alias_images (run_id, account_id, external_id, transaction_id)
         SELECT :run, account_id, external_id, transaction_id {_GUESSED}
+            AND run_id {{differ}} :run
 """
 _TAKE_BACK_GUESSES: Final = f"DELETE {_GUESSED}"
 _DROP_SUPERSEDED: Final = """

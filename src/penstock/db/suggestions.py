@@ -183,9 +183,9 @@ def decide(
     )
 
 
-def delete_of_runs(connection: sa.Connection, run_ids: sa.Select[tuple[int]]) -> None:
-    """Forget what these runs suggested."""
-    connection.execute(suggestions.delete().where(suggestions.c.run_id.in_(run_ids)))
+def delete_of_run(connection: sa.Connection, run_id: int) -> None:
+    """Forget what this run suggested."""
+    connection.execute(suggestions.delete().where(suggestions.c.run_id == run_id))
 
 
 def _with_rows(connection: sa.Connection, query: sa.Select[tuple[object, ...]]) -> list[Suggested]:

@@ -99,12 +99,10 @@ def park(connection: sa.Connection, connection_id: int, remedy: Remedy, *, now: 
 
 
 def pause(connection: sa.Connection, connection_id: int, *, reason: str, now: datetime) -> None:
-    """Let a connection rest until somebody asks for a sync of it."""
-    connection.execute(
-        connections.update()
-        .where(connections.c.id == connection_id)
-        .values(paused_at=now, paused_reason=reason, sync_requested_at=None)
-    )
+    """Let a connection rest until somebody asks for a sync of it: what was asked before is over."""
+    rests = {"paused_at": now, "paused_reason": reason}
+    rests |= {"sync_requested_at": None, "queued_run_id": None, "queued_from_start": False}
+    connection.execute(connections.update().where(connections.c.id == connection_id).values(rests))
 
 
 def resume(connection: sa.Connection, connection_id: int) -> None:

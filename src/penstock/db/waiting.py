@@ -61,13 +61,11 @@ def adopt(connection: sa.Connection, run_id: int, *, now: datetime) -> bool:
     return begun.rowcount == 1
 
 
-def drop(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
-    """Close what waits on a connection that was disconnected."""
+def drop(connection: sa.Connection, connection_id: int, why: str, *, now: datetime) -> None:
+    """Close what waits on a connection of which that is no longer to be carried out."""
     r = runs.c
     connection.execute(
         runs.update()
         .where(r.connection_id == connection_id, r.outcome == QUEUED)
-        .values(
-            outcome=INTERRUPTED, finished_at=now, message="The connection was disconnected first."
-        )
+        .values(outcome=INTERRUPTED, finished_at=now, message=why)
     )

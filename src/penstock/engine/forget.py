@@ -76,7 +76,8 @@ class Forgetter:
         credentials.delete(connection, connection_id)
         cursors.delete_all(connection, connection_id)
         connections.mark_disconnected(connection, connection_id, now=self.clock())
-        waiting.drop(connection, connection_id, now=self.clock())
+        why = "The connection was disconnected first."
+        waiting.drop(connection, connection_id, why, now=self.clock())
         return opened
 
     def _open(

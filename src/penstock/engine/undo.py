@@ -26,6 +26,7 @@ from penstock.db import (
     suggestions,
     tie_outs,
     turns,
+    waiting,
 )
 from penstock.db.metadata import instant_text
 from penstock.db.runs import RunRow
@@ -105,7 +106,8 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bo
     """Put the cursors back and pause, if it moved any, and let go of everything that it left.
 
     Where rows were kept the next sync reads everything `afresh`: what the bank took back of them
-    after the old cursors it would never say again.
+    after the old cursors it would never say again. What could not be mapped stays in quarantine:
+    a stream of which nothing else was stored does not go back, and would never tell it again.
     """
     before = images.cursors_before(connection, run.id)
     for stream, cursor in before.items():
@@ -115,15 +117,13 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bo
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
     if before:
         turns.pause(connection, run.connection_id, reason=PAUSED, now=now)
+        why = "What an earlier sync had brought was taken back first."
+        waiting.drop(connection, run.connection_id, why, now=now)
+        # Later runs changed nothing, but heard what will be heard again now.
+        archives.delete_of_streams(connection, run.connection_id, before, since=run.id)
     ended = run.finished_at or now
     quarantine.reopen(connection, run.connection_id, since=run.started_at, until=ended)
-    r = runs.runs.c
-    ours = sa.select(r.id).where(r.id == run.id)
-    for table in (quarantine, suggestions):
-        table.delete_of_runs(connection, ours)
-    # Later runs changed nothing, but heard again what is undone now.
-    since = sa.select(r.id).where(r.connection_id == run.connection_id, r.id >= run.id)
-    archives.delete_of_runs(connection, since)
+    suggestions.delete_of_run(connection, run.id)
     images.delete_of(connection, [run.id])
     runs.mark_undone(connection, run.id, now=now)
 
@@ -178,9 +178,13 @@ _FORGET_ALIASES: Final = """
     DELETE FROM aliases WHERE run_id = :run AND transaction_id IN
         (SELECT id FROM transactions WHERE owner_id = :owner AND change_number = :change)
 """
+# The id may be that of a row which was kept: it is no other row's then.
 _REMEMBER_ALIASES: Final = """
     INSERT INTO aliases (account_id, external_id, transaction_id)
         SELECT account_id, external_id, transaction_id FROM alias_images WHERE run_id = :run
             AND transaction_id IN (SELECT id FROM transactions)
+            AND NOT EXISTS (SELECT 1 FROM transactions k
+                WHERE k.account_id = alias_images.account_id
+                    AND k.external_id = alias_images.external_id)
         ON CONFLICT DO NOTHING
 """
