@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from penstock.db import leases
 from penstock.db.due import find
+from penstock.db.leases import Lease
 from penstock.db.runs import runs
 from penstock.domain.errors import Conflict
 from penstock.domain.outcome import Outcome
@@ -16,10 +18,10 @@ from penstock.engine.runner import Runner
 from penstock.engine.sync import Run, Syncer
 from tests.databases import Database
 from tests.db.merging import row
-from tests.engine.bench import bench
+from tests.engine.bench import NOON, bench
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import play
-from tests.engine.yard import Yard, in_yard
+from tests.engine.yard import HOUR, Yard, in_yard, postpone
 
 
 def test_reading_from_the_start_is_not_answered_by_a_running_sync(database: Database) -> None:
@@ -108,3 +110,25 @@ def test_one_that_cannot_be_started_stops_no_other(database: Database) -> None:
             await runner.stop()
 
     play(story())
+
+
+def test_who_asks_during_a_commit_is_not_forgotten(postgres_database: Database) -> None:
+    """sync.md 20: the lease's row is locked and cannot be marked: it is due once more even so."""
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        number = await place.runner.sync_now(it.connection_id, trigger="person")
+        await place.asked()
+        it.watch.later(seconds=1)
+        ((_, holder, fence, *_),) = await it.all(leases.leases.select())
+        with it.database.engine.begin() as committing:
+            leases.lock(committing, Lease(it.connection_id, holder, fence))
+            assert await place.runner.sync_now(it.connection_id, trigger="person") == number
+        place.gate.set()
+        await place.runner.wait(number)
+        await postpone(it, it.connection_id, NOON + HOUR)
+        assert await place.runner.tick() == 1
+        await place.idle()
+        assert await place.runner.tick() == 0
+
+    in_yard(postgres_database, story, open_gate=False)

@@ -62,7 +62,7 @@ def take(
     """Take the lease if it is free or has run out; else return None.
 
     It is then marked dirty where a sync is `wanted` that begins after this moment. Nobody waits
-    here: a row that a long commit holds is taken, as its lock says.
+    here: a row that a long commit holds is taken, as its lock says, and is left unmarked.
     """
     c = leases.c
     free = sa.or_(c.holder.is_(None), c.expires_at < now)
@@ -77,6 +77,12 @@ def take(
     if wanted:
         connection.execute(leases.update().where(_at_once(connection_id)).values(dirty=True))
     return None
+
+
+def is_dirty(connection: sa.Connection, connection_id: int) -> bool:
+    """Say whether whoever holds the lease will hear that one more sync is wanted."""
+    query = sa.select(leases.c.dirty).where(leases.c.connection_id == connection_id)
+    return bool(connection.execute(query).scalar_one_or_none())
 
 
 SPARE: Final = timedelta(seconds=30)

@@ -93,14 +93,7 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     cap = opening.bounds.of(row.connector)
     if not leases.has_room(connection, row.id, connector=row.connector, cap=cap, now=opening.now):
         return None
-    lease = leases.take(
-        connection,
-        row.id,
-        holder=opening.holder,
-        now=opening.now,
-        until=opening.until,
-        wanted=opening.trigger != SCHEDULE,
-    )
+    lease = _take(connection, opening)
     if lease is None:
         return None
     row = turns.begin(connection, row)
@@ -114,6 +107,22 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     return Opened(
         row, lease, _run(connection, row, opening), opening.from_start or row.queued_from_start
     )
+
+
+def _take(connection: sa.Connection, opening: Opening) -> Lease | None:
+    """Take the lease, or have whoever holds it know that one more sync is wanted."""
+    number, wanted = opening.connection_id, opening.trigger != SCHEDULE
+    lease = leases.take(
+        connection,
+        number,
+        holder=opening.holder,
+        now=opening.now,
+        until=opening.until,
+        wanted=wanted,
+    )
+    if lease is None and wanted and not leases.is_dirty(connection, number):
+        turns.request_sync(connection, number, now=opening.now)  # a commit holds the lease's row
+    return lease
 
 
 def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> int:
