@@ -111,9 +111,10 @@ _KEEP_GUESSES: Final = f"""
             AND run_id {{differ}} :run
 """
 _TAKE_BACK_GUESSES: Final = f"DELETE {_GUESSED}"
+# Row by row: as a list, SQLite reads every alias of the accounts.
 _DROP_SUPERSEDED: Final = """
-    DELETE FROM stage WHERE (account_id, external_id) IN
-        (SELECT account_id, external_id FROM aliases WHERE account_id IN {accounts})
+    DELETE FROM stage WHERE EXISTS (SELECT 1 FROM aliases a
+        WHERE a.account_id = stage.account_id AND a.external_id = stage.external_id)
 """
 # The plus keeps SQLite from walking all that is stored, to look each row up in the stage.
 _LINKED: Final = """
