@@ -97,6 +97,7 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     if lease is None:
         return None
     row = turns.begin(connection, row)
+    by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None  # as it is by now
     if row.paused_at is not None and not by_itself:
         turns.resume(connection, row.id)
     if turn.left:
