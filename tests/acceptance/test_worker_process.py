@@ -189,6 +189,39 @@ def test_a_worker_outlives_its_database(how: str, tmp_path: Path) -> None:
 @posix
 @pytest.mark.long
 @pytest.mark.postgres
+def test_a_worker_that_hears_nothing_any_more_begins_again(
+    postgres_database: Database, tmp_path: Path
+) -> None:
+    """Architecture, Work: only the connection by which it is told of work dies; it gets another.
+
+    It notices within 20 s; and it does not take its own failing for a request to stop.
+    """
+
+    async def story(bank_url: str) -> None:
+        async with (
+            fleet(postgres_database.url, tmp_path, SLOW, bank_url) as it,
+            it.worker("one") as worker,
+        ):
+            await it.until("it listens", it.listening)
+            [deaf] = await it.listening()
+            await it.house.all(sa.select(sa.func.pg_terminate_backend(deaf)))
+
+            async def listens_again() -> bool:
+                return bool(set(await it.listening()) - {deaf})
+
+            await it.until("it listens again", listens_again)
+            await it.house.link()
+            await it.until("what is due is synced", lambda: it.ended(1))
+            assert [run.outcome for run in await it.history()] == [Outcome.DONE]
+            assert await worker.stop() == 0, worker.said
+
+    with bank_process(Machine(tmp_path / "bank"), SLOW) as bank_url:
+        play(story(bank_url))
+
+
+@posix
+@pytest.mark.long
+@pytest.mark.postgres
 def test_a_worker_carries_out_what_the_api_was_asked_for(
     postgres_database: Database, tmp_path: Path
 ) -> None:

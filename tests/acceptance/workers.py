@@ -152,6 +152,15 @@ class Fleet:
             await self.house.all(leases.leases.select().where(leases.leases.c.holder.is_not(None)))
         )
 
+    async def listening(self) -> list[int]:
+        """Return the server's processes by which workers are told of work."""
+        query = sa.text(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        )
+        read = self.house.penstock.database.read
+        return [row[0] for row in await read(lambda one: list(one.execute(query)))]
+
     async def let_be_due(self, connection_id: int, at: object) -> None:
         """Let a connection be due by itself from then on."""
         mine = connections.c.id == connection_id

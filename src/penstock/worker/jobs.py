@@ -99,19 +99,27 @@ class JobEngine:
         pool = await asyncpg.create_pool(address, min_size=1, max_size=4)
         try:
             manager = QueueManager(queries(AsyncpgPoolDriver(pool)), SETTINGS.channel)
-            manager.shutdown = self._stop
             self._register(manager)
             at_once = max(2, self.runner.at_once)
-            await manager.run(
-                dequeue_timeout=_POLL,
-                batch_size=min(_BATCH, at_once // 2),
-                max_concurrent_tasks=at_once,
-                shutdown_on_listener_failure=True,
-                heartbeat_timeout=self.runner.syncer.lease_time,
-                log_aggregation_interval=timedelta(0),
-            )
+            stopping = asyncio.create_task(self._hand_on_stop(manager.shutdown), name="stopping")
+            try:
+                await manager.run(
+                    dequeue_timeout=_POLL,
+                    batch_size=min(_BATCH, at_once // 2),
+                    max_concurrent_tasks=at_once,
+                    shutdown_on_listener_failure=True,
+                    heartbeat_timeout=self.runner.syncer.lease_time,
+                    log_aggregation_interval=timedelta(0),
+                )
+            finally:
+                stopping.cancel()
         finally:
             pool.terminate()
+
+    async def _hand_on_stop(self, shutdown: asyncio.Event) -> None:
+        """Stop the engine when we are to stop. Not the other way: it sets its own when it fails."""
+        await self._stop.wait()
+        shutdown.set()
 
     def _register(self, manager: QueueManager) -> None:
         bounds = self.runner.syncer.bounds
