@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from penstock.db import credentials
+from penstock.db.connect import open_database
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Request, Response
@@ -17,6 +19,7 @@ from tests.databases import Database
 from tests.engine.bench import NOON, SEALS, Bench, bench
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import play
+from tests.engine.interposed import Interposed
 
 PLAN = OAuthPlan(
     issuer="https://bank.example",
@@ -67,6 +70,38 @@ def test_a_run_that_is_stopped_keeps_the_token_that_it_was_given(database: Datab
             sealed = await it.database.read(credentials.find, it.connection_id)
             assert sealed is not None
             assert sealed.version == 3
+            assert SEALS.open(sealed, it.owner_id).refresh == Secret("newer")
+
+    play(story())
+
+
+def test_a_token_outlives_a_database_that_is_away(database: Database) -> None:
+    """sync.md 25: the bank has rotated: the new token is stored as soon as that can be done."""
+    failing = ["_store"] * 3
+
+    async def before(work: str) -> None:
+        if work in failing:
+            failing.remove(work)
+            raise OperationalError("UPDATE credentials", {}, Exception("the server is gone"))
+
+    def opening(url: str) -> Interposed:
+        return Interposed(open_database(url).engine, before)
+
+    async def story() -> None:
+        async with bench(database.url, bank(), opening=opening) as it:
+            await old_tokens(it)
+
+            async def send(request: Request) -> Response:
+                return Response(200, {}, json.dumps(NEW).encode(), request.url)
+
+            run = await replace(it.syncer, send_for=lambda _name: send).start(
+                it.connection_id, trigger="test"
+            )
+            assert run is not None
+            ending, _ = await run.finish()
+            assert (ending.outcome, failing) == (Outcome.DONE, [])
+            sealed = await it.database.read(credentials.find, it.connection_id)
+            assert sealed is not None
             assert SEALS.open(sealed, it.owner_id).refresh == Secret("newer")
 
     play(story())

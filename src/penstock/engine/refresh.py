@@ -24,6 +24,7 @@ from penstock.db.lane import Database
 from penstock.db.refreshes import RefreshOutcome
 from penstock.db.runs import Tally
 from penstock.domain import outcome
+from penstock.domain.backoff import full_jitter
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan, OAuthPlan
 from penstock.domain.errors import (
@@ -50,6 +51,9 @@ CLAIM: Final = timedelta(seconds=15)
 MOST_LOST: Final = 5
 """How often the answer to a refresh of one token may be lost before the person is asked."""
 _POLL: Final = 0.05
+_STORINGS: Final = 12
+"""How often a new token is tried to be stored again: about a minute in all."""
+_STORE_AGAIN: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -174,8 +178,20 @@ class ConnectionTokens:
         )
         if fresh.expires_at is not None:  # a token of half a minute must not be renewed each time
             self._ahead = min(AHEAD, (fresh.expires_at - self.clock()) / 4)
-        await self.database.write(self._store, sealed, version)
+        await self._store_surely(sealed, version)
         return await self._read()
+
+    async def _store_surely(self, sealed: SealedCredentials, version: int) -> None:
+        """Store the new token; where the database is away, keep trying: the old one may be dead."""
+        failures = 0
+        while True:
+            try:
+                return await self.database.write(self._store, sealed, version)
+            except sa.exc.DBAPIError:
+                failures += 1
+                if failures > _STORINGS:
+                    raise
+                await self.sleep(full_jitter(failures, 1.0, most=_STORE_AGAIN))
 
     def _store(self, connection: sa.Connection, sealed: SealedCredentials, version: int) -> None:
         credentials.save_refreshed(connection, sealed, version=version)
