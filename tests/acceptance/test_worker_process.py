@@ -16,6 +16,7 @@ from penstock.db.waiting import QUEUED
 from penstock.domain.clock import utc_now
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
+from penstock.engine.runner import GRACE
 from penstock.sandbox.bank import Options
 from tests.acceptance.processes import PASSWORD, Machine
 from tests.acceptance.workers import USERNAME, bank_process, fleet, play
@@ -94,8 +95,14 @@ def test_a_worker_that_is_asked_to_stop_ends_its_sync(
 @posix
 @pytest.mark.long
 @pytest.mark.postgres
-def test_a_sync_that_does_not_end_is_abandoned(postgres_database: Database, tmp_path: Path) -> None:
-    """sync.md 29: a bank that answers after a minute holds up no shutdown; its run is closed."""
+@pytest.mark.parametrize(("twice", "code"), [(False, 0), (True, 130)], ids=["once", "twice"])
+def test_a_sync_that_does_not_end_is_abandoned(
+    postgres_database: Database, tmp_path: Path, code: int, *, twice: bool
+) -> None:
+    """sync.md 29: a bank that answers after a minute holds up no shutdown; its run is closed.
+
+    Whoever asks a second time does not wait for the grace to be over.
+    """
 
     async def story(bank_url: str) -> None:
         async with (
@@ -108,7 +115,12 @@ def test_a_sync_that_does_not_end_is_abandoned(postgres_database: Database, tmp_
                 return await it.asked("accounts") > 0
 
             await it.until("the bank is asked", asked)
-            assert await worker.stop() == 0, worker.said
+            began = utc_now()
+            if twice:
+                await worker.ask_to_stop()
+            assert await worker.stop() == code, worker.said
+            grace = timedelta(seconds=GRACE)
+            assert (utc_now() - began < grace) is twice
             [run] = await it.history()
             assert run.outcome == Outcome.TRANSIENT
             assert run.finished_at is not None

@@ -69,6 +69,15 @@ class Worker:
         self.process.kill()
         await self.process.wait()
 
+    async def ask_to_stop(self) -> None:
+        """Ask it to end, and wait until it says that it will."""
+        self.process.send_signal(signal.SIGTERM)
+
+        async def heard() -> bool:
+            return "Penstock stops" in self.said
+
+        await until("the worker hears that it is to stop", heard, PATIENCE)
+
     async def stop(self) -> int:
         """Ask it to end, as a system does that shuts down; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
