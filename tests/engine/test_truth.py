@@ -10,10 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from penstock.db import leases
+from penstock.db.budgets import budgets
 from penstock.db.connections import connections
 from penstock.db.transactions import transactions
 from penstock.domain.outcome import Outcome
@@ -231,8 +233,11 @@ async def _crash(home: House, connection: int, after: int) -> None:
 
 
 async def _let_time_pass(home: House) -> None:
-    calm = connections.update().values(not_before=None)
-    await home.penstock.database.write(lambda connection: connection.execute(calm))
+    for calm in (
+        connections.update().values(not_before=None),
+        budgets.update().values(told_limit=None, told_left=None, told_until=None),
+    ):
+        await home.penstock.database.write(sa.Connection.execute, calm)
 
 
 async def _write_notes(home: House) -> None:

@@ -12,6 +12,7 @@ import aiohttp
 import sqlalchemy as sa
 
 from penstock.db.breakers import breakers
+from penstock.db.budgets import budgets
 from penstock.db.connections import ConnectionRow, connections, get
 from penstock.domain.clock import utc_now
 from penstock.domain.consent import ConsentState
@@ -168,4 +169,5 @@ def _let_time_pass(connection: sa.Connection) -> None:
         .where(sa.or_(c.next_sync_at > past, c.next_sync_at.is_(None), c.not_before.is_not(None)))
         .values(next_sync_at=past, not_before=None)
     )
+    connection.execute(budgets.update().values(told_limit=None, told_left=None, told_until=None))
     connection.execute(breakers.delete())
