@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -84,18 +84,50 @@ def _last_amounts() -> sa.Select[Any]:
     return query.order_by(balances.c.id)
 
 
+_CURRENCIES: Final = sa.text("""
+    WITH RECURSIVE named (kind, currency) AS (
+        SELECT kinds.kind, (SELECT min(currency) FROM balances
+            WHERE account_id = :account AND kind = kinds.kind)
+        FROM (SELECT 'opening' AS kind UNION ALL SELECT 'current') AS kinds
+        UNION ALL
+        SELECT kind, (SELECT min(currency) FROM balances WHERE account_id = :account
+            AND kind = named.kind AND currency > named.currency)
+        FROM named WHERE currency IS NOT NULL
+    )
+    SELECT DISTINCT currency FROM named WHERE currency IS NOT NULL ORDER BY currency
+""")
+
+
+def currencies(connection: sa.Connection, account_id: int) -> list[str]:
+    """Return the currencies in which an account's balances of posted rows were stated.
+
+    A long history costs nothing: from one to the next is one look into the index.
+    """
+    return list(connection.execute(_CURRENCIES, {"account": account_id}).scalars())
+
+
 def observed(
-    connection: sa.Connection, account_id: int, *, kinds: Sequence[BalanceKind]
+    connection: sa.Connection,
+    account_id: int,
+    currency: str,
+    *,
+    kinds: Sequence[BalanceKind],
+    after: date = date.min,
 ) -> list[sa.Row[Any]]:
-    """Return an account's balances of these kinds, oldest statement first.
+    """Return an account's balances of these kinds, oldest statement first, of days past `after`.
 
     What a run heard that was undone is left out: the rows that it came with are gone too.
     """
+    c = balances.c
     query = (
         balances.select()
-        .where(balances.c.account_id == account_id, balances.c.kind.in_(kinds), ~_of_undone_run())
-        .order_by(balances.c.as_of, balances.c.id)
+        .where(c.account_id == account_id, c.kind.in_(kinds), c.currency == currency)
+        .where(~_of_undone_run())
+        .order_by(c.as_of, c.id)
     )
+    if after > date.min:  # the day is of the bank's zone; by the instant there is an index
+        instant = datetime.combine(after, time(0), UTC) - timedelta(days=1)
+        query = query.where(c.as_of >= instant, c.as_of_on > after)
     return list(connection.execute(query))
 
 

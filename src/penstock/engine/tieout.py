@@ -1,6 +1,7 @@
 """After a sync: whether each account adds up against the bank's own balance (sync.md 30)."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -68,31 +69,28 @@ def check_connection(connection: sa.Connection, connection_id: int, *, now: date
 def tie_out_account(
     connection: sa.Connection, account_id: int, currency: str, *, today: date
 ) -> list[Checked]:
-    """Check one account; return the results by currency, its own `currency` first."""
+    """Check one account; return the results by currency. Without any balance: its own, unproven."""
     footed = tie_outs.footings(connection, account_id)
-    observed = _observed(connection, account_id, currency)
     found = []
-    for name, seen in observed.items():
-        one = _from_footing(connection, account_id, name, seen, footed.get(name), today)
-        found.append(one or _from_beginning(connection, account_id, name, seen, today))
-    return found
+    for name in balances.currencies(connection, account_id):
+        one = None
+        if name in footed:
+            one = _from_footing(connection, account_id, name, Observation(*footed[name]), today)
+        one = one or _from_beginning(connection, account_id, name, today)
+        if one is not None:
+            found.append(one)
+    return found or [Checked(currency, tie_out([], [], today))]
 
 
 def _from_footing(
-    connection: sa.Connection,
-    account_id: int,
-    currency: str,
-    seen: list[Observation],
-    footed: tuple[date, Decimal, int] | None,
-    today: date,
+    connection: sa.Connection, account_id: int, currency: str, base: Observation, today: date
 ) -> Checked | None:
     """Count from what was proven before. None where that is not enough to say that all is well."""
-    if footed is None:
-        return None
-    base = Observation(*footed)
-    if any(one.opening and one.run > base.run for one in seen):
+    openings = balances.observed(connection, account_id, currency, kinds=[BalanceKind.OPENING])
+    if any(one.run_id > base.run for one in openings):
         return None  # the bank has stated anew what it all began with
-    later = [one for one in seen if not one.opening and one.day > base.day]
+    kinds = [BalanceKind.CURRENT]
+    later = _observed(connection, account_id, currency, kinds=kinds, after=base.day)
     chosen = [base, *chosen_of(later[:1] + later)[1:]]
     posted = sums.posted_sums(connection, account_id, since=base.day).get(currency, [])
     result = tie_out(chosen, posted, today)
@@ -102,10 +100,13 @@ def _from_footing(
 
 
 def _from_beginning(
-    connection: sa.Connection, account_id: int, currency: str, seen: list[Observation], today: date
-) -> Checked:
-    chosen = chosen_of(seen)
-    if len(chosen) <= 1:
+    connection: sa.Connection, account_id: int, currency: str, today: date
+) -> Checked | None:
+    """Count from the first balance. None where all were heard in runs that were undone."""
+    chosen = chosen_of(_observed(connection, account_id, currency))
+    if not chosen:
+        return None
+    if len(chosen) == 1:
         return Checked(currency, tie_out(chosen, [], today))
     posted = _sums(connection, account_id, chosen).get(currency, [])
     result = tie_out(chosen, posted, today)
@@ -115,11 +116,11 @@ def _from_beginning(
     return Checked(currency, tie_out(chosen, posted, today, moved))
 
 
-def days_of(connection: sa.Connection, account_id: int, currency: str) -> dict[str, list[Day]]:
+def days_of(connection: sa.Connection, account_id: int) -> dict[str, list[Day]]:
     """Return, by currency, each day's last balance and what it has more than the rows explain."""
     found = {}
-    for name, seen in _observed(connection, account_id, currency).items():
-        chosen = chosen_of(seen)
+    for name in balances.currencies(connection, account_id):
+        chosen = chosen_of(_observed(connection, account_id, name))
         if len(chosen) > 1:
             posted = _sums(connection, account_id, chosen).get(name, [])
             found[name] = days(chosen, posted, _moved(connection, account_id, chosen).get(name, []))
@@ -127,16 +128,19 @@ def days_of(connection: sa.Connection, account_id: int, currency: str) -> dict[s
 
 
 def _observed(
-    connection: sa.Connection, account_id: int, currency: str
-) -> dict[str, list[Observation]]:
-    """Return the stated balances by currency; an account's own is there even without any."""
-    found: dict[str, list[Observation]] = {}
-    kinds = [BalanceKind.OPENING, BalanceKind.CURRENT]
-    for row in balances.observed(connection, account_id, kinds=kinds):
-        opening = row.kind == BalanceKind.OPENING
-        one = Observation(row.as_of_on, row.amount, row.run_id, opening)
-        found.setdefault(row.currency, []).append(one)
-    return found or {currency: []}
+    connection: sa.Connection,
+    account_id: int,
+    currency: str,
+    *,
+    kinds: Sequence[BalanceKind] = (BalanceKind.OPENING, BalanceKind.CURRENT),
+    after: date = date.min,
+) -> list[Observation]:
+    """Return what the bank stated in a currency, oldest first, of days past `after`."""
+    rows = balances.observed(connection, account_id, currency, kinds=kinds, after=after)
+    return [
+        Observation(row.as_of_on, row.amount, row.run_id, row.kind == BalanceKind.OPENING)
+        for row in rows
+    ]
 
 
 def _sums(

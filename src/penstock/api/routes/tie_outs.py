@@ -105,11 +105,11 @@ def _candidates(row: sa.Row[Any]) -> list[int]:
 
 
 def _read(connection: sa.Connection, number: int, *, owner_id: int, today: date) -> _Read:
-    account = accounts.get(connection, number, owner_id=owner_id)
+    accounts.get(connection, number, owner_id=owner_id)
     rows = tie_outs.page(connection, owner_id=owner_id, account_ids=[number])
     named = [one for row in rows for one in _candidates(row)]
     return _Read(
         rows,
-        days_of(connection, number, account.currency),
+        days_of(connection, number),
         briefs(connection, named, owner_id=owner_id, today=today),
     )
