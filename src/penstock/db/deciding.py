@@ -71,13 +71,21 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
 
 
 def take_away(connection: sa.Connection, found: Suggested, write: Write) -> bool:
-    """Mark the missing rows as taken back. False where none of them stands any more."""
+    """Mark the missing rows as taken back, by the run that missed them: balances go by that.
+
+    False where none of them stands any more.
+    """
     c, r = transactions.c, suggestion_rows.c
     missing = sa.select(r.transaction_id).where(r.suggestion_id == found.id)
     done = connection.execute(
         transactions.update()
         .where(c.id.in_(missing), c.owner_id == write.owner_id, c.removed_at.is_(None))
-        .values(removed_at=write.now, updated_at=write.now, change_number=write.change_number)
+        .values(
+            removed_at=write.now,
+            last_run_id=found.run_id,
+            updated_at=write.now,
+            change_number=write.change_number,
+        )
     )
     tie_outs.take_footing(connection, [found.account_id])
     return done.rowcount > 0
