@@ -38,10 +38,9 @@ def begin(
 ) -> Own:
     """Open such a run. Raises NotFound, and Conflict while a sync of the connection runs."""
     row = connections.get(connection, connection_id, owner_id=owner_id)
-    if leases.is_held(connection, connection_id, now=now):
-        raise Conflict(
-            "A sync of this connection is running.", remedy=wait("Try again when it has ended.")
-        )
+    _check_free(connection, connection_id, now)
+    leases.hold(connection, connection_id)
+    _check_free(connection, connection_id, now)  # a sync that began meanwhile shows only now
     leases.seize(connection, connection_id)
     runs.interrupt(connection, connection_id, now=now)
     run_id = runs.begin(
@@ -53,6 +52,13 @@ def begin(
         now=now,
     )
     return Own(row, run_id)
+
+
+def _check_free(connection: sa.Connection, connection_id: int, now: datetime) -> None:
+    if leases.is_held(connection, connection_id, now=now):
+        raise Conflict(
+            "A sync of this connection is running.", remedy=wait("Try again when it has ended.")
+        )
 
 
 def end(connection: sa.Connection, own: Own, tally: Tally, *, now: datetime) -> None:
