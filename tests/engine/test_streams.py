@@ -1,5 +1,6 @@
 """A stream's cursor is the bank's word, kept as it is said, and never in mid-update."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from penstock.db import cursors
 from penstock.domain.errors import ContractBroken
 from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Pull
+from penstock.domain.update import Unmapped
 from penstock.engine.streams import MOST_PAGES
 from tests.databases import Database
 from tests.db.merging import row
@@ -130,6 +132,23 @@ def test_what_a_checkpoint_stored_is_not_missing_from_the_rest(database: Databas
             ending, run = await it.sync()
             assert (ending.outcome, run.tally.removed) == (Outcome.DONE, 0)
             assert await it.ids() == ["1", "2", "3"]
+
+    play(story())
+
+
+def test_a_row_that_can_no_longer_be_read_stays_as_it_was(database: Database) -> None:
+    """sync.md 8, 14: all is told, and one row so that nobody can map it: it is not missing."""
+    bank = FakeBank(scripts={"a": reading(page(row("1"), row("2"), row("3"), cursor=None))})
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            await it.sync()
+            spoiled = Unmapped("a", "2", "It has no amount.", b"{}")
+            told = replace(page(row("1"), cursor=None), unmapped=(spoiled,))
+            bank.scripts = {"a": reading(told)}
+            ending, run = await it.sync()
+            assert (ending.outcome, run.tally.removed) == (Outcome.DONE, 1)
+            assert (await it.ids(), run.tally.quarantined) == (["1", "2"], 1)
 
     play(story())
 
