@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -130,6 +130,24 @@ def test_a_row_too_many_is_a_candidate_too(database: Database) -> None:
         found = await one.sync(opening("100.00"), stated("90.00", day=2), rows=rows)
         assert (found.status, found.amount) == ("difference", Decimal("4.00"))
         assert await one.numbers(found) == ["2"]
+
+    with_account(database, story)
+
+
+def test_a_row_of_another_currency_explains_nothing(database: Database) -> None:
+    """sync.md 30: per account and currency: so are the rows that could be meant."""
+
+    async def story(one: Account) -> None:
+        rows = [
+            row("euros", "-9.00", on=DAY + timedelta(1)),
+            row("dollars", "-9.00", on=DAY + timedelta(1), currency="USD"),
+        ]
+        dollars = replace(stated("5.00", day=2), currency="USD")
+        both = [opening("100.00"), replace(opening("5.00"), currency="USD")]
+        await one.sync(*both, stated("91.00", day=2), dollars, rows=rows)
+        euros, found = await one.found()
+        assert (euros.status, found.currency, found.amount) == ("ok", "USD", Decimal("9.00"))
+        assert await one.numbers(found) == ["dollars"]
 
     with_account(database, story)
 

@@ -70,7 +70,13 @@ _AT_ONCE: Final = 5000  # numbers in one query: databases bind 32,766 at the mos
 
 
 def candidates(
-    connection: sa.Connection, account_id: int, *, amount: Decimal, since: date, limit: int = 5
+    connection: sa.Connection,
+    account_id: int,
+    currency: str,
+    *,
+    amount: Decimal,
+    since: date,
+    limit: int = 5,
 ) -> list[int]:
     """Return rows that could explain a difference of `amount`: its like in size, near `since`.
 
@@ -82,7 +88,8 @@ def candidates(
     extra = sa.and_(c.amount == -amount, c.status == "posted", c.removed_at.is_(None))
     query = (
         sa.select(c.id)
-        .where(c.account_id == account_id, c.dated_on >= since, sa.or_(missing, extra))
+        .where(c.account_id == account_id, c.dated_on >= since)
+        .where(c.currency == currency, sa.or_(missing, extra))
         .order_by(c.dated_on, c.id)
         .limit(limit)
     )

@@ -178,7 +178,7 @@ def _row(
     rows: list[int] = []
     if found.status in (TieOutStatus.DIFFERENCE, TieOutStatus.SETTLING) and found.first_on:
         since = found.first_on - AROUND  # what was dated earlier may have been listed late
-        rows = transactions.candidates(connection, account_id, amount=amount, since=since)
+        rows = transactions.candidates(connection, account_id, currency, amount=amount, since=since)
     return {
         "currency": currency,
         "status": str(found.status),
