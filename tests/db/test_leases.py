@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from penstock.db import leases
 from penstock.db.connect import open_database
@@ -162,3 +163,21 @@ def test_of_many_processes_one_gets_it(database: Database) -> None:
             assert [one[turn] for one in told if one[turn] is not None] == [turn + 1]
 
     play(story())
+
+
+@pytest.mark.parametrize(("may_be_lost", "waits"), [(True, "off"), (False, "on")])
+def test_what_was_only_due_does_not_wait_for_the_disk(
+    postgres_database: Database, may_be_lost: bool, waits: str
+) -> None:
+    """A lease that a person waits for is flushed; neither choice outlives its transaction."""
+
+    def ask(connection: sa.Connection) -> tuple[str, str]:
+        connection.exec_driver_sql("SET synchronous_commit = on")
+        connection.commit()
+        leases.has_room(connection, 1, connector="sandbox", cap=8, now=NOW, may_be_lost=may_be_lost)
+        within = connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+        connection.commit()
+        return within, connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+
+    with open_books(postgres_database.url) as books:
+        assert books.database.read_now(ask) == (waits, "on")

@@ -26,25 +26,21 @@ from tests.engine.yard import HOUR, Yard, in_yard, postpone
 
 def test_reading_from_the_start_is_not_answered_by_a_running_sync(database: Database) -> None:
     """Who asks for all to be read again is told where a sync runs that does not do so."""
-    bank = FakeBank(scripts={"a": reading(page(row("1"), cursor="x"))})
 
-    async def story() -> None:
-        async with bench(database.url, bank) as it:
-            runner = Runner(it.syncer, it.database, it.watch)
-            run = await it.syncer.start(it.connection_id, trigger="test")
-            assert run is not None
-            assert await runner.sync_now(it.connection_id, trigger="test") == run.run_id
-            with pytest.raises(Conflict, match="from the start"):
-                await runner.sync_now(it.connection_id, trigger="test", from_start=True)
-            await run.finish()
-            again = await runner.sync_now(it.connection_id, trigger="test", from_start=True)
-            assert again != run.run_id
-            same = await runner.sync_now(it.connection_id, trigger="test", from_start=True)
-            assert same == again
-            await runner.wait(again)
-            await runner.stop()
+    async def story(place: Yard) -> None:
+        it, runner = place.it, place.runner
+        run = await it.syncer.start(it.connection_id, trigger="test")
+        assert run is not None
+        assert await runner.sync_now(it.connection_id, trigger="test") == run.run_id
+        with pytest.raises(Conflict, match="from the start"):
+            await runner.sync_now(it.connection_id, trigger="test", from_start=True)
+        await run.finish()
+        again = await runner.sync_now(it.connection_id, trigger="test", from_start=True)
+        assert again != run.run_id
+        same = await runner.sync_now(it.connection_id, trigger="test", from_start=True)
+        assert same == again
 
-    play(story())
+    in_yard(database, story, open_gate=False)
 
 
 def test_what_stops_begins_nothing_more(database: Database) -> None:

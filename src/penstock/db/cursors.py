@@ -25,11 +25,13 @@ cursors = sa.Table(
 
 def find(connection: sa.Connection, connection_id: int, stream: str) -> str | None:
     """Return the stored cursor, or None where the stream was never read to a checkpoint."""
-    c = cursors.c
-    query = sa.select(c.cursor).where(c.connection_id == connection_id, c.stream == stream)
-    return connection.execute(query).scalar_one_or_none()
+    here = {"of": connection_id, "key": stream}
+    return connection.execute(_ONE, here).scalar_one_or_none()
 
 
+_ONE: Final = sa.select(cursors.c.cursor).where(
+    cursors.c.connection_id == sa.bindparam("of"), cursors.c.stream == sa.bindparam("key")
+)
 _ALL: Final = sa.select(cursors.c.stream, cursors.c.cursor).where(
     cursors.c.connection_id == sa.bindparam("of")
 )

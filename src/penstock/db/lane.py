@@ -31,12 +31,23 @@ class Database:
         self.engine = engine
         self.kind = engine.dialect.name
         sqlite = self.kind == "sqlite"
+        self._apart = engine if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._write = ThreadPoolExecutor(1 if sqlite else 4, thread_name_prefix="write-lane")
         self._read = ThreadPoolExecutor(2 if sqlite else 4, thread_name_prefix="read-lane")
 
     async def read(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work(connection, ...)` in a transaction that only reads."""
         return await self._run(self._read, partial(self.read_now, work, *args, **kwargs))
+
+    async def glance(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `read` does for a few short statements that stream nothing.
+
+        On PostgreSQL each sees an instant of its own, as it does within a transaction of `read`;
+        without one it is two trips to the server less.
+        """
+        return await self._run(
+            self._read, lambda: _read_on(self._apart, lambda one: work(one, *args, **kwargs))
+        )
 
     async def write(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work(connection, ...)` in a transaction and commit it; roll back if it raises."""
@@ -47,14 +58,7 @@ class Database:
 
         A pooled one is not asked each time whether it lives, and to read again changes nothing.
         """
-        try:
-            with self.engine.connect() as connection:
-                return work(connection, *args, **kwargs)
-        except sa.exc.DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        with self.engine.connect() as connection:
-            return work(connection, *args, **kwargs)
+        return _read_on(self.engine, lambda connection: work(connection, *args, **kwargs))
 
     def snapshot_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what `read_now` does; all that is read is of one instant, however long it takes."""
@@ -98,3 +102,14 @@ class Database:
         trace: TracebackType | None,
     ) -> None:
         await asyncio.to_thread(self.close)
+
+
+def _read_on(engine: sa.Engine, work: Callable[[sa.Connection], R]) -> R:
+    try:
+        with engine.connect() as connection:
+            return work(connection)
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with engine.connect() as connection:
+        return work(connection)

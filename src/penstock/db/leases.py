@@ -64,14 +64,8 @@ def take(
     It is then marked dirty where a sync is `wanted` that begins after this moment. Nobody waits
     here: a row that a long commit holds is taken, as its lock says, and is left unmarked.
     """
-    c = leases.c
-    free = sa.or_(c.holder.is_(None), c.expires_at < now)
-    taken = connection.execute(
-        leases.update()
-        .where(_at_once(connection_id, free))
-        .values(holder=holder, fence=c.fence + 1, expires_at=until, dirty=False)
-        .returning(c.fence)
-    ).scalar_one_or_none()
+    given = {"of": connection_id, "by": holder, "at": now, "till": until}
+    taken = connection.execute(_TAKE, given).scalar_one_or_none()
     if taken is not None:
         return Lease(connection_id, holder, taken)
     if wanted:
@@ -98,19 +92,31 @@ _HELD: Final = sa.text("""
     WHERE leases.holder IS NOT NULL AND leases.expires_at >= :since AND connector = :connector
         AND leases.connection_id <> :connection_id
 """).bindparams(sa.bindparam("since", type_=Instant))
-_TAKE_TURNS: Final = sa.text("SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))")
+_TAKE_TURNS: Final = """
+    SELECT pg_advisory_xact_lock(7235103, hashtext(:connector)),
+        set_config('synchronous_commit', {}, true)
+"""
+_KEEP: Final = sa.text(_TAKE_TURNS.format("current_setting('synchronous_commit')"))
+_MAY_BE_LOST: Final = sa.text(_TAKE_TURNS.format("'off'"))
 
 
 def has_room(
-    connection: sa.Connection, connection_id: int, *, connector: str, cap: int, now: datetime
+    connection: sa.Connection,
+    connection_id: int,
+    *,
+    connector: str,
+    cap: int,
+    now: datetime,
+    may_be_lost: bool = False,
 ) -> bool:
     """Say whether fewer than `cap` other connections of a connector are being synced anywhere.
 
     Who is told yes and takes a lease in this transaction keeps the cap: nobody else may look
-    before it ends (on SQLite there is one writer anyway).
+    before it ends (on SQLite there is one writer anyway). On PostgreSQL it ends without waiting for
+    the disk where it `may_be_lost` when the server crashes: a lease that is lost fences its holder.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS, {"connector": connector})
+        connection.execute(_MAY_BE_LOST if may_be_lost else _KEEP, {"connector": connector})
     given = {"connector": connector, "connection_id": connection_id, "since": now - SPARE}
     held: int = connection.execute(_HELD, given).scalar_one()
     return held < cap
@@ -168,7 +174,9 @@ def _is_ours(lease: Lease) -> sa.ColumnElement[bool]:
     return sa.and_(leases.c.fence == lease.fence, leases.c.holder == lease.holder)
 
 
-def _at_once(connection_id: int, *which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _at_once(
+    connection_id: int | sa.BindParameter[int], *which: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
     """Match a lease's row unless somebody has it locked: on PostgreSQL an update would wait."""
     c = leases.c
     query = sa.select(c.connection_id).where(c.connection_id == connection_id, *which)
@@ -176,6 +184,13 @@ def _at_once(connection_id: int, *which: sa.ColumnElement[bool]) -> sa.ColumnEle
 
 
 _b = sa.bindparam
+_FREE: Final = sa.or_(leases.c.holder.is_(None), leases.c.expires_at < _b("at"))
+_TAKE: Final = (
+    leases.update()
+    .where(_at_once(_b("of"), _FREE))
+    .values(holder=_b("by"), fence=leases.c.fence + 1, expires_at=_b("till"), dirty=False)
+    .returning(leases.c.fence)
+)
 _MINE: Final = sa.and_(
     leases.c.connection_id == _b("of"), leases.c.fence == _b("number"), leases.c.holder == _b("by")
 )

@@ -48,7 +48,7 @@ class Health:
         known = self._known.get(connector)
         now = self.clock()
         if known is None or not now - self.kept < known.read_at <= now:
-            known = await self.database.read(_read, connector, now)
+            known = await self.database.glance(_read, connector, now)
             self._known[connector] = known
         return known
 

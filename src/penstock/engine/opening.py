@@ -91,7 +91,13 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
         return None
     cap = opening.bounds.of(row.connector)
-    if not leases.has_room(connection, row.id, connector=row.connector, cap=cap, now=opening.now):
+    if not leases.has_room(
+        *(connection, row.id),
+        connector=row.connector,
+        cap=cap,
+        now=opening.now,
+        may_be_lost=by_itself,
+    ):
         return None
     lease = _take(connection, opening)
     if lease is None:

@@ -200,7 +200,7 @@ class ConnectionTokens:
         )
 
     async def _read(self) -> Credentials:
-        sealed = await self.database.read(credentials.find, self.connection_id)
+        sealed = await self.database.glance(credentials.find, self.connection_id)
         if sealed is None:
             state = ConsentState.LOGIN_REQUIRED
             raise Halt(outcome.consent_needed("This connection has no credentials.", state))

@@ -80,7 +80,7 @@ class Runner:
             )
             if run is not None:
                 return run.run_id
-            running = await self.database.read(find_running, connection_id, now=self.clock())
+            running = await self.database.glance(find_running, connection_id, now=self.clock())
             if running is None:
                 break
             if self._check_same(running, from_start=from_start):
@@ -135,7 +135,7 @@ class Runner:
 
     async def carry(self, connection_id: int) -> None:
         """Sync a connection to the end, if it still is its turn."""
-        if await self.database.read(due.is_due, connection_id, now=self.clock()):
+        if await self.database.glance(due.is_due, connection_id, now=self.clock()):
             run = await self._start_due(connection_id)
             if run is not None:
                 await self.wait(run.run_id)
@@ -253,7 +253,7 @@ class Runner:
             await self.sleep(_AGAIN)
             try:
                 for run_id, connection_id in list(self._waiting.items()):
-                    if not await self.database.read(due.is_due, connection_id, now=self.clock()):
+                    if not await self.database.glance(due.is_due, connection_id, now=self.clock()):
                         self._waiting.pop(run_id, None)  # another carries it, or it was ended
                     elif await self._start_due(connection_id) is None:
                         break  # the provider is at its cap still

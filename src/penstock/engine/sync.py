@@ -147,7 +147,7 @@ class Run:
             message = f"There is no connector {connection.connector!r} in this installation."
             raise Halt(Ending(Outcome.CONTRACT, message))
         self._check_it_may_run()
-        known = await syncer.database.read(read_known, connection.id)
+        known = await syncer.database.glance(read_known, connection.id)
         driver = driver_of(syncer, connection, connector, self.run_id, self.tally, known)
         discovery = await driver.run(connector.discover())
         ids = await self._recognise(discovery, known)

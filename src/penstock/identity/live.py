@@ -27,7 +27,7 @@ class LiveSessions:
         seen = self._seen.get(session_id)
         if seen is not None and timedelta(0) <= now - seen[0] < _SEEN_FOR:
             return seen[1]
-        holder = await self._database.read(sessions.holder, session_id, now=now)
+        holder = await self._database.glance(sessions.holder, session_id, now=now)
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen[session_id] = (now, holder)
