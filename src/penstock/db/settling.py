@@ -103,7 +103,15 @@ _GUESSED: Final = """
         AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = aliases.transaction_id
             AND t.pending_external_id = aliases.external_id)
 """
-_ANY_GUESSED: Final = f"SELECT 1 {_GUESSED} LIMIT 1"
+# From the stage on: as a list, SQLite sorts every id of it.
+_ANY_GUESSED: Final = """
+    SELECT 1 FROM stage s CROSS JOIN aliases a
+    WHERE s.op = 0 AND s.status = 'posted'
+        AND a.account_id = s.account_id AND a.external_id = s.external_id
+        AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = a.transaction_id
+            AND t.pending_external_id = a.external_id)
+    LIMIT 1
+"""
 # What this very run guessed, in an update before, was not so before it.
 _KEEP_GUESSES: Final = f"""
     INSERT INTO alias_images (run_id, account_id, external_id, transaction_id)
