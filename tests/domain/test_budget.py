@@ -77,6 +77,19 @@ def test_neighbours_that_are_counted_together_are_never_forgotten_early(
     assert len(standing.spent) <= 2 * 128 + 1
 
 
+@given(st.integers(1, 15))
+def test_a_large_quota_that_is_never_spent_is_never_full(minutes: int) -> None:
+    """sync.md 23: calls that follow one another closely slide out of their window all the same."""
+    limit, standing, now = quota(2000), UNTOUCHED, NOW
+    for _ in range(2 * DAY // timedelta(minutes=minutes)):
+        assert free_at(limit, standing, now) == now
+        standing = spend(limit, standing, now)
+        now += timedelta(minutes=minutes)
+    known = left(limit, standing, now)
+    assert known is not None
+    assert known >= 2000 - DAY // timedelta(minutes=minutes) - 2000 // 128
+
+
 @given(limits, gaps)
 def test_what_was_spent_is_free_again_in_time(limit: Limit, waits: list[timedelta]) -> None:
     """sync.md 23: nobody waits longer than a window and its slack for a quota, nor for ever."""

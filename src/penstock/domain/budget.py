@@ -159,9 +159,8 @@ def spend(limit: Limit | None, standing: Standing, at: datetime) -> Standing:
 
 
 def _with(limit: Limit, counted: list[Spent], at: datetime) -> tuple[Spent, ...]:
-    if counted and limit.calls > _CELLS:
-        last = counted[-1]
-        begins = counted[-2].at if len(counted) > 1 else last.at
+    if limit.calls > _CELLS and len(counted) > 1:  # the first stands alone: it begins the second
+        begins, last = counted[-2].at, counted[-1]
         if at - begins < limit.window / _CELLS:  # a neighbour's calls count until the last of them
             return (*counted[:-1], Spent(max(at, last.at), last.calls + 1))
     return (*counted, Spent(max(at, counted[-1].at) if counted else at, 1))
