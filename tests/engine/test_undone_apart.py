@@ -137,7 +137,9 @@ def test_what_was_heard_of_other_streams_stays(database: Database) -> None:
     async def story(one: Told) -> None:
         both = {"a": page(row("1"), cursor="a1"), "b": page(row("2", account="b"), cursor="b1")}
         await one.sync(**both)
-        run = await one.sync(**both | {"a": page(row("3"), cursor="a2")})
+        bad = Unmapped("b", "7", "It has no amount.", b"{}")
+        both = {"a": page(row("3"), cursor="a2"), "b": replace(both["b"], unmapped=(bad,))}
+        run = await one.sync(**both)
         await one.undo(run)
         kept = await one.it.database.read(archives.of_connection, one.it.connection_id)
         assert [(each.run_id == run, each.stream) for each in kept] == [
@@ -159,7 +161,9 @@ def test_what_came_after_a_replay_outlives_it(database: Database) -> None:
         replayer = Replayer(it.database, {one.bank.name: one.bank}, it.watch)
         replayed = await replayer.replay(it.connection_id, owner_id=it.owner_id, dry=False)
         assert replayed.run_id is not None
-        run = await one.sync(a=page(row("1", description="New"), cursor="2"))
+        again = page(row("1", description="New"), cursor="2")
+        bad = Unmapped("a", "7", "It has no amount.", b"{}")
+        run = await one.sync(a=replace(again, unmapped=(bad,)))
         await one.undo(replayed.run_id)
         kept = await it.database.read(archives.of_connection, it.connection_id)
         assert kept[-1].run_id == run

@@ -1,7 +1,9 @@
 """What the bank answered, compressed and as it came, by the update that it belongs to (sync.md 18).
 
-By it a corrected mapping can be replayed without asking the bank. An update that brought nothing
-leaves nothing here.
+By it a corrected mapping can be replayed without asking the bank. An update is kept where it wrote
+a row, set one aside or told one well that had been set aside: so the last word that differed is
+here of each row. One that only told again what is stored, as the overlap of a window does at each
+sync, leaves nothing here.
 """
 
 import json
@@ -12,6 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.runs import runs
 
 archives = sa.Table(
     "archives",
@@ -120,3 +123,25 @@ def delete_of_streams(
             c.connection_id == connection_id, c.run_id >= since, c.stream.in_(list(streams))
         )
     )
+
+
+def were_forgotten(connection: sa.Connection, connection_id: int, stream: str, run_id: int) -> bool:
+    """Say whether an undo made this stream forget what `run_id` is the first to hear again.
+
+    A row that the person had touched is there still, and nothing of it differs when it is told.
+    """
+    r, c = runs.c, archives.c
+    undone = sa.select(sa.func.max(r.undone_at)).where(
+        r.connection_id == connection_id, r.undone_at.is_not(None)
+    )
+    when = connection.execute(undone).scalar_one()
+    if when is None:
+        return False
+    last = (
+        sa.select(c.created_at)
+        .where(c.connection_id == connection_id, c.stream == stream, c.run_id < run_id)
+        .order_by(c.id.desc())
+        .limit(1)
+    )
+    kept = connection.execute(last).scalar_one_or_none()
+    return kept is None or bool(kept <= when)

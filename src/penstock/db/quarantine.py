@@ -60,9 +60,9 @@ class Kept:
     resolution: str | None
 
 
-def keep(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep rows; one that is here already, word for word, is not kept twice."""
-    c = quarantine.c
+def keep(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    """Keep rows; one that is here already, word for word, is not kept twice. Count the new ones."""
+    c, new = quarantine.c, 0
     for row in rows:
         same = sa.select(c.id).where(
             c.connection_id == row["connection_id"],
@@ -74,6 +74,8 @@ def keep(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         )
         if connection.execute(same.limit(1)).one_or_none() is None:
             connection.execute(quarantine.insert(), row)
+            new += 1
+    return new
 
 
 def open_of(connection: sa.Connection, connection_id: int) -> list[Kept]:

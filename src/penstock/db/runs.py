@@ -50,6 +50,13 @@ runs = sa.Table(
     sa.Column("undone_at", Instant),
     sa.Index("ix_runs_owner", "owner_id", "id"),
     sa.Index("ix_runs_connection", "connection_id", "id"),
+    sa.Index(
+        "ix_runs_undone",
+        "connection_id",
+        "undone_at",
+        sqlite_where=sa.text("undone_at IS NOT NULL"),
+        postgresql_where=sa.text("undone_at IS NOT NULL"),
+    ),
 )
 
 RUNNING = "running"

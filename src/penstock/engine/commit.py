@@ -154,13 +154,15 @@ def _store(
     )
     told = Told(place.absence, stage.whole, stage.covered, stage.unmapped)
     counts = bulk.Counts()
+    unread = quarantine.count_open(connection, connection_id) if stage.rows else 0
     try:
         if not stage.empty or not place.feed.sends_removals:
             counts = bulk.store(connection, stage.batches, into, place.feed, told)
     except KeyError as error:
         raise _not_listed(error) from None
     balances.insert(connection, [{**one, "change_number": change} for one in new])
-    _keep_what_came(connection, place, stage, now)
+    read_now = unread > 0 and quarantine.count_open(connection, connection_id) < unread
+    _keep_what_came(connection, place, stage, now, news=counts.wrote or read_now)
     if counts.wrote:
         images.note_commit(connection, connection_id, place.run_id, change)
         images.note_cursor(connection, place.run_id, place.stream, move.before)
@@ -175,17 +177,19 @@ def _store(
     )
 
 
-def _keep_what_came(connection: sa.Connection, place: Place, stage: Stage, now: datetime) -> None:
-    """Set aside what could not be mapped; archive what the bank answered."""
+def _keep_what_came(
+    connection: sa.Connection, place: Place, stage: Stage, now: datetime, *, news: bool
+) -> None:
+    """Set aside what could not be mapped; archive what the bank answered, if any of it was news."""
+    connection_id = place.lease.connection_id
     if stage.unmapped:
-        quarantine.keep(connection, [_kept(place, one, now) for one in stage.unmapped])
-    if stage.rows or stage.unmapped:
+        aside = quarantine.keep(connection, [_kept(place, one, now) for one in stage.unmapped])
+        news = news or aside > 0
+    if not (stage.rows or stage.unmapped):
+        return
+    if news or archives.were_forgotten(connection, connection_id, place.stream, place.run_id):
         update = archives.ToArchive(
-            place.lease.connection_id,
-            place.run_id,
-            place.stream,
-            tuple(place.accounts),
-            stage.read_from,
+            connection_id, place.run_id, place.stream, tuple(place.accounts), stage.read_from
         )
         archives.keep(connection, update, stage.answers(), now=now)
 

@@ -1,4 +1,4 @@
-"""What was told to whom and when."""
+"""What was told to whom and when; indexes by which a quiet sync need not read what is old."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the tables of the notices."""
+    """Make the tables of the notices, and the indexes."""
     op.create_table(
         "notice_targets",
         sa.Column("target", sa.Text(), nullable=False),
@@ -51,3 +51,11 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_notices_connection", "notices", ["connection_id"], unique=False)
+    op.create_index(
+        "ix_runs_undone",
+        "runs",
+        ["connection_id", "undone_at"],
+        unique=False,
+        sqlite_where=sa.text("undone_at IS NOT NULL"),
+        postgresql_where=sa.text("undone_at IS NOT NULL"),
+    )
