@@ -33,6 +33,7 @@ balances = sa.Table(
     sa.Column("change_number", sa.BigInteger, nullable=False),
     sa.Index("ix_balances_account", "account_id", "kind", "currency", "as_of", "id"),
     sa.Index("ix_balances_change", "owner_id", "change_number", "id"),
+    sa.Index("ix_balances_heard", "account_id", "observed_at"),
 )
 
 

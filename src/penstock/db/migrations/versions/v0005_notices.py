@@ -51,6 +51,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_notices_connection", "notices", ["connection_id"], unique=False)
+    op.create_index("ix_balances_heard", "balances", ["account_id", "observed_at"], unique=False)
     op.create_index(
         "ix_runs_undone",
         "runs",
