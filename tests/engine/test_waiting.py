@@ -1,16 +1,20 @@
 """Runs that wait: asked for where none can be started, carried by whoever is free first."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from penstock.db import connections, waiting
 from penstock.db.leases import SPARE
 from penstock.domain.errors import Conflict
 from penstock.engine.opening import Bounds, beat
 from penstock.engine.runner import Runner
+from penstock.engine.sync import Run, Syncer
 from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.yard import HOUR, Yard, in_yard, postpone
@@ -76,6 +80,35 @@ def test_a_click_keeps_the_cap_of_the_provider(database: Database) -> None:
         assert {(await it.run(one)).outcome for one in started} == {"done"}
 
     in_yard(database, story, open_gate=False, at_once=1, bounds=Bounds(cap=3))
+
+
+def test_one_that_cannot_be_started_keeps_no_other_waiting(database: Database) -> None:
+    """sync.md 29: what waits behind a connection that fails at each try is begun without it."""
+    lost: set[int] = set()
+
+    class Failing(Syncer):
+        """Fails for some connections, as a database does in which one is locked."""
+
+        async def start(self, connection_id: int, **more: Any) -> Run | None:
+            if connection_id in lost:
+                raise OperationalError("", {}, OSError("lock timeout"))
+            return await super().start(connection_id, **more)
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        last = await it.connect(), await it.connect()
+        await place.runner.sync_now(it.connection_id, trigger="person")
+        await place.asked()
+        given = {one.name: getattr(place.runner.syncer, one.name) for one in fields(Syncer)}
+        place.runner.syncer = Failing(**given)
+        waits = [await place.runner.sync_now(one, trigger="person") for one in last]
+        lost.add(last[0])
+        place.gate.set()
+        await until(lambda: len(it.wire.sent) == 2)
+        await place.idle()
+        assert [(await it.run(one)).outcome for one in waits] == ["queued", "done"]
+
+    in_yard(database, story, open_gate=False, bounds=Bounds(cap=1))
 
 
 def test_who_has_stopped_starts_nothing(database: Database) -> None:

@@ -52,7 +52,7 @@ class Runner:
     _live: dict[int, Tally] = field(default_factory=dict)
     _from_start: set[int] = field(default_factory=set)
     _suspects: set[int] = field(default_factory=set)
-    _waiting: dict[int, int] = field(default_factory=dict)
+    _waiting: dict[int, tuple[int, str]] = field(default_factory=dict)
     _starting: set[asyncio.Task[Run | None]] = field(default_factory=set)
     _usher: asyncio.Task[None] | None = None
     _stopping: bool = False
@@ -85,7 +85,7 @@ class Runner:
                 break
             if self._check_same(running, from_start=from_start):
                 return running
-        run_id = await self.database.write(
+        run_id, connector = await self.database.write(
             _queue,
             connection_id,
             trigger=trigger,
@@ -93,7 +93,7 @@ class Runner:
             from_start=from_start,
             clock=self.clock,
         )
-        self._waiting[run_id] = connection_id
+        self._waiting[run_id] = connection_id, connector
         self._call_usher()
         return run_id
 
@@ -151,7 +151,7 @@ class Runner:
             self._usher.cancel()
             await asyncio.wait([self._usher])
         if self._starting:
-            await asyncio.wait(self._starting)
+            await asyncio.wait(self._starting, timeout=grace)
         tasks = list(self._tasks.values())
         if not tasks:
             return
@@ -252,13 +252,22 @@ class Runner:
         while self._waiting:
             await self.sleep(_AGAIN)
             try:
-                for run_id, connection_id in list(self._waiting.items()):
-                    if not await self.database.glance(due.is_due, connection_id, now=self.clock()):
-                        self._waiting.pop(run_id, None)  # another carries it, or it was ended
-                    elif await self._start_due(connection_id) is None:
-                        break  # the provider is at its cap still
+                await self._try_each()
             except Exception:
                 log.exception("worker.usher_failed")
+
+    async def _try_each(self) -> None:
+        """Start what waits; one that cannot be started, its cap reached say, holds no other up."""
+        full: set[str] = set()
+        for run_id, (connection_id, connector) in list(self._waiting.items()):
+            if connector in full:
+                continue
+            if not await self.database.glance(due.is_due, connection_id, now=self.clock()):
+                self._waiting.pop(run_id, None)  # another carries it, or it was ended
+            elif await self._start_due(connection_id) is None:
+                full.add(connector)
+                if self._waiting.pop(run_id, None):  # behind the others: it may be its own fault
+                    self._waiting[run_id] = connection_id, connector
 
 
 def _queue(
@@ -269,12 +278,15 @@ def _queue(
     request_id: str | None,
     from_start: bool,
     clock: Clock,
-) -> int:
-    """Ask for a run that whoever is free carries out. Raises NotFound and Conflict."""
+) -> tuple[int, str]:
+    """Ask for a run that whoever is free carries out; return its number and its connector's name.
+
+    Raises NotFound and Conflict.
+    """
     row = connections.get(connection, connection_id)
     if row.disconnected_at is not None:
         raise Conflict("This connection was disconnected: link the institution again.")
-    return waiting.queue(
+    run_id = waiting.queue(
         connection,
         connection_id,
         trigger=trigger,
@@ -282,3 +294,4 @@ def _queue(
         from_start=from_start,
         now=clock(),
     )
+    return run_id, row.connector
