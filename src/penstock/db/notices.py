@@ -131,7 +131,8 @@ def record_failure(
 
 
 def remember(connection: sa.Connection, target: str, finding: Finding, *, now: datetime) -> None:
-    """Store what need not be said: how far new rows had come when somebody was first to be told."""
+    """Store what need not be said: how far rows have come of which none is new to somebody."""
+    _forget(connection, target, finding.topic)
     if _still_there(connection, finding.connection_id):
         connection.execute(notices.insert().values(_row(target, finding, now)))
 

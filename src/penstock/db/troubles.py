@@ -4,7 +4,7 @@ One query a kind, over everybody's linked connections. No amount of anybody's tr
 it is told to whoever runs the installation, and over other people's servers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,7 +15,6 @@ from penstock.db.accounts import accounts
 from penstock.db.connections import connections
 from penstock.db.quarantine import quarantine
 from penstock.db.tie_outs import tie_outs
-from penstock.db.transactions import transactions
 from penstock.domain.consent import ConsentState
 from penstock.domain.ids import public_id
 from penstock.domain.notice import Finding, NoticeKind, Topic
@@ -51,54 +50,6 @@ def find(connection: sa.Connection, view: View) -> list[Finding]:
     found += _tie_outs(connection)
     found += _quarantine(connection)
     return found
-
-
-def find_new(connection: sa.Connection, seen: Mapping[str, int]) -> list[Finding]:
-    """Return new transactions by connection; `seen` says how far somebody has heard of each.
-
-    The detail is how far they have come. Others than those in `seen` are left out.
-    """
-    if not seen:
-        return []
-    c, a, t = connections.c, accounts.c, transactions.c
-    least = min(seen.values())
-    query = (
-        sa.select(connections, t.id.label("number"))
-        .join(accounts, a.connection_id == c.id)
-        .join(transactions, t.account_id == a.id)
-        .where(t.id > least, t.removed_at.is_(None), c.disconnected_at.is_(None))
-        .order_by(t.id)
-    )
-    rows: dict[int, Any] = {}
-    counts: dict[int, int] = {}
-    for row in connection.execute(query):
-        if row.number > seen.get(public_id("con", row.id), row.number):
-            rows[row.id] = row
-            counts[row.id] = counts.get(row.id, 0) + 1
-    return [_new(row, counts[number]) for number, row in rows.items()]
-
-
-def last_rows(connection: sa.Connection) -> list[Finding]:
-    """Return how far the transactions of each connection that was ever synced have come."""
-    c, a, t = connections.c, accounts.c, transactions.c
-    last = (
-        sa.select(a.connection_id, sa.func.max(t.id).label("number"))
-        .join(transactions, t.account_id == a.id)
-        .group_by(a.connection_id)
-        .subquery()
-    )
-    number = sa.func.coalesce(last.c.number, 0).label("number")
-    query = (
-        sa.select(connections, number)
-        .outerjoin(last, last.c.connection_id == c.id)
-        .where(c.disconnected_at.is_(None), c.last_success_at.is_not(None))
-    )
-    return [_new(row, 0) for row in connection.execute(query)]
-
-
-def _new(row: sa.Row[Any], count: int) -> Finding:
-    title = f"{count} new at {_name(row)}"
-    return _finding(NoticeKind.NEW, row, str(row.number), title, "")
 
 
 def _of_connection(row: sa.Row[Any], view: View) -> Iterator[Finding]:

@@ -13,12 +13,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import notices, troubles
+from penstock.db import arrivals, notices, troubles
+from penstock.db.arrivals import Arrived, Mark
 from penstock.db.lane import Database
 from penstock.db.notices import Target
 from penstock.domain.clock import Clock
 from penstock.domain.errors import TransportFailure
-from penstock.domain.notice import Finding, News, NoticeKind, message, news
+from penstock.domain.ids import public_id
+from penstock.domain.notice import Finding, News, NoticeKind, Topic, message, news
 from penstock.domain.secret import Secret
 from penstock.observe.log import get_logger
 
@@ -41,10 +43,11 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one listener has not heard yet."""
+    """What one listener has not heard yet, and `passed`: what is not worth telling."""
 
     listener: Listener
     unheard: News
+    passed: Sequence[Finding] = ()
 
 
 @dataclass(slots=True)
@@ -65,38 +68,45 @@ class Notifier:
         if not self.listeners or (self._next is not None and now < self._next):
             return 0
         self._next = now + EVERY
-        if not await self.database.write(notices.take_turn, now=now, until=now + EVERY):
+        if not await self.database.write(self._begin, now):
             return 0
-        looks = await self.database.write(self._look, now)
+        looks = await self.database.read(self._look, now)
+        if any(look.passed for look in looks):
+            await self.database.write(_remember, looks, now)
         taken = [await self._send(look) for look in looks if look.unheard]
         return sum(taken)
 
-    def _look(self, connection: sa.Connection, now: datetime) -> list[_Look]:
+    def _begin(self, connection: sa.Connection, now: datetime) -> bool:
+        if not notices.take_turn(connection, now=now, until=now + EVERY):
+            return False
         notices.keep_targets(connection, [one.target for one in self.listeners])
+        return True
+
+    def _look(self, connection: sa.Connection, now: datetime) -> list[_Look]:
         known = notices.targets(connection)
         found = troubles.find(connection, troubles.View(now, self.every))
         return [
-            _Look(one, self._unheard(connection, one.target, found, now))
+            self._unheard(connection, one, found)
             for one in self.listeners
             if _may_be_asked(known.get(one.target), now)
         ]
 
     def _unheard(
-        self, connection: sa.Connection, target: str, found: list[Finding], now: datetime
-    ) -> News:
-        told = notices.told(connection, target)
+        self, connection: sa.Connection, listener: Listener, found: list[Finding]
+    ) -> _Look:
+        told = notices.told(connection, listener.target)
         if not self.new_rows:
-            return news(found, told)
-        seen = {
-            topic.subject: int(one.detail)
+            return _Look(listener, news(found, told))
+        marks = {
+            one.connection_id: Mark.read(one.detail)
             for topic, one in told.items()
             if topic.kind is NoticeKind.NEW
         }
-        for far in troubles.last_rows(connection):
-            if far.topic.subject not in seen:  # a first copy is no news
-                notices.remember(connection, target, far, now=now)
-                seen[far.topic.subject] = int(far.detail)
-        return news([*found, *troubles.find_new(connection, seen)], told)
+        arrived = list(arrivals.since(connection, marks))
+        new = [_new(one) for one in arrived if one.count]
+        return _Look(
+            listener, news([*found, *new], told), [_new(one) for one in arrived if not one.count]
+        )
 
     async def _send(self, look: _Look) -> int:
         """Send outside any transaction, then note how it went."""
@@ -118,3 +128,15 @@ class Notifier:
 
 def _may_be_asked(known: Target | None, now: datetime) -> bool:
     return known is None or known.not_before is None or known.not_before <= now
+
+
+def _new(arrived: Arrived) -> Finding:
+    topic = Topic(NoticeKind.NEW, public_id("con", arrived.connection_id))
+    title = f"{arrived.count} new at {arrived.name}"
+    return Finding(topic, arrived.connection_id, str(arrived.mark), title, "")
+
+
+def _remember(connection: sa.Connection, looks: Sequence[_Look], now: datetime) -> None:
+    for look in looks:
+        for finding in look.passed:
+            notices.remember(connection, look.listener.target, finding, now=now)
