@@ -14,6 +14,7 @@ from penstock.db.connections import connections
 from penstock.db.quarantine import quarantine
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.errors import TransportFailure
+from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.engine.notices import EVERY, Listener, Notifier
 from tests.databases import Database as Place
@@ -142,6 +143,16 @@ def test_what_is_not_synced_is_told(database: Place) -> None:
         assert desk.passes(desk.notifier()) == ["Penstock: 3 to look at"]
         [(_, _, text)] = desk.mail
         assert [name in text for name in ("Old", "Ill", "Poison")] == [True] * 3
+
+
+def test_what_rests_since_an_undo_is_told_as_that(database: Place) -> None:
+    """No worker syncs it: the person's own word takes it out again."""
+    with office(database) as desk:
+        number = desk.connection(last_success_at=NOW - 25 * HOUR, paused_at=NOW - 24 * HOUR)
+        assert desk.passes(desk.notifier()) == ["Penstock: Mill Bank was not synced for a day"]
+        [(_, _, text)] = desk.mail
+        assert "worker" not in text
+        assert f"`penstock sync {public_id('con', number)}`" in text
 
 
 def test_sums_and_rows_that_are_off_are_told(database: Place) -> None:

@@ -32,6 +32,9 @@ REMINDERS: Final = (1, 7, 14)
 _OPEN: Final = (ConsentState.ACTIVE, ConsentState.EXPIRING)
 _RENEW: Final = "Renew it: `penstock connect {connector} --renew {id}`. Nothing is doubled or lost."
 
+_WORKER: Final = "See that a worker runs: `penstock serve` or `penstock worker`."
+_RESTS: Final = "An undo paused it, until somebody asks for a sync: `penstock sync {id}`."
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -71,7 +74,9 @@ def _of_connection(row: sa.Row[Any], view: View) -> Iterator[Finding]:
         title = f"{_name(row)} is not synced: {row.last_outcome or 'it failed'}"
         yield _finding(NoticeKind.FAILING, row, detail, title, text)
     elif not row.failures and age >= max(LONGEST, 2 * view.every):
-        text = "See that a worker runs: `penstock serve` or `penstock worker`."
+        text = _WORKER
+        if row.paused_at is not None:
+            text = _RESTS.format(id=public_id("con", row.id))
         yield _finding(NoticeKind.STALE, row, "", f"{_name(row)} was not synced for a day", text)
 
 
