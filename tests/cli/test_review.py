@@ -13,7 +13,9 @@ def spoil(ada: Terminal, bank: Bank) -> None:
     """Let the bank send a row that cannot be read, and sync."""
     bank.control("step", name="demo")
     bank.control("faults", kind="missing", place="transactions", times=2)
-    ada.good("sync")
+    synced = ada.run("sync")
+    assert synced.exit_code == 1
+    assert "is not whole: 1 row of the bank could not be read" in synced.stderr
 
 
 def test_a_row_that_cannot_be_read_is_shown_and_tried_again(
@@ -38,6 +40,9 @@ def test_a_row_that_cannot_be_read_is_shown_and_tried_again(
     assert "1 left" in left.stderr
     told = linked_ada.run("quarantine", "retry", "--json")
     assert (told.exit_code, json.loads(told.stdout)["left"]) == (1, 1)
+    again = linked_ada.run("sync", "--json")
+    assert (again.exit_code, json.loads(again.stdout)["up_to_date"]) == (1, False)
+    assert "is not whole" in again.stderr
     linked_ada.good("sync", "--from-start")
     assert linked_ada.json("quarantine", "list") == []
     assert linked_ada.json("quarantine", "list", "--all")[0]["resolution"] == "superseded"

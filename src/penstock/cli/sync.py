@@ -40,7 +40,8 @@ def sync(
 ) -> None:
     """Sync these connections now, or all of them, and wait for the end.
 
-    Ends with 0 only if every one of them is up to date afterwards.
+    Ends with 0 only if every one of them is up to date afterwards, and none has rows that could
+    not be read: those are missing, whatever else was read.
     """
     from penstock.cli.client import Client
     from penstock.cli.door import ask
@@ -56,12 +57,14 @@ def sync(
     behind = [row for row in standing if row["freshness"]["state"] != "fresh"]
     unfinished = [row for row in ended if row["outcome"] != "done"]
     passed_over = _passed_over(ended, standing)
-    fresh = not (behind or unfinished or passed_over)
+    unread = [row for row in standing if row["quarantined"]]
+    fresh = not (behind or unfinished or passed_over or unread)
     if as_json:
         print_json({"up_to_date": fresh, "syncs": ended, "connections": standing})
     else:
         _print(ended, standing)
-        _say_what_is_not_whole(standing)
+    for row in unread:
+        say(f"{row['name']} is not whole: {_cure(row)}")
     for row in passed_over:
         say(f"{row['name']} was not synced: something else holds it. Its turn comes by itself.")
     if not fresh:
@@ -101,10 +104,11 @@ def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
     return [row for row in standing if row["id"] not in synced]
 
 
-def _say_what_is_not_whole(standing: list[Row]) -> None:
-    for row in standing:
-        if row["quarantined"] and row["remedy"]:
-            say(f"{row['name']} is not whole: {row['remedy']['text']}")
+def _cure(row: Row) -> str:
+    """Return what to do about rows that could not be read; what else is wrong may come first."""
+    from penstock.cli.words import remedy_text
+
+    return remedy_text(row["remedy"]) or "`penstock quarantine list` says why."
 
 
 def _print(ended: list[Row], standing: list[Row]) -> None:
