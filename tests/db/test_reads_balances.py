@@ -138,3 +138,18 @@ def test_a_statement_is_appended_once_and_a_correction_each_time(database: Datab
         assert new == [1, 0, 1, 1]
         (newest,) = books.database.read_now(balances.newest, [account], owner_id=owner)
         assert Decimal(newest.amount) == 1
+
+
+def test_an_update_may_tell_ten_thousand_balances(database: Database) -> None:
+    """sync.md 17: all are appended, and told again none is, however few values a query may bind."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        known = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
+        known |= {"currency": "EUR", "as_of_on": NOW.date(), "observed_at": NOW, "change_number": 1}
+        told = [
+            known | {"amount": Decimal(hour), "as_of": NOW - timedelta(hours=hour)}
+            for hour in range(10_000)
+        ]
+        appended = [books.database.write_now(balances.append, told) for _ in range(2)]
+        assert appended == [10_000, 0]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -43,10 +44,11 @@ def unheard(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[d
     A statement (kind, currency, instant) heard again is not a new one, unless its amount is not
     what was heard last: then the bank has corrected it. What an undone run heard was not heard.
     """
-    if not rows:
-        return []
-    said = {"said": list(dict.fromkeys(_statement(row) for row in rows))}
-    last = {tuple(row[:4]): row[4] for row in connection.execute(_last_amounts(), said)}
+    said = list(dict.fromkeys(_statement(row) for row in rows))
+    last: dict[tuple[Any, ...], Decimal] = {}
+    for start in range(0, len(said), _AT_ONCE):
+        part = {"said": said[start : start + _AT_ONCE]}
+        last |= {tuple(row[:4]): row[4] for row in connection.execute(_last_amounts(), part)}
     new = []
     for row in rows:  # one after the other: an update may say the same twice
         statement = _statement(row)
@@ -69,6 +71,7 @@ def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(balances.insert(), list(rows))
 
 
+_AT_ONCE: Final = 1000  # statements in one query: four values each, and databases bind 32,766
 _STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
 
 
