@@ -8,12 +8,12 @@ import pytest
 from tests.conftest import in_ci
 from tests.postgres import Unavailable
 from tests.torture.report import How
-from tests.torture.tortures import IN_CI, TORTURES
+from tests.torture.tortures import TORTURES
 
 
 @pytest.mark.long
 @pytest.mark.postgres
-@pytest.mark.parametrize("name", IN_CI)
+@pytest.mark.parametrize("name", TORTURES)
 def test_it_survives(name: str) -> None:
     """docs/reliability.md: nothing is lost, doubled or torn; a failure names the seed."""
     seed = SystemRandom().randrange(1_000_000)

@@ -14,6 +14,3 @@ TORTURES: Final[Mapping[str, Torture]] = {
     "cut": cutting.run,
     "crowd": crowding.run,
 }
-
-IN_CI: Final = ("kill", "pause", "refresh", "fill")
-"""Those whose short form is run with the tests that take minutes."""
