@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.db import runs
+from penstock.db import leases, runs
 from penstock.db.runs import Tally
 from penstock.domain.ids import public_id, row_number
 from tests.api.banking import Town, town
@@ -99,6 +100,27 @@ def test_the_counts_of_a_running_sync_are_those_of_this_moment(sqlite_api: Api) 
     sqlite_api.app.state.installation = dataclasses.replace(sqlite_api.penstock, **watched)
     counts = client.get(path).json()["counts"]
     assert (counts["pages"], counts["inserted"]) == (2, 100)
+
+
+def test_who_watches_a_sync_elsewhere_asks_for_no_second_one(api: Api) -> None:
+    """sync.md 20, 29: while its worker is alive it is the answer; where that died, it begins anew.
+
+    Also for who reads from the start: that is known to the worker alone.
+    """
+    client, books = api.signed_in("ada"), Books(api.penstock.database)
+    owner = api.person("ada")
+    connection = books.connection(owner)
+    run = books.run(owner, connection, outcome="running", finished_at=None)
+    path = f"/v1/connections/{public_id('con', connection)}/syncs"
+    order = {"from_start": True, "unless_running": public_id("run", run)}
+    now, later = api.clock(), api.clock() + timedelta(seconds=12)
+    lease = api.write(leases.take, connection, holder="elsewhere", now=now, until=later)
+    assert lease is not None
+    assert client.post(path, json=order).json()["id"] == order["unless_running"]
+    assert api.read(leases.is_dirty, connection) is False
+    assert client.post(path, json=order | {"unless_running": "x"}).status_code == 404
+    api.write(leases.release, lease)
+    assert client.post(path, json=order).json()["id"] != order["unless_running"]
 
 
 def test_a_failure_says_what_to_do(sqlite_api: Api) -> None:

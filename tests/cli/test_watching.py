@@ -64,7 +64,7 @@ def test_a_sync_whose_worker_died_is_begun_anew(tmp_path: Path) -> None:
 
     assert asyncio.run(run())["outcome"] == "done"
     assert server.posts == 1
-    assert json.loads(server.orders[0]) == {"from_start": True}
+    assert json.loads(server.orders[0]) == {"from_start": True, "unless_running": "run_1"}
     assert 12 < sum(slept) < 40
 
 

@@ -76,9 +76,10 @@ async def watch_one(
         if idle >= _IDLE_SECONDS and row["outcome"] == QUEUED:
             break
         if still >= _STILL_SECONDS and row["outcome"] in UNDER_WAY:
-            # Where it is alive, this finds the same one; where its process died, it begins anew.
+            # Where it is alive, this finds the same one, and asks for no other: a worker elsewhere
+            # shows no counts before the end. Where its process died, it begins anew.
             path = f"/v1/connections/{row['connection_id']}/syncs"
-            row = (await client.post(path, order)).json()
+            row = (await client.post(path, {**(order or {}), "unless_running": row["id"]})).json()
             still = 0.0
         pause = min(pause * 1.5, _LONGEST_PAUSE)
     display.show(row)

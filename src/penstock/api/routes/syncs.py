@@ -29,6 +29,7 @@ from penstock.db import connections, runs
 from penstock.db.runs import RunRow
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.ids import public_id, row_number
+from penstock.engine.opening import find_running
 from penstock.identity.caller import Caller
 from penstock.observe.log import current_request_id
 
@@ -104,17 +105,35 @@ class Order(Incoming):
     ] = False
 
 
+class OneOrder(Order):
+    """How to sync one connection."""
+
+    unless_running: Annotated[
+        SyncId | None,
+        Field(
+            description="Begin nothing, and ask for no second sync, while this one runs. For who "
+            "watches one that does not move: its process may have died.",
+        ),
+    ] = None
+
+
 @router.post("/connections/{connection_id}/syncs", status_code=202, response_model=Sync)
 async def sync_connection(
     connection_id: ConnectionId,
     caller: Annotated[Caller, require("sync")],
     running: Running,
-    body: Order | None = None,
+    body: OneOrder | None = None,
 ) -> Response:
-    """Start a sync, or find the one that is running; watch it under the address in `Location`."""
+    """Start a sync, or find the one that is running; watch it under the address in `Location`.
+
+    One that runs already is followed by another: it may have read past what you wait for.
+    """
     number = row_number("con", connection_id)
     await running.database.read(connections.get, number, owner_id=caller.user_id)
-    run_id = await _start(running, number, body)
+    watched = body.unless_running if body else None
+    run_id = await _still_running(running, number, watched) if watched else None
+    if run_id is None:
+        run_id = await _start(running, number, body)
     sync = await _one(running, run_id, caller.user_id)
     headers = {"Location": f"/v1/syncs/{sync.id}"}
     return Response(sync.model_dump_json(), 202, headers, media_type=MEDIA_TYPE)
@@ -175,6 +194,13 @@ async def _start(running: Installation, number: int, body: Order | None) -> int:
         from_start=body.from_start if body else False,
         request_id=current_request_id(),
     )
+
+
+async def _still_running(running: Installation, number: int, watched: str) -> int | None:
+    """Return the sync that is watched, where its process is alive; else None."""
+    run_id = row_number("run", watched)
+    found = await running.database.read(find_running, number, now=running.clock())
+    return run_id if found == run_id else None
 
 
 async def _one(running: Installation, run_id: int, owner_id: int) -> Sync:
