@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 from penstock.db import credentials
 from penstock.db.connect import open_database
 from penstock.domain.consent import Credentials, OAuthPlan
-from penstock.domain.outcome import Outcome
+from penstock.domain.errors import TransportFailure
+from penstock.domain.outcome import Halt, Outcome
 from penstock.domain.protocol import Request, Response
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
@@ -20,6 +21,8 @@ from tests.engine.bench import NOON, SEALS, Bench, bench
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import play
 from tests.engine.interposed import Interposed
+from tests.engine.token_desk import PLAN as TOKEN_PLAN
+from tests.engine.token_desk import Desk, at_desk, fresh
 
 PLAN = OAuthPlan(
     issuer="https://bank.example",
@@ -142,3 +145,38 @@ def test_a_wrong_client_is_for_the_operator(database: Database) -> None:
             assert ending.remedy.kind is RemedyKind.FIX_CODE
 
     play(story())
+
+
+@pytest.mark.parametrize("meanwhile", ["disconnected", "renewed"])
+def test_a_token_that_comes_too_late_is_revoked(database: Database, meanwhile: str) -> None:
+    """O9: who disconnects while the bank gives a new token leaves none that is good behind.
+
+    Where a newer one is stored it is left alone: it may be of the same consent.
+    """
+    plan = replace(TOKEN_PLAN, revoke_url="https://bank.example/revoke")
+    revoked: list[str] = []
+
+    async def story(desk: Desk) -> None:
+        opened = await desk.store()
+
+        async def send(request: Request) -> Response:
+            if request.url == plan.revoke_url:
+                revoked.append((request.body or b"").decode())
+                raise TransportFailure("The bank is down.")
+            if meanwhile == "renewed":
+                await desk.store(version=7)
+            else:
+                await desk.it.database.write(credentials.delete, desk.it.connection_id)
+            return fresh(2)
+
+        tokens = replace(desk.tokens(), send=send, connector=FakeBank(link_plans=(plan,)))
+        if meanwhile == "renewed":
+            assert (await tokens.renew(opened)).access == Secret("access-7")
+            assert revoked == []
+            return
+        with pytest.raises(Halt) as caught:
+            await tokens.renew(opened)
+        assert caught.value.ending.outcome is Outcome.CONSENT
+        assert "token=refresh-2" in revoked[0]
+
+    at_desk(database, story)

@@ -22,13 +22,12 @@ from penstock.db import (
 )
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
-from penstock.domain.consent import Credentials, OAuthPlan
-from penstock.domain.errors import OAuthError, TransportFailure, VaultError
+from penstock.domain.consent import Credentials
+from penstock.domain.errors import VaultError
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.refresh import plan_of
+from penstock.engine.revoking import revoke_at_bank
 from penstock.engine.seal import Seals
-from penstock.oauth.run import run
-from penstock.oauth.token import revoke
 from penstock.observe.log import get_logger
 
 log = get_logger(__name__)
@@ -69,7 +68,8 @@ class Forgetter:
     ) -> tuple[int, Credentials] | None:
         """Take the fence from whoever syncs, wipe what opens the bank, and close the connection.
 
-        Return what opened it: no newer token can have been stored meanwhile.
+        Return what opened it: no newer token can have been stored meanwhile. One that the bank is
+        just giving is revoked by whoever asked for it (refresh.py).
         """
         leases.seize(connection, connection_id)
         opened = self._open(connection, connection_id, owner_id)
@@ -95,14 +95,7 @@ class Forgetter:
     async def _revoke(self, name: str, plan: int, opened: Credentials) -> bool:
         connector = self.connectors.get(name)
         chosen = plan_of(connector, plan) if connector else None
-        if not isinstance(chosen, OAuthPlan) or chosen.revoke_url is None:
-            return False
-        try:
-            await run(revoke(chosen, opened), self.send_for(name))
-        except (OAuthError, TransportFailure) as error:
-            log.warning("disconnect.not_revoked", connector=name, reason=error.message)
-            return False
-        return True
+        return await revoke_at_bank(chosen, opened, self.send_for(name), connector=name)
 
 
 def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> None:

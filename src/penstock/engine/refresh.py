@@ -38,6 +38,7 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.retry_after import retry_after
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Sleep
+from penstock.engine.revoking import revoke_at_bank
 from penstock.engine.seal import Seals
 from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.oauth.run import run
@@ -178,10 +179,11 @@ class ConnectionTokens:
         )
         if fresh.expires_at is not None:  # a token of half a minute must not be renewed each time
             self._ahead = min(AHEAD, (fresh.expires_at - self.clock()) / 4)
-        await self._store_surely(sealed, version)
+        if not await self._store_surely(sealed, version):
+            await revoke_at_bank(plan, fresh, self.send, connector=self.connector.name)
         return await self._read()
 
-    async def _store_surely(self, sealed: SealedCredentials, version: int) -> None:
+    async def _store_surely(self, sealed: SealedCredentials, version: int) -> bool:
         """Store the new token; where the database is away, keep trying: the old one may be dead."""
         failures = 0
         while True:
@@ -193,11 +195,13 @@ class ConnectionTokens:
                     raise
                 await self.sleep(full_jitter(failures, 1.0, most=_STORE_AGAIN))
 
-    def _store(self, connection: sa.Connection, sealed: SealedCredentials, version: int) -> None:
-        credentials.save_refreshed(connection, sealed, version=version)
+    def _store(self, connection: sa.Connection, sealed: SealedCredentials, version: int) -> bool:
+        """Store the new token, or leave newer ones. False where the person disconnected."""
+        stored = credentials.save_refreshed(connection, sealed, version=version)
         refreshes.answered(
             connection, self.connection_id, version, RefreshOutcome.OK, now=self.clock()
         )
+        return stored or credentials.find(connection, self.connection_id) is not None
 
     async def _read(self) -> Credentials:
         sealed = await self.database.glance(credentials.find, self.connection_id)
