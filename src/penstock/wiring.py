@@ -19,6 +19,7 @@ from penstock.domain.caps import read_caps
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
 from penstock.domain.limit import Limit, read_rates
+from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Connector, Sender
 from penstock.domain.remedy import fix_code
 from penstock.domain.secret import Secret
@@ -174,6 +175,7 @@ def _assemble(
     cipher = Cipher(key)
     seals = Seals(cipher)
     connectors = connectors_of(settings)
+    metrics.expect(connectors, [one.value for one in Outcome])
 
     def send_for(name: str) -> Sender:
         return traced(partial(outbound.send, connector=name), name)

@@ -112,6 +112,12 @@ def test_metrics_count_routes_not_addresses(sqlite_api: Api) -> None:
     assert "ses_" not in counted
 
 
+def test_metrics_tell_of_what_has_not_happened_yet(sqlite_api: Api) -> None:
+    """An outcome that alerts hang on is told from the start, so that its first is an increase."""
+    told = sqlite_api.penstock.metrics.render()[0].decode()
+    assert 'penstock_sync_runs_total{connector="sandbox",outcome="contract"} 0.0' in told
+
+
 def test_metrics_count_known_methods_only(sqlite_api: Api) -> None:
     """Methods that somebody thinks up share one label: strangers make no series without end."""
     for method in ("BREW", "WHEN"):

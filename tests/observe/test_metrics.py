@@ -42,6 +42,16 @@ def test_what_happened_is_counted() -> None:
     assert seen["penstock_http_request_seconds_count", ("GET", "/v1/accounts/{id}")] == 1
 
 
+def test_what_may_happen_is_told_before_it_does() -> None:
+    """The first broken contract is an increase, from 0 to 1: an alert may hang on it."""
+    metrics = Metrics()
+    metrics.expect(["sandbox"], ["done", "contract"])
+    assert samples(metrics)["penstock_sync_runs_total", ("sandbox", "contract")] == 0
+    assert samples(metrics)["penstock_sign_ins_total", ("refused",)] == 0
+    metrics.run_ended("sandbox", "contract", 0.5)
+    assert samples(metrics)["penstock_sync_runs_total", ("sandbox", "contract")] == 1
+
+
 def test_states_are_read_when_asked() -> None:
     """An age grows while nothing happens, so it is asked for at each scrape."""
     metrics = Metrics()

@@ -4,7 +4,7 @@ Every `Metrics` has a registry of its own, so that two of them in one process (t
 meet. Labels take few values: a connector's name, an outcome, a route's template, a status class.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -52,6 +52,17 @@ class Metrics:
             "http_request_seconds", "How long the API took", _REQUEST_SECONDS, "method", "route"
         )
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def expect(self, connectors: Iterable[str], outcomes: Collection[str]) -> None:
+        """Tell of what may happen as 0 times: the first time would be no increase otherwise.
+
+        Prometheus takes a series that begins at 1 for one that has always been 1.
+        """
+        for connector in connectors:
+            for outcome in outcomes:
+                self._runs.labels(connector, outcome)
+        for outcome in ("ok", "refused", "throttled"):
+            self._sign_ins.labels(outcome)
 
     def run_ended(self, connector: str, outcome: str, seconds: float) -> None:
         """Count a sync run by its outcome (sync.md 21)."""
