@@ -27,3 +27,13 @@ class Interposed(Database):
         """Let it happen, then do the work."""
         await self.before(getattr(work, "__name__", ""))
         return await super().write(work, *args, **kwargs)
+
+    async def write_to_disk(
+        self,
+        work: Callable[Concatenate[sa.Connection, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Let it happen, then do the work."""
+        await self.before(getattr(work, "__name__", ""))
+        return await super().write_to_disk(work, *args, **kwargs)

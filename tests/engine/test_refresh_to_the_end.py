@@ -4,8 +4,10 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from penstock.db import credentials
@@ -108,6 +110,29 @@ def test_a_token_outlives_a_database_that_is_away(database: Database) -> None:
             assert SEALS.open(sealed, it.owner_id).refresh == Secret("newer")
 
     play(story())
+
+
+def test_no_power_cut_takes_a_new_token_back(sqlite_database: Database) -> None:
+    """sync.md 25: the one write that cannot be made good waits for the disk, and no other."""
+    levels: dict[str, set[str]] = {"NORMAL": set(), "FULL": set()}
+
+    async def story(desk: Desk) -> None:
+        opened = await desk.store()
+
+        @sa.event.listens_for(desk.it.database.engine, "before_cursor_execute")
+        def note(one: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+            driver: Any = one.connection.driver_connection
+            ((level,),) = driver.execute("PRAGMA synchronous").fetchall()
+            levels["FULL" if level == 2 else "NORMAL"].add(" ".join(statement.split()[:4]))
+
+        desk.says = [fresh(2)]
+        await desk.tokens().renew(opened)
+        await desk.it.write(sa.text("UPDATE users SET username = 'eve'"))
+
+    at_desk(sqlite_database, story)
+    assert "UPDATE credentials SET access=?," in levels["FULL"]
+    assert "UPDATE credentials SET refresher=?," in levels["NORMAL"]
+    assert "UPDATE users SET username" in levels["NORMAL"]
 
 
 def test_the_token_endpoints_wait_is_obeyed(database: Database) -> None:

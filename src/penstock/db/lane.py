@@ -18,6 +18,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
+from penstock.db import sqlite_driver
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -53,6 +55,13 @@ class Database:
         """Run `work(connection, ...)` in a transaction and commit it; roll back if it raises."""
         return await self._run(self._write, partial(self.write_now, work, *args, **kwargs))
 
+    async def write_to_disk(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do what `write` does; once it returns, no power cut takes it back.
+
+        On SQLite one may take back the last commits of `write`, each of them whole.
+        """
+        return await self._run(self._write, partial(self._write_to_disk, work, *args, **kwargs))
+
     def read_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what `read` does, on this thread; once more where the connection turns out dead.
 
@@ -72,9 +81,15 @@ class Database:
     def write_now(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Do what `write` does, on this thread."""
         with self.engine.connect() as connection:
-            writer = connection.execution_options(sqlite_begin="IMMEDIATE")
-            with writer.begin():
-                return work(writer, *args, **kwargs)
+            return _write_on(connection, work, *args, **kwargs)
+
+    def _write_to_disk(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            if not isinstance(driver, sqlite_driver.Connection):  # PostgreSQL always waits
+                return _write_on(connection, work, *args, **kwargs)
+            with driver.to_the_disk():
+                return _write_on(connection, work, *args, **kwargs)
 
     async def _run(self, lane: ThreadPoolExecutor, call: Callable[[], R]) -> R:
         context = contextvars.copy_context()  # the request id goes along into the lane's log lines
@@ -113,3 +128,9 @@ def _read_on(engine: sa.Engine, work: Callable[[sa.Connection], R]) -> R:
             raise
     with engine.connect() as connection:
         return work(connection)
+
+
+def _write_on(connection: sa.Connection, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    writer = connection.execution_options(sqlite_begin="IMMEDIATE")
+    with writer.begin():
+        return work(writer, *args, **kwargs)

@@ -8,6 +8,7 @@ know which driver it is. Only what SQLAlchemy and `db/` use is here.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -94,6 +95,16 @@ class Connection:
             self.inner.close()
         except apsw.Error as error:
             raise _translated(error) from error
+
+    @contextmanager
+    def to_the_disk(self) -> Iterator[None]:
+        """Let each commit within wait for the disk. No transaction may be open at either end."""
+        ((before,),) = self.execute("PRAGMA synchronous").fetchall()
+        self.execute("PRAGMA synchronous=FULL").fetchall()
+        try:
+            yield
+        finally:
+            self.execute(f"PRAGMA synchronous={before}").fetchall()
 
     def copy_to(self, target: "Connection") -> None:
         """Copy the whole database into another, as one state of it, though it is in use."""

@@ -188,7 +188,7 @@ class ConnectionTokens:
         failures = 0
         while True:
             try:
-                return await self.database.write(self._store, sealed, version)
+                return await self.database.write_to_disk(self._store, sealed, version)
             except sa.exc.DBAPIError:
                 failures += 1
                 if failures > _STORINGS:
