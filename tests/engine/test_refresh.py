@@ -15,7 +15,7 @@ from penstock.domain.protocol import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import AHEAD, CLAIM
 from tests.databases import Database
-from tests.engine.bench import SEALS, bench
+from tests.engine.bench import bench
 from tests.engine.crowd import crowd
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import House, play
@@ -235,32 +235,6 @@ def test_a_rotated_token_is_stored_before_it_is_used(database: Database) -> None
             assert run.tally.refreshes == 1
 
     play(story())
-
-
-def test_a_run_that_is_stopped_keeps_the_token_that_it_gets(database: Database) -> None:
-    """sync.md 25, 29: the bank has rotated already: who is stopped stores the answer, then goes."""
-
-    async def story(desk: Desk) -> None:
-        opened = await desk.store()
-        asked, go_on = asyncio.Event(), asyncio.Event()
-
-        async def slow(_request: Request) -> Response:
-            asked.set()
-            await go_on.wait()
-            return fresh(2)
-
-        renewing = asyncio.create_task(replace(desk.tokens(), send=slow).renew(opened))
-        await asked.wait()
-        renewing.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await renewing
-        stored = await desk.stored()
-        opened = SEALS.open(stored, desk.it.owner_id)
-        assert (stored.version, opened.refresh) == (2, Secret("refresh-2"))
-
-    at_desk(database, story)
 
 
 async def refuse_all(home: House) -> int:
