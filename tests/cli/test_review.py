@@ -70,6 +70,8 @@ def test_a_sync_is_undone_after_a_look(linked_ada: Terminal, bank: Bank) -> None
     connections = linked_ada.good("connections").stdout
     assert "paused" in connections
     assert "penstock sync con_" in connections
+    for command in ("accounts", "transactions"):
+        assert "is not whole: It rests" in linked_ada.good(command).stderr
     assert "undone" in linked_ada.good("syncs").stdout
     assert linked_ada.run("undo", latest, "--yes").exit_code == 1
     linked_ada.good("sync")

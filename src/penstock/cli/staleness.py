@@ -21,7 +21,7 @@ async def say_what_is_not_fresh(client: Client) -> None:
     async for row in client.pages("/v1/connections"):
         if row["disconnected_at"] is None and row["freshness"]["state"] != "fresh":
             say(f"{row['name']} ({row['id']}) is not fresh: {in_words(row, now)}. {_cure(row)}")
-        elif row["disconnected_at"] is None and row["quarantined"]:
+        elif row["disconnected_at"] is None and (row["quarantined"] or row["paused"]):
             say(f"{row['name']} ({row['id']}) is not whole: {_cure(row)}")
 
 
