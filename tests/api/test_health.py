@@ -1,5 +1,6 @@
 """Alive, ready, counted."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,13 @@ def test_a_key_that_opens_nothing_is_not_ready(api: Api) -> None:
 
 def test_a_database_that_is_away(postgres_database: Database, tmp_path: Path) -> None:
     """While the database is away the answer is 503 with a problem, and the process lives."""
-    with serving(postgres_database.url, tmp_path) as api:
+    with ExitStack() as stack, serving(postgres_database.url, tmp_path) as api:
         client = api.signed_in()
-        api.penstock.database.engine.dispose()
+        database = api.penstock.database
+        stack.callback(database.engine.dispose)  # short reads keep a way of their own to it
+        database.engine.dispose()
         gone = sa.make_url(postgres_database.url).set(database="there_is_no_such_database")
-        api.penstock.database.engine = sa.create_engine(gone)
+        database.engine = sa.create_engine(gone)
         assert api.client.get("/readyz").json()["database"] == "failed"
         answer = client.get("/v1/me")
         assert answer.status_code == 503
