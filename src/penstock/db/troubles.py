@@ -104,7 +104,7 @@ def _tie_outs(connection: sa.Connection) -> Iterator[Finding]:
             row.connection_id,
             f"{row.amount} {row.first_on}",
             title,
-            "`penstock balances` names the amount and the day.",
+            "`penstock tie-out` names the amount, the first day and the rows it may come from.",
         )
 
 
