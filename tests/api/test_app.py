@@ -165,6 +165,12 @@ def test_405_names_every_method(sqlite_api: Api) -> None:
     assert answer.headers["allow"] == "GET, POST"
 
 
+def test_405_names_no_method_of_another_address(sqlite_api: Api) -> None:
+    """RFC 9110 §15.5.6: an address that is written out is no value of another's parameter."""
+    answer = sqlite_api.client.options("/v1/quarantine/retry")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
 def test_a_fault_of_ours_is_a_problem_without_its_insides(sqlite_api: Api) -> None:
     """An error that nobody foresaw leaves as a problem with a request id, and tells nothing."""
     router = nouns("thing")

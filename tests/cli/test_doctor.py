@@ -180,6 +180,13 @@ def row(**different: object) -> ConnectionRow:
         "next_sync_at": NOW,
         "sync_requested_at": None,
         "not_before": None,
+        "paused_at": None,
+        "paused_reason": None,
+        "starts": 0,
+        "parked_at": None,
+        "pace_seconds": None,
+        "queued_run_id": None,
+        "queued_from_start": False,
     }
     return ConnectionRow(**{**values, **different})  # type: ignore[arg-type]  # as the table has them
 

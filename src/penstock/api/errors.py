@@ -233,11 +233,11 @@ async def answer_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> str:
-    """Return the methods of all routes here; the framework tells the first one's only."""
-    methods = {
-        method
-        for route in request.app.routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods or ()
-    }
+    """Return the methods of all routes here; the framework tells the first one's only.
+
+    An address that is written out is no value of another one's parameter.
+    """
+    routes = [one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE]
+    exact = [one for one in routes if one.path == request.url.path]
+    methods = {method for one in exact or routes for method in one.methods or ()}
     return ", ".join(sorted(methods))
