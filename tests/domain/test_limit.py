@@ -41,7 +41,7 @@ def test_a_limit_that_nobody_could_keep_is_refused() -> None:
 
 
 def test_the_calls_of_a_rate_leave_room_for_one_that_is_late() -> None:
-    """sync.md 23: the window and its slack together hold the calls; the slack is a second at most.
+    """sync.md 23: the window and its slack together hold the calls; a slow rate has more of it.
 
     So even where the first of the next window's calls is early by all of it, none is too full.
     """
@@ -50,7 +50,9 @@ def test_the_calls_of_a_rate_leave_room_for_one_that_is_late() -> None:
             milliseconds=1
         )
     assert rate(1, SECOND).slack == timedelta(milliseconds=100)
-    assert rate(1, DAY).slack == SECOND
+    assert rate(100, timedelta(minutes=1)).slack == SECOND
+    assert rate(1, timedelta(hours=1)).slack == timedelta(seconds=36)
+    assert quota(4, DAY).slack == SECOND
 
 
 @pytest.mark.parametrize(

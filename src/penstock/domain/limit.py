@@ -74,8 +74,12 @@ class Limit:
 
     @property
     def slack(self) -> timedelta:
-        """How much later than planned a call may arrive, and no window be too full for it."""
-        return min(self.window / 10, _MOST_SLACK)
+        """How much later than planned a call may arrive, and no window be too full for it.
+
+        A turn of a slow rate may be later than one of a fast rate: missed, it is a long time lost.
+        """
+        most = max(_MOST_SLACK, self.window / 100) if self.spaced else _MOST_SLACK
+        return min(self.window / 10, most)
 
     @property
     def interval(self) -> timedelta:
