@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx2
 
-from penstock.cli.failure import SIGN_IN, SIGN_IN_REMEDY, Failed
+from penstock.cli.failure import SIGN_IN_REMEDY, Failed, SignInNeeded
 from penstock.cli.lock import locked
 from penstock.cli.problem import failed_by_answer, read_object, unreachable_as_failed
 from penstock.cli.session import IN_PROCESS, Session, Sessions
@@ -55,10 +55,9 @@ class Access:
         Of several processes one refreshes, and the others find its token in the file.
         """
         if self._given:
-            raise Failed(
+            raise SignInNeeded(
                 "the token that was given is not, or no longer, good",
                 remedy="Set PENSTOCK_TOKEN to a new one, or unset it and run `penstock login`.",
-                code=SIGN_IN,
             )
         async with self._alone():
             session = self._stored()
@@ -95,18 +94,16 @@ class Access:
         session = self._sessions.find(self.address)
         if session is None:
             where = "here" if self.address == IN_PROCESS else f"at {self.address}"
-            raise Failed(f"nobody is signed in {where}", remedy=SIGN_IN_REMEDY, code=SIGN_IN)
+            raise SignInNeeded(f"nobody is signed in {where}", remedy=SIGN_IN_REMEDY)
         return session
 
     async def _refresh(self, session: Session, refresh: str) -> Session:
         form = {"grant_type": "refresh_token", "refresh_token": refresh}
         try:
             renewed = await self._ask_for_tokens(form, session.username)
-        except Failed as failure:
-            if failure.exit_code == SIGN_IN:
-                self._sessions.delete(self.address)
-                raise self._over() from failure
-            raise
+        except SignInNeeded as refused:
+            self._sessions.delete(self.address)
+            raise self._over() from refused
         return renewed if renewed.refresh else replace(renewed, refresh=refresh)
 
     async def _ask_for_tokens(self, form: dict[str, str], username: str) -> Session:
@@ -121,9 +118,7 @@ class Access:
         return _session(answer, username, asked_at)
 
     def _over(self) -> Failed:
-        return Failed(
-            "the session is over", remedy="Run `penstock login` to sign in again.", code=SIGN_IN
-        )
+        return SignInNeeded("the session is over", remedy="Run `penstock login` to sign in again.")
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -143,7 +138,7 @@ def _refused(response: httpx2.Response) -> Failed:
         return failed_by_answer(response)
     message = str(refusal.get("error_description") or refusal["error"])
     if refusal["error"] == "invalid_grant":
-        return Failed(message, remedy="See that the name and password are right.", code=SIGN_IN)
+        return SignInNeeded(message, remedy="See that the name and password are right.")
     after = response.headers.get("retry-after", "")
     return Failed(message, remedy=f"Try again in {after} s." if after.isdecimal() else "")
 

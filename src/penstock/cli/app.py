@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from penstock.cli.failure import EXIT_CODES, FAILED, INTERRUPTED, Failed, failed_by
+from penstock.cli.failure import EXIT_CODES, Failed, Interrupted, failed_by
 from penstock.cli.flags import PREFIX, Flags, common_options
 from penstock.domain.errors import PenstockError
 
@@ -105,7 +105,7 @@ class LazyGroup(click.Group):
         except PenstockError as error:
             raise failed_by(error) from error
         except KeyboardInterrupt:
-            raise Failed("interrupted", code=INTERRUPTED) from None
+            raise Interrupted("interrupted") from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
@@ -142,7 +142,6 @@ def _bug(error: Exception) -> Failed:
     return Failed(
         f"this should not happen: {type(error).__name__}: {redact_text(str(error))}",
         remedy="Run it again with --verbose to see where, and report it.",
-        code=FAILED,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json, say
 
@@ -209,7 +209,7 @@ def _passphrase(settings: "Settings", *, from_stdin: bool, twice: bool) -> "Secr
         return Secret(ask_secret("Passphrase", from_stdin=from_stdin, twice=twice, flag=_FLAG))
     except Failed as failure:
         remedy = f"Set PENSTOCK_BACKUP_PASSPHRASE, or give it on stdin, with {_FLAG}."
-        raise Failed(failure.message, remedy=remedy, code=USAGE) from None
+        raise Misused(failure.message, remedy=remedy) from None
 
 
 def _of_the_key(settings: "Settings", contents: "Contents") -> str:

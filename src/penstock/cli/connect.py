@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.passwords import ask_secret
 from penstock.cli.terminal import can_ask, print_json, say
@@ -94,10 +94,9 @@ def connect(
 async def link(client: "Client", wish: Wish) -> dict[str, Any]:
     """Link, or renew, in the way that the connector offers; return the connection."""
     if wish.connector != SANDBOX and (wish.auto_consent or wish.scenario):
-        raise Failed(
+        raise Misused(
             f"only the sandbox bank lets a program consent, {wish.connector} does not",
             remedy="Leave --auto-consent and --scenario out.",
-            code=USAGE,
         )
     plan = await _plan(client, wish)
     if plan["kind"] == "token":
@@ -114,10 +113,9 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
     known = {one["name"]: one async for one in client.pages("/v1/connectors")}
     connector = known.get(wish.connector)
     if connector is None:
-        raise Failed(
+        raise Misused(
             f"there is no connector {wish.connector!r}",
             remedy=f"There are: {', '.join(known)}.",
-            code=USAGE,
         )
     if connector["missing_settings"]:
         missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector["missing_settings"])
@@ -130,10 +128,9 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
     if wish.token_from_stdin:
         fitting = [one for one in plans if one["kind"] == "token"]
     if not fitting:
-        raise Failed(
+        raise Misused(
             f"{connector['title']} takes no pasted token",
             remedy="Leave --token-stdin out: it is linked through the browser.",
-            code=USAGE,
         )
     return fitting[0]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import can_ask, print_json, say
 from penstock.cli.words import full_id, minute, remedy_text
@@ -86,7 +86,7 @@ def disconnect(
 
 def _confirm(name: str, *, delete_data: bool) -> None:
     if not can_ask():
-        raise Failed("this wants a yes", remedy="Say it with --yes.", code=USAGE)
+        raise Misused("this wants a yes", remedy="Say it with --yes.")
     rows = " and delete all its rows" if delete_data else ""
     click.confirm(f"Disconnect {name}{rows}?", abort=True, err=True)
 

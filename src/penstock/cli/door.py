@@ -10,7 +10,7 @@ from pydantic import AnyHttpUrl
 
 from penstock.cli.access import Access
 from penstock.cli.client import Client, http_client
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Misused
 from penstock.cli.flags import Flags
 from penstock.cli.in_process import BASE_URL, AppTransport
 from penstock.cli.session import IN_PROCESS, Sessions
@@ -68,16 +68,14 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
 def address_of(url: AnyHttpUrl, profile: Profile) -> str:
     """Return the address that tokens are kept for. Raises Failed where it is no safe one."""
     if url.scheme == "http" and profile is Profile.PRODUCTION and not is_loopback(url.host or ""):
-        raise Failed(
+        raise Misused(
             f"{url} would carry your token in the clear",
             remedy="Use https, or a profile other than production.",
-            code=USAGE,
         )
     if url.username or url.password or url.query or url.fragment:
-        raise Failed(
+        raise Misused(
             "PENSTOCK_URL has more in it than an address",
             remedy="Write it as https://HOST or https://HOST/PATH.",
-            code=USAGE,
         )
     return str(url).rstrip("/")
 

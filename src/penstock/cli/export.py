@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, named_as, pass_flags
 from penstock.cli.terminal import say
 
@@ -44,7 +44,7 @@ def export(flags: Flags, form: str, kind: str | None, output: Path | None, *, fo
     if (form, kind) == ("csv", "everything") and output is None and sys.stdout.isatty():
         raise click.UsageError("That is a zip archive: name a file with --output.")
     if output is not None and output.exists() and not force:
-        raise Failed(f"{output} is there already", remedy="Replace it with --force.", code=USAGE)
+        raise Misused(f"{output} is there already", remedy="Replace it with --force.")
     size = _write(flags, {"format": form, "kind": kind}, output)
     if output is not None:
         say(f"{size:,} bytes in {output}")

@@ -21,10 +21,11 @@ SIGN_IN_REMEDY: Final = "Run `penstock login`, or set PENSTOCK_TOKEN."
 class Failed(click.ClickException):
     """The command failed: what happened, to what, and what to do about it."""
 
-    def __init__(self, message: str, *, remedy: str = "", code: int = FAILED) -> None:
+    exit_code = FAILED
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.remedy = remedy
-        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Say it on stderr."""
@@ -33,13 +34,31 @@ class Failed(click.ClickException):
             click.echo(f"What to do: {printable(self.remedy)}", file=file, err=True)
 
 
+class Misused(Failed):
+    """What was typed cannot be done so."""
+
+    exit_code = USAGE
+
+
+class SignInNeeded(Failed):
+    """Whoever asks is not signed in (any more)."""
+
+    exit_code = SIGN_IN
+
+
+class Interrupted(Failed):
+    """Somebody pressed Ctrl-C."""
+
+    exit_code = INTERRUPTED
+
+
 def failed_by(error: PenstockError) -> Failed:
     """Return how a command ends that met this error."""
     remedy = error.remedy.text if isinstance(error.remedy, Remedy) else ""
     if isinstance(error, NotSignedIn):
-        return Failed(error.message, remedy=remedy or SIGN_IN_REMEDY, code=SIGN_IN)
-    code = USAGE if isinstance(error, InvalidInput) else FAILED
-    return Failed(error.message, remedy=remedy, code=code)
+        return SignInNeeded(error.message, remedy=remedy or SIGN_IN_REMEDY)
+    kind = Misused if isinstance(error, InvalidInput) else Failed
+    return kind(error.message, remedy=remedy)
 
 
 def printable(text: str) -> str:

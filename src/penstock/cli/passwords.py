@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Misused
 from penstock.cli.terminal import can_ask
 
 _MOST_CHARACTERS = 64 * 1024
@@ -20,11 +20,10 @@ def ask_secret(what: str, *, from_stdin: bool, twice: bool = False, flag: str) -
     elif can_ask():
         secret = click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
     else:
-        raise Failed(
+        raise Misused(
             f"{what} is needed, and there is no terminal to ask at",
             remedy=f"Give it on stdin, with {flag}.",
-            code=USAGE,
         )
     if not secret:
-        raise Failed(f"{what} is empty", code=USAGE)
+        raise Misused(f"{what} is empty")
     return secret

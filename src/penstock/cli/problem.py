@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx2
 
-from penstock.cli.failure import FAILED, SIGN_IN, SIGN_IN_REMEDY, USAGE, Failed
+from penstock.cli.failure import SIGN_IN_REMEDY, Failed, Misused, SignInNeeded
 
 _SERVER_ERROR: Final = 500
 
@@ -19,12 +19,12 @@ def failed_by_answer(response: httpx2.Response) -> Failed:
     message = str(problem.get("detail") or problem.get("title") or "it was refused")
     remedy = _remedy(problem)
     if response.status_code == httpx2.codes.UNAUTHORIZED:
-        return Failed(message, remedy=remedy or SIGN_IN_REMEDY, code=SIGN_IN)
+        return SignInNeeded(message, remedy=remedy or SIGN_IN_REMEDY)
     if response.status_code == httpx2.codes.UNPROCESSABLE_CONTENT:
-        return Failed(message, remedy=remedy, code=USAGE)
+        return Misused(message, remedy=remedy)
     if response.status_code >= _SERVER_ERROR and problem.get("request_id"):
         message = f"{message} (request {problem['request_id']})"
-    return Failed(message, remedy=remedy, code=FAILED)
+    return Failed(message, remedy=remedy)
 
 
 def read_object(response: httpx2.Response) -> dict[str, Any]:

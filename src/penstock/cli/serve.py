@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command, Flags, pass_flags
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
@@ -73,11 +73,10 @@ def check_exposure(settings: "Settings") -> None:
         and not is_loopback(settings.host)
         and not behind_proxy
     ):
-        raise Failed(
+        raise Misused(
             f"in production nothing listens on {settings.host or 'every address'} in plain HTTP",
             remedy="Listen on 127.0.0.1 behind a proxy that speaks HTTPS; where the proxy is on "
             "another machine, set PENSTOCK_PUBLIC_URL (https) and PENSTOCK_TRUSTED_PROXIES.",
-            code=USAGE,
         )
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from penstock.cli.failure import SIGN_IN, USAGE, Failed
+from penstock.cli.failure import Misused, SignInNeeded
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.passwords import ask_secret
 from penstock.cli.terminal import can_ask, print_facts, print_json, say
@@ -36,9 +36,8 @@ def logout(flags: Flags) -> None:
             return False
         try:
             await Client(client.http, stored).post("/v1/sign-out")
-        except Failed as failure:
-            if failure.exit_code != SIGN_IN:
-                raise
+        except SignInNeeded:
+            pass  # it was over already
         finally:
             await stored.forget()
         return True
@@ -103,7 +102,7 @@ def store_token(flags: Flags, token: str) -> None:
 
 def _ask_name() -> str:
     if not can_ask():
-        raise Failed("a name is needed", remedy="Give it with --username NAME.", code=USAGE)
+        raise Misused("a name is needed", remedy="Give it with --username NAME.")
     name: str = click.prompt("User name", err=True)
     return name
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.failure import USAGE, Failed
+from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, pass_flags
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
@@ -26,11 +26,10 @@ def worker(flags: Flags) -> None:
 
     settings = flags.settings(worker=True)
     if settings.database.startswith("sqlite:"):
-        raise Failed(
+        raise Misused(
             "several workers need PostgreSQL, and this installation is a SQLite file",
             remedy="Run `penstock serve`: there it keeps connections fresh itself. For workers "
             "set PENSTOCK_DATABASE_URL=postgresql://USER@HOST/NAME.",
-            code=USAGE,
         )
     configure(json=settings.log_json, level=settings.log_level)
     asyncio.run(_work(settings))

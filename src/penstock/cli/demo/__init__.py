@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.failure import FAILED, USAGE, Failed
+from penstock.cli.failure import FAILED, Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json
 
@@ -34,7 +34,7 @@ def demo(context: click.Context, flags: Flags, keep_home: Path | None, *, as_jso
     from penstock.cli.demo.story import tell
 
     if keep_home is not None and keep_home.exists() and any(keep_home.iterdir()):
-        raise Failed(f"{keep_home} is not empty", remedy="Name a new folder.", code=USAGE)
+        raise Misused(f"{keep_home} is not empty", remedy="Name a new folder.")
     _quieten(verbose=flags.verbose)
     report = asyncio.run(tell(keep_home, say=_nothing if as_json else click.echo))
     if as_json:
