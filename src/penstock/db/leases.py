@@ -92,12 +92,9 @@ _HELD: Final = sa.text("""
     WHERE leases.holder IS NOT NULL AND leases.expires_at >= :since AND connector = :connector
         AND leases.connection_id <> :connection_id
 """).bindparams(sa.bindparam("since", type_=Instant))
-_TAKE_TURNS: Final = """
-    SELECT pg_advisory_xact_lock(7235103, hashtext(:connector)),
-        set_config('synchronous_commit', {}, true)
-"""
-_KEEP: Final = sa.text(_TAKE_TURNS.format("current_setting('synchronous_commit')"))
-_MAY_BE_LOST: Final = sa.text(_TAKE_TURNS.format("'off'"))
+_LOCK_CAP: Final = "SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))"
+_TAKE_TURNS: Final = sa.text(_LOCK_CAP)
+_WITHOUT_FLUSH: Final = sa.text(f"{_LOCK_CAP}, set_config('synchronous_commit', 'off', true)")
 
 
 def has_room(
@@ -116,7 +113,7 @@ def has_room(
     the disk where it `may_be_lost` when the server crashes: a lease that is lost fences its holder.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(_MAY_BE_LOST if may_be_lost else _KEEP, {"connector": connector})
+        connection.execute(_WITHOUT_FLUSH if may_be_lost else _TAKE_TURNS, {"connector": connector})
     given = {"connector": connector, "connection_id": connection_id, "since": now - SPARE}
     held: int = connection.execute(_HELD, given).scalar_one()
     return held < cap

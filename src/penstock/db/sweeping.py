@@ -7,7 +7,7 @@ is likelier wait for the person, as a suggestion.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -118,7 +118,7 @@ def _joined(days: Iterable[Days]) -> list[Days]:
     """Return the same days in as few pieces as may be, in order."""
     joined: list[Days] = []
     for since, until in sorted(days):
-        if joined and joined[-1][1] >= since - timedelta(days=1):
+        if joined and since.toordinal() <= joined[-1][1].toordinal() + 1:
             joined[-1] = (joined[-1][0], max(joined[-1][1], until))
         else:
             joined.append((since, until))

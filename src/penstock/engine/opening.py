@@ -92,7 +92,8 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
         return None
     cap = opening.bounds.of(row.connector)
     if not leases.has_room(
-        *(connection, row.id),
+        connection,
+        row.id,
         connector=row.connector,
         cap=cap,
         now=opening.now,

@@ -150,12 +150,14 @@ class Runner:
         if self._usher is not None:
             self._usher.cancel()
             await asyncio.wait([self._usher])
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace
         if self._starting:
             await asyncio.wait(self._starting, timeout=grace)
         tasks = list(self._tasks.values())
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=grace)
+        _, late = await asyncio.wait(tasks, timeout=max(end - loop.time(), 0.0))
         for task in late:
             task.cancel()
         if late:  # closing them takes a moment; but nobody waits for a database that is away
