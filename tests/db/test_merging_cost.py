@@ -11,6 +11,7 @@ from penstock.db.sweeping import Told
 from penstock.domain.update import Absence, Covered, Page
 from tests.databases import Databases
 from tests.db.merging import DAY, DELTA, NOW, SILENT, Ledger, ledger, row
+from tests.steps import counted
 
 OLD = DAY - timedelta(days=400)
 DAYS = Told(Absence.REMOVED, whole=False, covered=[Covered("a", DAY, DAY + timedelta(days=3))])
@@ -42,31 +43,19 @@ def remember(book: Ledger, rows: int) -> None:
     book.database.write_now(store)
 
 
-def steps(url: str, rows: int, feed: Feed) -> int:
+def cost(url: str, rows: int, feed: Feed) -> int:
     """Return how many steps it takes to merge the same few rows beside so many."""
-    taken = 0
-
-    def step() -> int:
-        nonlocal taken
-        taken += 1
-        return 0
-
     with ledger(url) as book:
         remember(book, rows)
-
-        @sa.event.listens_for(book.database.engine, "checkout")
-        def watch(driver: Any, *_: object) -> None:
-            driver.inner.set_progress_handler(step, 1)
-
         told = [
             row("old7", "-11.00", on=OLD),
             row("posted", "-7.00", on=DAY + timedelta(days=1)),
             row("held", "-3.00", pending=True),
             row("other", "-4.00", replaces="held before"),
         ]
-        book.merge_pages([Page(told, [], None, more=False)], feed, DAYS)
-        sa.event.remove(book.database.engine, "checkout", watch)
-    return taken
+        with counted(book.database.engine) as steps:
+            book.merge_pages([Page(told, [], None, more=False)], feed, DAYS)
+        return steps.taken
 
 
 @pytest.mark.parametrize("feed", [DELTA, SILENT], ids=["removals", "no removals"])
@@ -75,6 +64,6 @@ def test_an_update_costs_what_is_in_it(sqlite_databases: Databases, feed: Feed) 
     taken = []
     for rows in (500, 5_000):
         with sqlite_databases.fresh() as database:
-            taken.append(steps(database.url, rows, feed))
+            taken.append(cost(database.url, rows, feed))
     few, many = taken
     assert many < 1.5 * few

@@ -4,12 +4,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from penstock.db import listing as listings
+from penstock.db.lane import Database as Lanes
 from penstock.db.listing import Listing
 from penstock.db.migrations import upgrade
 from tests.db.books import DAY, TODAY, open_books
+from tests.steps import counted
 
 ROWS, LIMIT = 2_000, 20
 
@@ -22,30 +23,19 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
-def steps(connection: sa.Connection, owner: int, asked: Listing, back: int) -> int:
+def cost(database: Lanes, owner: int, asked: Listing, back: int) -> int:
     """Return how many steps the page takes that comes after `back` rows."""
-    taken = 0
-
-    def step() -> int:
-        nonlocal taken
-        taken += 1
-        return 0
 
     def read(limit: int, after: tuple[date, int] | None) -> list[tuple[date, int]]:
-        rows = listings.page(
-            connection, asked, owner_id=owner, today=TODAY, after=after, limit=limit
+        rows = database.read_now(
+            listings.page, asked, owner_id=owner, today=TODAY, after=after, limit=limit
         )
         return [(date.fromisoformat(str(row.dated_on)), row.id) for row in rows]
 
     after = read(back, None)[-1] if back else None
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    driver.inner.set_progress_handler(step, 1)
-    try:
+    with counted(database.engine) as steps:
         assert len(read(LIMIT, after)) == LIMIT
-    finally:
-        driver.inner.set_progress_handler(None, 1)
-    return taken
+    return steps.taken
 
 
 @pytest.mark.parametrize("days", [1, 500], ids=["all on one day", "four a day"])
@@ -70,8 +60,7 @@ def test_the_last_page_costs_what_the_first_does(
         dated = [{"dated_on": DAY - timedelta(days=n % days)} for n in range(ROWS)]
         books.transactions(owner, account, [dict(one) for one in dated])
         asked = replace(asked, account_id=account if of_account else None)
-        with books.database.engine.connect() as connection:
-            first, last = (steps(connection, owner, asked, n) for n in (0, ROWS - LIMIT))
+        first, last = (cost(books.database, owner, asked, n) for n in (0, ROWS - LIMIT))
         assert last < 1.25 * first
 
 
@@ -82,8 +71,6 @@ def test_the_few_rows_of_one_account_are_found_without_reading_all_others(url: s
         few, many = (books.account(owner, books.connection(owner)) for _ in range(2))
         old = [{"dated_on": DAY - timedelta(days=400)} for _ in range(LIMIT)]
         books.transactions(owner, few, old)
-        with books.database.engine.connect() as connection:
-            alone = steps(connection, owner, Listing(account_id=few), 0)
+        alone = cost(books.database, owner, Listing(account_id=few), 0)
         books.transactions(owner, many, [{"dated_on": DAY} for _ in range(ROWS)])
-        with books.database.engine.connect() as connection:
-            assert steps(connection, owner, Listing(account_id=few), 0) < 1.25 * alone
+        assert cost(books.database, owner, Listing(account_id=few), 0) < 1.25 * alone

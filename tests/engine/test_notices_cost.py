@@ -1,35 +1,21 @@
 """What a look for new rows costs: counted in the steps that SQLite takes, which no load changes."""
 
-from typing import Any
-
 import pytest
-import sqlalchemy as sa
 
 from tests.databases import Databases
 from tests.engine.test_notices import Office, office
+from tests.steps import counted
 
 
-def steps(desk: Office, account: int, rows: int) -> int:
+def cost(desk: Office, account: int, rows: int) -> int:
     """Return how many steps a pass takes after so many new rows of an account."""
-    taken = 0
-
-    def step() -> int:
-        nonlocal taken
-        taken += 1
-        return 0
-
     engine, notifier = desk.books.database.engine, desk.notifier(new=True)
     desk.passes(notifier)
     desk.books.transactions(desk.owner, account, [{}] * rows)
-
-    @sa.event.listens_for(engine, "checkout")
-    def watch(driver: Any, *_: object) -> None:
-        driver.inner.set_progress_handler(step, 1)
-
-    told = desk.passes(notifier)
-    sa.event.remove(engine, "checkout", watch)
+    with counted(engine) as steps:
+        told = desk.passes(notifier)
     assert told == (["Penstock: 1 new at Mill Bank"] if rows else [])
-    return taken
+    return steps.taken
 
 
 @pytest.mark.parametrize("new", [0, 1])
@@ -45,6 +31,6 @@ def test_a_pass_costs_what_is_new(sqlite_databases: Databases, new: int) -> None
                 desk.books.transactions(desk.owner, account, [{}] * stored)
             desk.passes(desk.notifier(new=True))
             desk.books.transactions(desk.owner, accounts[1], [{}] * stored)
-            taken.append(steps(desk, accounts[1], new))
+            taken.append(cost(desk, accounts[1], new))
     few, many = taken
     assert many < 1.2 * few

@@ -12,6 +12,7 @@ from penstock.db import balances, tie_outs
 from penstock.engine.tieout import check_connection
 from tests.databases import Databases
 from tests.db.merging import NOW, ledger
+from tests.steps import counted
 
 Look = Callable[[sa.Connection, int], object]
 
@@ -26,15 +27,8 @@ def is_fresh(connection: sa.Connection, connection_id: int) -> None:
     assert tie_outs.are_fresh(connection, connection_id, since=NOW.date())
 
 
-def steps(url: str, days: int, look: Look) -> int:
+def cost(url: str, days: int, look: Look) -> int:
     """Return how many steps a look takes at an account with so many days of proven balances."""
-    taken = 0
-
-    def step() -> int:
-        nonlocal taken
-        taken += 1
-        return 0
-
     with ledger(url) as book:
         given: dict[str, Any] = {
             "owner_id": book.owner_id,
@@ -51,14 +45,9 @@ def steps(url: str, days: int, look: Look) -> int:
                 rows.append({**given, **when, "currency": currency})
         book.database.write_now(balances.insert, rows)
         book.database.write_now(check, book.connection_id)
-
-        @sa.event.listens_for(book.database.engine, "checkout")
-        def watch(driver: Any, *_: object) -> None:
-            driver.inner.set_progress_handler(step, 1)
-
-        book.database.write_now(look, book.connection_id)
-        sa.event.remove(book.database.engine, "checkout", watch)
-    return taken
+        with counted(book.database.engine) as steps:
+            book.database.write_now(look, book.connection_id)
+        return steps.taken
 
 
 @pytest.mark.parametrize("look", [check, is_fresh])
@@ -67,6 +56,6 @@ def test_a_look_costs_what_is_new(sqlite_databases: Databases, look: Look) -> No
     taken = []
     for days in (100, 1_000):
         with sqlite_databases.fresh() as database:
-            taken.append(steps(database.url, days, look))
+            taken.append(cost(database.url, days, look))
     few, many = taken
     assert many < 1.5 * few
