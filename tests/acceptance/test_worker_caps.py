@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from aiohttp import web
 from penstock.domain.outcome import Outcome
 from penstock.sandbox.bank import Bank, Options
 from penstock.sandbox.server import application
-from tests.acceptance.workers import fleet, play
+from tests.acceptance.workers import fleet, play, posix
 from tests.databases import Database
 
 CONNECTIONS = 8
@@ -72,7 +71,7 @@ async def counting_bank(options: Options) -> AsyncIterator[tuple[str, Counter]]:
         await runner.cleanup()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a worker is stopped by SIGTERM")
+@posix
 @pytest.mark.long
 @pytest.mark.postgres
 @pytest.mark.parametrize(

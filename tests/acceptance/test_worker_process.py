@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from penstock.domain.outcome import Outcome
 from penstock.engine.runner import GRACE
 from penstock.sandbox.bank import Options
 from tests.acceptance.processes import PASSWORD, Machine
-from tests.acceptance.workers import USERNAME, bank_process, fleet, play
+from tests.acceptance.workers import USERNAME, bank_process, fleet, play, posix
 from tests.conftest import in_ci
 from tests.databases import Database
 from tests.postgres import Cluster, Unavailable
@@ -30,7 +29,6 @@ SLOW = Options(transactions=30, page_size=5, latency_ms=200)
 PAGES = 12
 SLOWER = Options(transactions=5 * PAGES, page_size=5, latency_ms=200)
 NEVER = Options(latency_ms=60_000)
-posix = pytest.mark.skipif(sys.platform == "win32", reason="a worker is stopped by SIGTERM")
 
 
 @posix

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import sqlalchemy as sa
 
 from penstock.db import leases
@@ -28,6 +29,7 @@ from tests.torture.pause import until
 from tests.torture.site import settings_of
 
 USERNAME = "ada"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="a worker is stopped by SIGTERM")
 PATIENCE = 120.0
 _NOTE_WHO_BEGINS = """
 CREATE TABLE begun (run_id bigint NOT NULL, by_whom text NOT NULL);

@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.testclient import TestClient
 
 from penstock.api.app import NOUNS, create_app
@@ -102,6 +102,13 @@ def _add(connection: sa.Connection, username: str, now: datetime) -> int:
     user_id = users.create(connection, username=username, password_hash="", now=now)
     feeds.open_feed(connection, user_id)
     return user_id
+
+
+def noun(router: APIRouter) -> ModuleType:
+    """Return a module with routes, as `serving` takes them."""
+    module = ModuleType("a_noun")
+    vars(module)["router"] = router
+    return module
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import pytest
 from fastapi import APIRouter, Depends
@@ -16,25 +15,18 @@ from penstock.api.app import create_app
 from penstock.api.auth import SIGNED_IN, open_to_all, require
 from penstock.api.routing import nouns
 from penstock.identity.caller import Caller
-from tests.api.serving import Api, lines, serving
+from tests.api.serving import Api, lines, noun, serving
 from tests.databases import Database
 
 
-def noun(router: APIRouter) -> ModuleType:
-    """Return a module with routes."""
-    module = ModuleType("a_noun")
-    vars(module)["router"] = router
-    return module
-
-
-def unopened() -> None:
+def unopened() -> NoReturn:
     """Stand where an opener is wanted that is never called."""
     raise AssertionError
 
 
 def made_with(router: APIRouter) -> None:
     """Make an app with these routes."""
-    create_app(unopened, [noun(router)])  # type: ignore[arg-type]  # it is never called
+    create_app(unopened, [noun(router)])
 
 
 async def nothing() -> None:

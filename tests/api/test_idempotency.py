@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import httpx2
@@ -18,7 +17,7 @@ from penstock.api.schemas import Incoming, Outgoing
 from penstock.db.idempotency import idempotency_keys
 from penstock.domain.errors import Conflict
 from penstock.identity.caller import Caller
-from tests.api.serving import Api, serving
+from tests.api.serving import Api, noun, serving
 from tests.databases import Database
 
 KEY = {"Idempotency-Key": "once"}
@@ -82,9 +81,7 @@ def wishes(database: Database, tmp_path: Path) -> Iterator[Wishes]:
         counter.done += 1
         return Response(status_code=204)
 
-    module = ModuleType("wishes")
-    module.router = router  # type: ignore[attr-defined]  # a module has what is put into it
-    with serving(database.url, tmp_path, (module,)) as api:
+    with serving(database.url, tmp_path, (noun(router),)) as api:
         yield Wishes(api, counter)
 
 

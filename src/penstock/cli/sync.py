@@ -45,6 +45,7 @@ def sync(
     """
     from penstock.cli.client import Client
     from penstock.cli.door import ask
+    from penstock.cli.words import remedy_text
 
     if every and connections:
         raise click.UsageError("Either --all or some IDs.")
@@ -64,7 +65,8 @@ def sync(
     else:
         _print(ended, standing)
     for row in unread:
-        say(f"{row['name']} is not whole: {_cure(row)}")
+        cure = remedy_text(row["remedy"]) or "`penstock quarantine list` says why."
+        say(f"{row['name']} is not whole: {cure}")
     for row in passed_over:
         say(f"{row['name']} was not synced: something else holds it. Its turn comes by itself.")
     if not fresh:
@@ -102,13 +104,6 @@ def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
     """Return the connections of which no sync was begun."""
     synced = {row["connection_id"] for row in ended if row["outcome"] != QUEUED}
     return [row for row in standing if row["id"] not in synced]
-
-
-def _cure(row: Row) -> str:
-    """Return what to do about rows that could not be read; what else is wrong may come first."""
-    from penstock.cli.words import remedy_text
-
-    return remedy_text(row["remedy"]) or "`penstock quarantine list` says why."
 
 
 def _print(ended: list[Row], standing: list[Row]) -> None:

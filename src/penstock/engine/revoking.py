@@ -19,6 +19,6 @@ async def revoke_at_bank(
     try:
         await run(revoke(plan, opened), send)
     except (OAuthError, TransportFailure) as error:
-        log.warning("disconnect.not_revoked", connector=connector, reason=error.message)
+        log.warning("credentials.not_revoked", connector=connector, reason=error.message)
         return False
     return True
