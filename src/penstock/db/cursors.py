@@ -5,7 +5,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from penstock.db.connections import ConnectionRow, as_row, connections
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.domain.errors import NotFound
 
 cursors = sa.Table(
     "cursors",
@@ -29,8 +31,36 @@ def find(connection: sa.Connection, connection_id: int, stream: str) -> str | No
     return connection.execute(_ONE, here).scalar_one_or_none()
 
 
+def find_with_connection(
+    connection: sa.Connection, connection_id: int, stream: str
+) -> tuple[ConnectionRow, str | None]:
+    """Return a connection as it stands, and its stream's cursor: in one question, at each commit.
+
+    Raises NotFound.
+    """
+    here = {"of": connection_id, "key": stream}
+    row = connection.execute(_WITH_CONNECTION, here).one_or_none()
+    if row is None:
+        raise NotFound("There is no such connection.")
+    values = dict(row._mapping)
+    cursor = values.pop("cursor")
+    return as_row(values), cursor
+
+
 _ONE: Final = sa.select(cursors.c.cursor).where(
     cursors.c.connection_id == sa.bindparam("of"), cursors.c.stream == sa.bindparam("key")
+)
+_WITH_CONNECTION: Final = (
+    sa.select(connections, cursors.c.cursor)
+    .join_from(
+        connections,
+        cursors,
+        sa.and_(
+            cursors.c.connection_id == connections.c.id, cursors.c.stream == sa.bindparam("key")
+        ),
+        isouter=True,
+    )
+    .where(connections.c.id == sa.bindparam("of"))
 )
 _ALL: Final = sa.select(cursors.c.stream, cursors.c.cursor).where(
     cursors.c.connection_id == sa.bindparam("of")

@@ -14,7 +14,6 @@ from penstock.db import (
     archives,
     balances,
     bulk,
-    connections,
     cursors,
     feeds,
     images,
@@ -107,12 +106,12 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     """
     connection_id = place.lease.connection_id
     dirty = leases.lock(connection, place.lease)
-    row = connections.get(connection, connection_id)
+    row, cursor = cursors.find_with_connection(connection, connection_id, place.stream)
     if row.disconnected_at is not None:
         raise LeaseLost("The connection was disconnected while it was being read.")
     if row.paused_at is not None:
         raise LeaseLost("The connection was paused while it was being read.")
-    if cursors.find(connection, connection_id, place.stream) != move.before:
+    if cursor != move.before:
         raise LeaseLost("The cursor was moved while this update was being read.")
     done = tally
     if stage.balances or not stage.empty or not place.feed.sends_removals:
