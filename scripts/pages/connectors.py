@@ -1,8 +1,9 @@
 """The page of connectors."""
 
-from penstock.connectors import ConnectorSettings, build
+from penstock.connectors import build
 from penstock.domain.consent import LinkPlan, OAuthPlan
 from penstock.domain.protocol import Connector, PendingRule
+from penstock.domain.secret import Secret
 from scripts.pages.table import table
 
 TOP = """# Connectors
@@ -20,7 +21,7 @@ PENDING = {
 
 def page() -> str:
     """Return the page."""
-    here = ConnectorSettings(sandbox_url="http://127.0.0.1:8322")
+    here = {"sandbox_url": Secret("http://127.0.0.1:8322")}
     return TOP + "".join(section(connector) for connector in build(here).values())
 
 

@@ -1,6 +1,7 @@
 """The page of settings."""
 
 import typing
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from penstock.connectors import KINDS
 from penstock.settings import Settings
 from scripts.pages.table import table
 
@@ -18,14 +20,33 @@ the environment, and the environment beats the file. `PENSTOCK_HOME` itself is n
 
 """
 
+CONNECTORS = """
+## Of connectors
+
+Without those that are required a connector is not ready.
+
+"""
+
 
 def page() -> str:
     """Return the page."""
     rows = [
         (f"`PENSTOCK_{name.upper()}`", default(field), field.description or "")
         for name, field in Settings.model_fields.items()
+        if not field.exclude
     ]
-    return TOP + table(["variable", "default", "what it does"], rows)
+    head = ["variable", "default", "what it does"]
+    return TOP + table(head, rows) + CONNECTORS + table(head, list(options()))
+
+
+def options() -> Iterator[tuple[str, str, str]]:
+    """Yield what connectors are told, but for what the installation's own settings say."""
+    for kind in KINDS:
+        for one in kind.options:
+            name = f"{kind.name}_{one.name}"
+            if name not in Settings.model_fields:
+                needed = " Required." if one.required else ""
+                yield f"`PENSTOCK_{name.upper()}`", written(one.default), one.description + needed
 
 
 def default(field: FieldInfo) -> str:

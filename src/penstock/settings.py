@@ -5,11 +5,13 @@ from the current folder). Flags beat the environment, the environment beats the 
 """
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import platformdirs
+from dotenv import dotenv_values
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -126,13 +128,12 @@ class Settings(BaseSettings):
         description="Where `penstock sandbox` listens; in production it is never asked.",
     )
     sandbox_client_id: str = Field("penstock", description="Our client id at the sandbox bank.")
-    starling_url: AnyHttpUrl = Field(
-        AnyHttpUrl("https://api.starlingbank.com"), description="Starling's API, or its sandbox."
+    provider_options: Mapping[str, SecretStr] = Field(
+        default_factory=dict,
+        exclude=True,
+        description="What is set for connectors, by names such as `starling_url`: each connector "
+        "declares its own, so that they are not known here.",
     )
-    starling_client_id: str = Field(
-        "", description="OAuth client id at Starling; empty: paste a personal token."
-    )
-    starling_client_secret: SecretStr | None = Field(None, description="Its secret.")
     backup_passphrase: SecretStr | None = Field(
         None,
         description="Seals the key inside a backup (`--with-key`), and opens it again; asked for "
@@ -190,7 +191,8 @@ def read_settings(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic says wha
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         home = Settings(**{"home": given["home"]} if "home" in given else {}).home
-        return Settings(_env_file=home / ".env", **given)
+        options = options_set({**dotenv_values(home / ".env"), **os.environ})
+        return Settings(_env_file=home / ".env", provider_options=options, **given)
     except ValidationError as error:
         faults = "; ".join(
             f"PENSTOCK_{str(fault['loc'][0]).upper() if fault['loc'] else ''}: {fault['msg']}"
@@ -200,3 +202,14 @@ def read_settings(**flags: Any) -> Settings:  # noqa: ANN401 - pydantic says wha
             f"The settings cannot be used: {faults}",
             remedy=fix_code("Mend the setting in the environment or in $PENSTOCK_HOME/.env."),
         ) from None
+
+
+def options_set(environment: Mapping[str, str | None]) -> dict[str, str]:
+    """Return what is set by names of ours that are no settings of the installation itself."""
+    prefix = str(Settings.model_config["env_prefix"]).lower()
+    named = {name.lower(): value for name, value in environment.items() if value}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in named.items()
+        if name.startswith(prefix) and name.removeprefix(prefix) not in Settings.model_fields
+    }

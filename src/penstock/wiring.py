@@ -10,7 +10,6 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from penstock import connectors as registry
-from penstock.connectors import ConnectorSettings
 from penstock.db import states
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
@@ -141,9 +140,9 @@ def _telemetry(
     return exporting(str(settings.otlp_endpoint), metrics, version=version("penstock"))
 
 
-def connectors_of(settings: Settings) -> Mapping[str, Connector]:
+def connectors_of(settings: Settings, clock: Clock = utc_now) -> Mapping[str, Connector]:
     """Return every connector as these settings make it, ready or not."""
-    return registry.build(_connector_settings(settings))
+    return registry.build(_options(settings), clock)
 
 
 def rates_of(settings: Settings, connectors: Mapping[str, Connector]) -> Mapping[str, Limit]:
@@ -174,7 +173,7 @@ def _assemble(
 ) -> Penstock:
     cipher = Cipher(key)
     seals = Seals(cipher)
-    connectors = connectors_of(settings)
+    connectors = connectors_of(settings, timing.clock)
     metrics.expect(connectors, [one.value for one in Outcome])
 
     def send_for(name: str) -> Sender:
@@ -263,26 +262,19 @@ def _quotes(settings: Settings, timing: Timing, outbound: Outbound) -> QuoteEngi
     )
 
 
-def _connector_settings(settings: Settings) -> ConnectorSettings:
+def _options(settings: Settings) -> Mapping[str, Secret]:
+    """Return what connectors are told. In production the sandbox bank is never asked."""
     sandbox = settings.sandbox_url if settings.profile is not Profile.PRODUCTION else None
-    return ConnectorSettings(
-        sandbox_url=str(sandbox or ""),
-        sandbox_client_id=settings.sandbox_client_id,
-        starling_url=str(settings.starling_url),
-        starling_client_id=settings.starling_client_id,
-        starling_client_secret=_secret(settings.starling_client_secret),
-    )
+    given = {name: value.get_secret_value() for name, value in settings.provider_options.items()}
+    given |= {"sandbox_url": str(sandbox or ""), "sandbox_client_id": settings.sandbox_client_id}
+    return {name: Secret(text) for name, text in given.items()}
 
 
 def _own_destinations(settings: Settings) -> list[str]:
     """Name the hosts that the operator set: they alone may be on this machine or a private net."""
-    allowed = list(settings.loopback_providers)
-    sandbox = settings.sandbox_url if settings.profile is not Profile.PRODUCTION else None
-    for url in (sandbox, settings.starling_url):
-        parts = urlsplit(str(url or ""))
-        if parts.scheme == "http":
-            allowed.append(parts.netloc)
-    return allowed
+    parts = [urlsplit(url) for url in registry.addresses(_options(settings))]
+    plain = [one.netloc for one in parts if one.scheme == "http"]
+    return [*settings.loopback_providers, *plain]
 
 
 def _secret(value: object) -> Secret | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from penstock.connectors import ConnectorSettings, build
+from penstock.connectors import build
 from penstock.domain.errors import ContractBroken
 from penstock.domain.protocol import Connector, Request, Response, VerdictKind
+from penstock.domain.secret import Secret
 from penstock.domain.update import Discovery
 from penstock.sandbox.scenario import Scenario
 from tests.connectors.driving import Driver, Found, Ledger, by_hand
@@ -90,8 +91,7 @@ def recorded(name: str) -> Recording:
         async with visiting(transactions=30, page_size=40) as visitor:
             path, get_access = FACES[name]
             url = visitor.bank.url
-            settings = ConnectorSettings(sandbox_url=url, starling_url=f"{url}{path}")
-            connector = build(settings)[name]
+            connector = build({f"{name}_url": Secret(f"{url}{path}")})[name]
             visitor.bank.world.settle("tx-ada-00000028")
             visitor.bank.world.remove("tx-ada-00000004")
             driver = Recorder(connector, visitor.http, await get_access(visitor))

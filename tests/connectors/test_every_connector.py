@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.connectors import ConnectorSettings, build
+from penstock.connectors import build
 from penstock.domain.consent import Credentials, OAuthPlan, TokenPlan
 from penstock.domain.errors import ContractBroken
 from penstock.domain.money import canonical
@@ -25,11 +25,11 @@ from tests.connectors.recording import BODIES, FACES, GARBAGE, places, recorded,
 
 CANARY = Secret("canary-secret")
 PLAIN = build(
-    ConnectorSettings(
-        sandbox_url="http://127.0.0.1:1",
-        starling_client_id="me",
-        starling_client_secret=CANARY,
-    )
+    {
+        "sandbox_url": Secret("http://127.0.0.1:1"),
+        "starling_client_id": Secret("me"),
+        "starling_client_secret": CANARY,
+    }
 )
 NAMES = sorted(PLAIN)
 

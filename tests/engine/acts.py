@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from penstock import connectors
-from penstock.connectors import ConnectorSettings
 from penstock.db import credentials
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
@@ -75,7 +74,7 @@ class Branch:
 @contextlib.asynccontextmanager
 async def open_branch(url: str, bank_url: str) -> AsyncIterator[Branch]:
     """Open what a worker process has."""
-    connector = connectors.build(ConnectorSettings(sandbox_url=bank_url))["sandbox"]
+    connector = connectors.build({"sandbox_url": Secret(bank_url)})["sandbox"]
     allowed = [bank_url.partition("//")[2]]
     async with open_database(url) as database, Outbound(allow=allowed) as outbound:
         yield Branch(database, outbound, connector, Key.parse(Secret(KEY)))

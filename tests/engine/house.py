@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from penstock.db import runs, tie_outs, transactions
 from penstock.db.accounts import accounts
@@ -129,7 +130,7 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                 database_url=url,
                 key=KEY,
                 sandbox_url=bank.url,
-                starling_url=f"{bank.url}/starling",
+                provider_options={"starling_url": SecretStr(f"{bank.url}/starling")},
                 **settings,
             )
             async with open_penstock(given, sleep=no_wait) as penstock:

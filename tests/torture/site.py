@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from penstock.db.breakers import breakers
 from penstock.db.budgets import budgets
@@ -37,7 +38,7 @@ def settings_of(*, home: str, url: str, bank_url: str, **more: Any) -> Settings:
         database_url=url,
         key=KEY,
         sandbox_url=bank_url,
-        starling_url=f"{bank_url}/starling",
+        provider_options={"starling_url": SecretStr(f"{bank_url}/starling")},
         **more,
     )
 

@@ -4,44 +4,36 @@ To add a bank: write `connectors/<name>.py`, its face in the sandbox and its rec
 one line here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from penstock.connectors.sandbox import Sandbox
-from penstock.connectors.starling import PRODUCTION, Starling
-from penstock.domain.consent import Rotation
+from penstock.connectors import sandbox, starling
+from penstock.connectors.kind import Kind
+from penstock.domain.clock import Clock, utc_now
+from penstock.domain.option import Given
 from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 
-
-@dataclass(frozen=True, slots=True)
-class ConnectorSettings:
-    """What the connectors must be told by whoever runs this installation, as plain values."""
-
-    sandbox_url: str = ""
-    sandbox_client_id: str = "penstock"
-    sandbox_scenario: str | None = None
-    sandbox_page_size: int | None = None
-    sandbox_rotation: Rotation = Rotation.STRICT
-    starling_url: str = PRODUCTION
-    starling_client_id: str = ""
-    starling_client_secret: Secret | None = None
+KINDS: Final[tuple[Kind, ...]] = (
+    sandbox.KIND,
+    starling.KIND,
+)
+"""Every kind of connector, in the order in which people are shown them."""
 
 
-def build(settings: ConnectorSettings) -> Mapping[str, Connector]:
-    """Return every connector by its name, in the order in which people are shown them."""
-    connectors: tuple[Connector, ...] = (
-        Sandbox(
-            base_url=settings.sandbox_url.rstrip("/"),
-            client_id=settings.sandbox_client_id,
-            scenario=settings.sandbox_scenario,
-            page_size=settings.sandbox_page_size,
-            rotation=settings.sandbox_rotation,
-        ),
-        Starling(
-            base_url=settings.starling_url.rstrip("/"),
-            client_id=settings.starling_client_id,
-            client_secret=settings.starling_client_secret,
-        ),
-    )
-    return {connector.name: connector for connector in connectors}
+def build(values: Mapping[str, Secret], clock: Clock = utc_now) -> Mapping[str, Connector]:
+    """Return every connector by its name.
+
+    `values` are the options that were set, by names such as `starling_url`. Raises InvalidInput
+    for one that cannot be used.
+    """
+    return {kind.name: kind.make(Given(kind.name, kind.options, values), clock) for kind in KINDS}
+
+
+def addresses(values: Mapping[str, Secret]) -> Iterator[str]:
+    """Yield every address that connectors were told, or go to by themselves."""
+    for kind in KINDS:
+        given = Given(kind.name, kind.options, values)
+        for option in kind.options:
+            if option.name.endswith("url"):
+                yield given.url(option.name)

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from penstock.connectors.answer import by_status, response_of
+from penstock.connectors.kind import Kind
 from penstock.connectors.sandbox_wire import (
     error_code,
     parse_accounts,
@@ -22,9 +23,11 @@ from penstock.connectors.sandbox_wire import (
     says_more_than_removal,
 )
 from penstock.connectors.signing import with_bearer
+from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
 from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
+from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
@@ -154,6 +157,20 @@ class Sandbox:
         if self.page_size is not None:
             query["limit"] = str(self.page_size)
         return f"{self.base_url}/v1/transactions{'?' * bool(query)}{urlencode(query)}"
+
+
+def _make(given: Given, _clock: Clock) -> Sandbox:
+    return Sandbox(given.url(), given.text("client_id"))
+
+
+KIND: Final = Kind(
+    "sandbox",
+    (
+        Option("url", "Where `penstock sandbox` listens.", required=True),
+        Option("client_id", "Our client id at the sandbox bank.", default="penstock"),
+    ),
+    _make,
+)
 
 
 def _expiring(response: Response) -> Verdict | None:

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from penstock.connectors.answer import by_status, response_of
+from penstock.connectors.kind import Kind
 from penstock.connectors.signing import with_bearer
 from penstock.connectors.starling_accounts import (
     parse_accounts,
@@ -32,6 +33,7 @@ from penstock.connectors.starling_accounts import (
 from penstock.connectors.starling_feed import parse_feed, parse_item
 from penstock.connectors.wire import CANNOT_READ, broken
 from penstock.domain.account import AccountSeen
+from penstock.domain.clock import Clock
 from penstock.domain.consent import (
     ClientAuth,
     ConsentState,
@@ -43,6 +45,7 @@ from penstock.domain.consent import (
 )
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
+from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
@@ -193,6 +196,21 @@ class Starling:
     def _get(self, *steps: str, query: str = "") -> Request:
         path = "/".join(quote(step, safe="") for step in steps)
         return Request("GET", f"{self.base_url}/api/v2/{path}{'?' * bool(query)}{query}")
+
+
+def _make(given: Given, _clock: Clock) -> Starling:
+    return Starling(given.url(), given.text("client_id"), given.secret("client_secret"))
+
+
+KIND: Final = Kind(
+    "starling",
+    (
+        Option("url", "Starling's API, or its sandbox.", default=PRODUCTION),
+        Option("client_id", "OAuth client id at Starling; empty: paste a personal token."),
+        Option("client_secret", "Its secret.", secret=True),
+    ),
+    _make,
+)
 
 
 def _written(at: datetime) -> str:

@@ -1,0 +1,67 @@
+"""What a connector has to be told by whoever runs the installation: ids, secrets, addresses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from penstock.domain.errors import InvalidInput
+from penstock.domain.remedy import fix_code
+from penstock.domain.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to set. That of a connector `plaid` by the name `url` is `PENSTOCK_PLAID_URL`.
+
+    Without one that is `required` the connector is not ready.
+    """
+
+    name: str
+    description: str
+    default: str = ""
+    required: bool = False
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was set for one connector; `values` are everybody's, by names such as `plaid_url`."""
+
+    connector: str
+    options: tuple[Option, ...]
+    values: Mapping[str, Secret]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The settings without which the connector cannot be used, such as `plaid_client_id`."""
+        return tuple(
+            self._setting(option.name)
+            for option in self.options
+            if option.required and not self.text(option.name)
+        )
+
+    def text(self, name: str) -> str:
+        """Return an option's text, its default where it was not set."""
+        option = next(one for one in self.options if one.name == name)
+        set_here = self.values.get(self._setting(name))
+        return (set_here.reveal().strip() if set_here else "") or option.default
+
+    def secret(self, name: str) -> Secret | None:
+        """Return an option that is a secret, or None where it was not set."""
+        text = self.text(name)
+        return Secret(text) if text else None
+
+    def url(self, name: str = "url") -> str:
+        """Return an option that is an address, without a slash at its end. Raises InvalidInput."""
+        text = self.text(name).rstrip("/")
+        parts = urlsplit(text)
+        if text and not (parts.scheme in ("http", "https") and parts.hostname):
+            variable = f"PENSTOCK_{self._setting(name).upper()}"
+            raise InvalidInput(
+                f"{variable} is no address.",
+                remedy=fix_code("Write it whole, with https://."),
+            )
+        return text
+
+    def _setting(self, name: str) -> str:
+        return f"{self.connector}_{name}"
