@@ -37,7 +37,7 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.clock import utc_now
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.domain.update import Absence, Page
 from penstock.engine.commit import Move, Place, commit

@@ -28,7 +28,7 @@ from benchmarks.sync import Fresh, postgres, sqlite_in
 from penstock.db.connections import connections
 from penstock.db.cursors import cursors
 from penstock.domain.clock import utc_now
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.engine.opening import Bounds
 from penstock.wiring import Penstock
 

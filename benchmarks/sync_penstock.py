@@ -15,7 +15,7 @@ import msgspec
 from penstock.db.runs import Tally
 from penstock.domain.errors import TransportFailure
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.engine.sync import Syncer
 from penstock.sandbox.bank import Options
 from penstock.sandbox.server import running

@@ -8,7 +8,8 @@ import aiohttp
 
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.consent import Credentials
-from penstock.domain.protocol import Connector, Request, Response, VerdictKind
+from penstock.domain.protocol import Connector, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Balances, Discovery, Page, Stream

@@ -9,7 +9,8 @@ from typing import Any
 
 from penstock.connectors import build
 from penstock.domain.errors import ContractBroken
-from penstock.domain.protocol import Connector, Request, Response, VerdictKind
+from penstock.domain.protocol import Connector, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.update import Discovery
 from penstock.sandbox.scenario import Scenario

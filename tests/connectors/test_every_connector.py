@@ -16,7 +16,8 @@ from penstock.connectors import build
 from penstock.domain.consent import Credentials, OAuthPlan, TokenPlan
 from penstock.domain.errors import ContractBroken
 from penstock.domain.money import canonical
-from penstock.domain.protocol import Request, Response, Verdict, VerdictKind
+from penstock.domain.protocol import Verdict, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Status
 from penstock.domain.update import Balances, Page

@@ -13,7 +13,8 @@ from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.consent import ClientAuth, ConsentState, OAuthPlan, Rotation
 from penstock.domain.errors import ContractBroken
-from penstock.domain.protocol import PendingRule, Request, Response, VerdictKind
+from penstock.domain.protocol import PendingRule, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Balances, Page, Stream
 from tests.connectors.driving import by_hand

@@ -5,7 +5,7 @@ import pytest
 from penstock.connectors.signing import with_bearer
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 from penstock.domain.secret import Secret
 
 TOKEN = Credentials(Secret("canary-token"))

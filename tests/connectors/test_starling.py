@@ -18,7 +18,8 @@ from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
 from penstock.domain.consent import ClientAuth, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.errors import ContractBroken
-from penstock.domain.protocol import PendingRule, Request, Response, VerdictKind
+from penstock.domain.protocol import PendingRule, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.update import Balances, Page, Stream
 from tests.connectors.driving import by_hand

@@ -21,8 +21,8 @@ from penstock.domain.budget import (
     uses_of,
 )
 from penstock.domain.limit import DAY, DailyReset, Limit, Scope, quota, rate
-from penstock.domain.protocol import Request
 from penstock.domain.rate_headers import Told
+from penstock.domain.request import Request
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from penstock.domain.consent import Credentials, OAuthPlan
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import MASK, Secret
 
 CANARY = "canary-5f1c"

@@ -18,7 +18,8 @@ from penstock.db.transactions import transactions
 from penstock.db.users import users
 from penstock.domain.consent import Credentials
 from penstock.domain.outcome import Ending
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Limits
 from penstock.engine.seal import Seals

@@ -8,7 +8,8 @@ from penstock.domain.consent import ConsentState, Credentials, LinkPlan, TokenPl
 from penstock.domain.errors import ContractBroken
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
-from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 

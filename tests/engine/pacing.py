@@ -9,7 +9,7 @@ from penstock.db.runs import Tally
 from penstock.domain.budget import Ask, Use
 from penstock.domain.clock import utc_now
 from penstock.domain.limit import Limit, Scope, quota, rate
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.meter import Meters

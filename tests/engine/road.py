@@ -9,7 +9,7 @@ import pytest
 from penstock.db.runs import Tally
 from penstock.domain.consent import Credentials
 from penstock.domain.outcome import Ending, Halt
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Driver, Limits
 from penstock.observe.metrics import Metrics

@@ -10,8 +10,9 @@ from penstock.db.balances import balances
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import ContractBroken
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Pull, Request
+from penstock.domain.protocol import Pull
 from penstock.domain.remedy import RemedyKind
+from penstock.domain.request import Request
 from penstock.domain.secret import Secret
 from penstock.domain.update import Balances
 from penstock.engine.seal import Seals

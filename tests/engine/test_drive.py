@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import DestinationRefused, TransportFailure
 from penstock.domain.outcome import Halt, Outcome
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
 from tests.engine.fake_bank import URL
 from tests.engine.road import NOW, Road, Said, answer

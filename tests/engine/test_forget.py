@@ -24,7 +24,8 @@ from penstock.db.transactions import transactions
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, NotFound, TransportFailure
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.forget import Forgetter
 from penstock.engine.seal import Seals

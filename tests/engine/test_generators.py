@@ -6,7 +6,8 @@ import pytest
 
 from penstock.domain.errors import ContractBroken
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Pull, Request, Response
+from penstock.domain.protocol import Pull
+from penstock.domain.request import Request, Response
 from penstock.domain.update import Balances, Page
 from tests.engine.fake_bank import page
 from tests.engine.house import play

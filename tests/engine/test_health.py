@@ -11,7 +11,7 @@ from penstock.db.connect import open_database
 from penstock.domain.breaker import FIRST, HEALTHY, PROBE, RUNS, BreakerState
 from penstock.domain.errors import TransportFailure
 from penstock.domain.outcome import Ending, Outcome
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.limits_seen import limits_seen

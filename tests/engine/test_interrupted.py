@@ -14,7 +14,7 @@ from penstock.db import leases
 from penstock.db.connect import open_database
 from penstock.db.lane import Database as Lanes
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from tests.databases import Database
 from tests.db.merging import row
 from tests.engine.bench import Bench, bench

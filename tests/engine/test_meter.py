@@ -13,7 +13,7 @@ from penstock.db.lane import Database as Opened
 from penstock.domain.errors import LeaseLost
 from penstock.domain.limit import DAY, Limit, Scope, quota, rate
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.engine.drive import Limits
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger

@@ -11,7 +11,7 @@ from penstock.db import credentials
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import TransportFailure
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import AHEAD, CLAIM
 from tests.databases import Database

@@ -15,8 +15,8 @@ from penstock.db.connect import open_database
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.errors import TransportFailure
 from penstock.domain.outcome import Halt, Outcome
-from penstock.domain.protocol import Request, Response
 from penstock.domain.remedy import RemedyKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from tests.databases import Database
 from tests.engine.bench import NOON, SEALS, Bench, bench

@@ -3,7 +3,8 @@
 import pytest
 
 from penstock.domain.outcome import Outcome
-from penstock.domain.protocol import Pull, Request
+from penstock.domain.protocol import Pull
+from penstock.domain.request import Request
 from penstock.domain.transaction import Removal
 from penstock.domain.update import Page
 from penstock.engine.streams import MOST_RESTARTS

@@ -11,7 +11,7 @@ from penstock.db.credentials import SealedCredentials
 from penstock.db.runs import Tally
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.outcome import Ending, Halt
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import ConnectionTokens
 from penstock.observe.metrics import Metrics

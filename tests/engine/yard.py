@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from penstock.db import connections, runs
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.engine.opening import Bounds
 from penstock.engine.runner import Runner
 from tests.databases import Database

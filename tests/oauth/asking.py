@@ -6,7 +6,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from penstock.domain.consent import OAuthPlan
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.oauth.token import TokenAnswer, refresh
 

@@ -6,7 +6,7 @@ import pytest
 
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 from penstock.domain.secret import Secret
 from penstock.oauth.token import revoke
 from tests.oauth.asking import PLAN, answering, form_of, play

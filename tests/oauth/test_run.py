@@ -6,7 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from penstock.domain.errors import TransportFailure
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.oauth.run import run
 
 ASKED = Request("POST", "https://bank.example/", authorized=False)

@@ -12,7 +12,8 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.domain.errors import DestinationRefused, InvalidInput, TransportFailure
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 from penstock.observe.log import configure
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound

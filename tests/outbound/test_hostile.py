@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.domain.errors import TransportFailure
-from penstock.domain.protocol import Request, Response
 from penstock.domain.remedy import RemedyKind
+from penstock.domain.request import Request, Response
 from penstock.outbound.client import Outbound
 from tests.outbound.servers import Behaviour, ok, saying, serving
 

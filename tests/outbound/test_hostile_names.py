@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from penstock.domain.errors import DestinationRefused, TransportFailure
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 from penstock.outbound.client import Outbound
 from tests.outbound.servers import Names, ok, saying, serving
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from penstock.domain.protocol import Request, Response
 from penstock.domain.quote import QuoteError
+from penstock.domain.request import Request, Response
 from penstock.quotes.catalogue import sources_named
 from penstock.quotes.declaration import Declaration, read_declaration
 from penstock.quotes.fetch import Outcome, QuoteEngine

@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 
 from penstock.domain.errors import InvalidInput, TransportFailure
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     ConsentWall,
     NoSource,
@@ -16,6 +15,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.declaration import Ask, Politeness
 from penstock.quotes.fetch import QuoteEngine
 from tests.quotes.answers import (

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     BotChallenge,
     ConsentWall,
@@ -16,6 +15,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.guards import check_answer, redirection
 from tests.quotes.answers import HTML, NOW, example, page, recorded, symbol
 

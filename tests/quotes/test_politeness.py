@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from penstock.domain.errors import TransportFailure
-from penstock.domain.protocol import Request, Response
 from penstock.domain.quote import (
     Quote,
     QuoteError,
@@ -14,6 +13,7 @@ from penstock.domain.quote import (
     RobotsDenied,
     SourceUnavailable,
 )
+from penstock.domain.request import Request, Response
 from penstock.quotes.declaration import Politeness
 from penstock.quotes.fetch import Outcome, QuoteEngine
 from penstock.quotes.politeness import Hosts

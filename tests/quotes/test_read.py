@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     AmbiguousNumber,
     Basis,
@@ -18,6 +17,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.declaration import Anchored, Css, Declaration, Numbers, Sane, Time
 from penstock.quotes.read import UNDATED, read_quote
 from tests.quotes.answers import HTML, NOW, example, page, recorded, source, symbol

@@ -7,7 +7,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     BotChallenge,
     ConsentWall,
@@ -15,6 +14,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.declaration import (
     Anchored,
     Ask,

@@ -3,7 +3,8 @@
 from http import HTTPStatus
 from typing import Final
 
-from penstock.domain.protocol import Response, Verdict, VerdictKind
+from penstock.domain.protocol import Verdict, VerdictKind
+from penstock.domain.request import Response
 
 _TRANSIENT: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.MISDIRECTED_REQUEST}

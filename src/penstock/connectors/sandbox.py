@@ -28,7 +28,8 @@ from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotati
 from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
 

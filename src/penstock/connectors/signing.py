@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken
-from penstock.domain.protocol import Request
+from penstock.domain.request import Request
 
 
 def with_bearer(request: Request, credentials: Credentials, base_url: str) -> Request:

@@ -46,7 +46,8 @@ from penstock.domain.consent import (
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Request, Response, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 from penstock.domain.limit import DAY, Limit, Scope
-from penstock.domain.protocol import Request
 from penstock.domain.rate_headers import Told
+from penstock.domain.request import Request
 
 _CELLS: Final = 128
 """So many instants a quota remembers one by one; of more, neighbours are counted together."""

@@ -5,49 +5,16 @@ A connector, an OAuth step or a quote source is a generator: it yields a `Reques
 One driver runs them all (engine/drive.py).
 """
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from penstock.domain.consent import ConsentState, Credentials, LinkPlan
 from penstock.domain.limit import Limit
+from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`).
-
-    `account` and `endpoint` say whose budget it spends of, where the provider counts by them: the
-    provider's id of the account, and a word for the endpoint.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    authorized: bool = True
-    account: str = ""
-    endpoint: str = ""
-
-    def __repr__(self) -> str:
-        return f"Request({self.method} {self.url.partition('?')[0]})"
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back, whole. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str = ""
-
-    def __repr__(self) -> str:
-        return f"Response({self.status}, {len(self.body)} bytes)"
-
 
 Sender = Callable[[Request], Awaitable[Response]]
 """Sends one request. Raises TransportFailure where no whole answer came."""

@@ -22,15 +22,8 @@ from penstock.domain.errors import (
     TransportFailure,
 )
 from penstock.domain.outcome import Halt
-from penstock.domain.protocol import (
-    Connector,
-    Pull,
-    Request,
-    Response,
-    Sender,
-    Verdict,
-    VerdictKind,
-)
+from penstock.domain.protocol import Connector, Pull, Sender, Verdict, VerdictKind
+from penstock.domain.request import Request, Response
 from penstock.domain.retry_after import retry_after
 from penstock.domain.update import Balances, Page
 from penstock.engine.turnstile import Turnstile, Unmetered

@@ -22,9 +22,10 @@ from penstock.domain.clock import Clock
 from penstock.domain.errors import DestinationRefused, LeaseLost, TransportFailure
 from penstock.domain.limit import Limit, Scope
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Connector, Request, Response, Sender
+from penstock.domain.protocol import Connector, Sender
 from penstock.domain.rate_headers import Told, read_told
 from penstock.domain.remedy import wait
+from penstock.domain.request import Request, Response
 from penstock.engine.health import Health
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 import zstandard
 
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 
 _LEVEL: Final = 1
 """Level 3 saves a tenth more, and takes half as long again."""

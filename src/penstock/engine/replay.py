@@ -20,8 +20,9 @@ from penstock.db.staging import Into
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, ContractBroken, InvalidInput
 from penstock.domain.ids import public_id
-from penstock.domain.protocol import Connector, Request
+from penstock.domain.protocol import Connector
 from penstock.domain.remedy import wait
+from penstock.domain.request import Request
 from penstock.domain.update import Page, Stream
 from penstock.engine import own_run
 from penstock.engine.own_run import DryRun

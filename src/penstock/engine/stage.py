@@ -15,7 +15,7 @@ import msgspec
 
 from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 from penstock.domain.update import Covered, Page, Unmapped
 from penstock.engine.packing import pack_answer
 

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 
 
 class Turnstile(Protocol):

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Final, NoReturn
 
 from penstock.domain.errors import GrantRefused, OAuthError, OAuthUnavailable
-from penstock.domain.protocol import Response
 from penstock.domain.remedy import Remedy, ask_person, fix_code
+from penstock.domain.request import Response
 
 MOST_BYTES: Final = 64 * 1024
 

@@ -3,7 +3,8 @@
 from collections.abc import Generator
 from typing import TypeVar
 
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 
 R = TypeVar("R")
 

@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from penstock.domain.consent import Credentials, OAuthPlan
 from penstock.domain.errors import OAuthError
-from penstock.domain.protocol import Request, Response
 from penstock.domain.remedy import ask_person
+from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.oauth.answer import check_done, nonsense, read_object, said
 from penstock.oauth.client_auth import client_proof

@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
+from penstock.domain.request import Request, Response
 
 
 class SpanKind(StrEnum):

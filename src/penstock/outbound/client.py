@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from penstock.domain.errors import DestinationRefused, InvalidInput
-from penstock.domain.protocol import Request, Response
+from penstock.domain.request import Request, Response
 from penstock.outbound.body import ENCODINGS, read_body
 from penstock.outbound.destination import Destinations, open_named, open_public
 from penstock.outbound.failure import FOREIGN, translate

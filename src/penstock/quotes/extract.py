@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 from penstock.quotes.declaration import Anchored, Css, Declaration, fill, fits
 from penstock.quotes.symbol import Symbol
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from penstock.domain.clock import Clock
 from penstock.domain.errors import InvalidInput, PenstockError
-from penstock.domain.protocol import Request, Response, Sender
+from penstock.domain.protocol import Sender
 from penstock.domain.quote import (
     Quote,
     QuoteError,
@@ -26,6 +26,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Request, Response
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.guards import redirection
 from penstock.quotes.plan import Attempt, Job, attempts_for, jobs_of

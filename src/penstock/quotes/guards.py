@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     BotChallenge,
     ConsentWall,
@@ -22,6 +21,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration, Means, fill, fits
 from penstock.quotes.retry import retry_at
 from penstock.quotes.symbol import Symbol

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from penstock.domain.protocol import Request
 from penstock.domain.quote import NoSource, QuoteError, SourceDisabled
 from penstock.domain.remedy import ask_person
+from penstock.domain.request import Request
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.symbol import Symbol, candidates_of
 

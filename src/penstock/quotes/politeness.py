@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 
 if TYPE_CHECKING:
     from protego import Protego

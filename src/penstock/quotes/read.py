@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from penstock.domain.protocol import Response
 from penstock.domain.quote import (
     ONE,
     AmbiguousNumber,
@@ -18,6 +17,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.request import Response
 from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declaration import Declaration, Rates, Time
 from penstock.quotes.extract import Found, found_in

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from penstock.domain.protocol import Response
+from penstock.domain.request import Response
 from penstock.domain.retry_after import retry_after
 
 USUAL: Final = timedelta(minutes=1)
