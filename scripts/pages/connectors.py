@@ -1,7 +1,7 @@
 """The page of connectors."""
 
 from penstock.connectors import build
-from penstock.domain.consent import LinkPlan, OAuthPlan
+from penstock.domain.link_plan import LinkPlan, OAuthPlan, TokenPlan
 from penstock.domain.protocol import Connector, PendingRule
 from penstock.domain.secret import Secret
 from scripts.pages.table import table
@@ -47,4 +47,7 @@ def way(plan: LinkPlan) -> str:
     if isinstance(plan, OAuthPlan):
         lasts = f", for {plan.consent_days} days" if plan.consent_days else ""
         return f"OAuth 2 in the browser{' with PKCE' if plan.pkce else ''}{lasts}"
-    return f"a token of your own: {plan.where}"
+    if isinstance(plan, TokenPlan):
+        return f"a token of your own: {plan.where}"
+    lasts = f", for {plan.consent_days} days" if plan.consent_days else ""
+    return f"a consent at the bank, in the browser{lasts}"

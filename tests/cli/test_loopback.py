@@ -9,7 +9,7 @@ import pytest
 
 from penstock.cli.loopback import Listener, listening
 
-SENT_TO = "https://bank.example/authorize?client_id=penstock&state=expected"
+STATE = "expected"
 Try = Callable[[Listener, httpx2.AsyncClient], Awaitable[httpx2.Response]]
 
 
@@ -18,7 +18,7 @@ def callback(attempt: Try, *, seconds: float = 5) -> tuple[httpx2.Response, str]
 
     async def run() -> tuple[httpx2.Response, str]:
         async with listening("/callback/bank") as listener, httpx2.AsyncClient() as http:
-            listener.expect(SENT_TO)
+            listener.expect(STATE)
             answer = await attempt(listener, http)
             return answer, await listener.callback(seconds=seconds)
 
@@ -123,7 +123,7 @@ def test_it_does_not_wait_for_ever() -> None:
 
     async def run() -> None:
         async with listening("/callback/bank") as listener:
-            listener.expect(SENT_TO)
+            listener.expect(STATE)
             await listener.callback(seconds=0.01)
 
     with pytest.raises(TimeoutError):
@@ -136,7 +136,7 @@ def test_a_pasted_address_is_taken() -> None:
     async def run() -> str:
         async with listening("/callback/bank") as listener:
             assert not listener.accept("http://127.0.0.1:1/?state=expected")  # nobody was sent
-            listener.expect(SENT_TO)
+            listener.expect(STATE)
             assert not listener.accept("hello")
             assert not listener.accept("http://127.0.0.1:1/callback/bank?code=x&state=other")
             assert listener.accept("http://127.0.0.1:1/callback/bank?code=x&state=expected\n")

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.connectors import build
-from penstock.domain.consent import Credentials, OAuthPlan, TokenPlan
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken
+from penstock.domain.link_plan import OAuthPlan, TokenPlan
 from penstock.domain.money import canonical
 from penstock.domain.protocol import Verdict, VerdictKind
 from penstock.domain.request import Request, Response

@@ -11,8 +11,9 @@ from penstock.connectors.sandbox import Sandbox
 from penstock.connectors.sandbox_wire import parse_accounts, parse_balances, parse_page
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
-from penstock.domain.consent import ClientAuth, ConsentState, OAuthPlan, Rotation
+from penstock.domain.consent import ConsentState
 from penstock.domain.errors import ContractBroken
+from penstock.domain.link_plan import ClientAuth, OAuthPlan, Rotation
 from penstock.domain.protocol import PendingRule, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, Status, TransactionSeen

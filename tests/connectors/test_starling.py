@@ -16,8 +16,8 @@ from penstock.connectors.starling_accounts import (
 )
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
-from penstock.domain.consent import ClientAuth, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.errors import ContractBroken
+from penstock.domain.link_plan import ClientAuth, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.protocol import PendingRule, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret

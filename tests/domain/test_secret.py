@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.consent import Credentials
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import MASK, Secret
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 
 from penstock.domain.account import AccountSeen, AccountType
-from penstock.domain.consent import ConsentState, Credentials, LinkPlan, TokenPlan
+from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
+from penstock.domain.link_plan import LinkPlan, TokenPlan
 from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
@@ -20,6 +21,7 @@ STATUSES = {
     404: VerdictKind.CURSOR_LOST,
     409: VerdictKind.RESTART,
     422: VerdictKind.CONTRACT,
+    425: VerdictKind.NOT_READY,
     429: VerdictKind.THROTTLED,
     503: VerdictKind.TRANSIENT,
 }

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import DestinationRefused, TransportFailure
 from penstock.domain.outcome import Halt, Outcome
+from penstock.domain.remedy import RemedyKind
 from penstock.domain.request import Request
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
 from tests.engine.fake_bank import URL
@@ -139,6 +140,14 @@ def test_final_answers_end_the_run() -> None:
         Road([404]).ask()
     with pytest.raises(Restart):
         Road([409]).ask()
+
+
+def test_who_has_something_to_do_at_the_bank_is_told() -> None:
+    """sync.md 21: a bank that waits for the person is not ready, and its word is what to do."""
+    ending = Road([425]).halt()
+    assert ending.outcome is Outcome.NOT_READY
+    assert ending.remedy is not None
+    assert (ending.remedy.kind, ending.remedy.text) == (RemedyKind.ASK_PERSON, "The bank said 425.")
 
 
 def test_a_consent_that_ends_soon_is_remembered() -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from penstock.domain.errors import ContractBroken
 from penstock.domain.outcome import Ending, Halt, Outcome
-from penstock.domain.protocol import Pull
+from penstock.domain.protocol import Pause, Pull
 from penstock.domain.request import Request, Response
 from penstock.domain.update import Balances, Page
+from penstock.engine.drive import Limits
 from tests.engine.fake_bank import page
 from tests.engine.house import play
 from tests.engine.road import GET, Road
@@ -17,7 +18,9 @@ from tests.engine.road import GET, Road
 class Watched:
     """A generator whose end is noticed."""
 
-    def __init__(self, *steps: Request | Page | Balances, then: Exception | None = None) -> None:
+    def __init__(
+        self, *steps: Request | Pause | Page | Balances, then: Exception | None = None
+    ) -> None:
         self.steps = steps
         self.then = then
         self.heard: list[object] = []
@@ -69,6 +72,24 @@ def test_a_stream_hands_over_its_pages() -> None:
         False,
     ]
     assert watched.closed
+
+
+def test_a_pause_is_waited_out_as_long_as_the_run_may_wait() -> None:
+    """sync.md 1, 22: a provider that is still at work when the run's patience ends is not ready."""
+    watched = Watched(GET, Pause(3), GET, Pause(3), GET, page(cursor="1"))
+
+    async def read(road: Road) -> list[Page | Balances]:
+        return [step async for step in road.driver.pull(watched.pull())]
+
+    patient = Road([200] * 3)
+    assert play(read(patient)) == [page(cursor="1")]
+    assert patient.slept == [3, 3]
+    assert patient.driver.tally.waited_ms == 6000
+    hasty = Road([200] * 3, Limits(wait_at_most=5))
+    with pytest.raises(Halt) as caught:
+        play(read(hasty))
+    assert caught.value.ending.outcome is Outcome.NOT_READY
+    assert (hasty.slept, len(hasty.sent)) == ([3], 2)
 
 
 @pytest.mark.parametrize("kind", [ContractBroken("nonsense"), Halt(Ending(Outcome.PARTIAL))])

@@ -12,8 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from penstock.db import credentials
 from penstock.db.connect import open_database
-from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import TransportFailure
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.outcome import Halt, Outcome
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.request import Request, Response

@@ -14,7 +14,7 @@ from penstock.domain.errors import Conflict, InvalidInput, NotFound
 from penstock.domain.outcome import Outcome
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
-from penstock.engine.link import MOST_TOKEN
+from penstock.engine.admission import MOST_TOKEN
 from penstock.wiring import connectors_of
 from tests.databases import Database
 from tests.engine.house import CALLBACK, House

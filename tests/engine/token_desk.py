@@ -9,7 +9,8 @@ import pytest
 from penstock.db import credentials
 from penstock.db.credentials import SealedCredentials
 from penstock.db.runs import Tally
-from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.consent import Credentials
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.outcome import Ending, Halt
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret

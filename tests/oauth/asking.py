@@ -5,7 +5,7 @@ from collections.abc import Generator
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
-from penstock.domain.consent import OAuthPlan
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.oauth.token import TokenAnswer, refresh

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.consent import OAuthPlan
 from penstock.domain.errors import GrantRefused, OAuthError, OAuthUnavailable
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
 from penstock.oauth.authorize import begin, challenge, new_state, new_verifier, read_callback

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from penstock.domain.consent import ClientAuth, OAuthPlan
 from penstock.domain.errors import OAuthError
+from penstock.domain.link_plan import ClientAuth, OAuthPlan
 from penstock.domain.secret import Secret
 from penstock.oauth.client_auth import client_proof
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.consent import ClientAuth
 from penstock.domain.errors import GrantRefused, OAuthError, OAuthUnavailable
+from penstock.domain.link_plan import ClientAuth
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
 from penstock.oauth.token import LONGEST_LIFE, TokenAnswer, exchange, refresh

@@ -152,7 +152,7 @@ async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -
         body = _body(wish, plan, redirect_uri=listener.redirect_uri)
         link = (await client.post(_path(wish), body)).json()["link"]
         url = link["authorization_url"]
-        listener.expect(url)
+        listener.expect(link["state"])
         if wish.auto_consent:
             await consent_at_sandbox(url, listener.redirect_uri, scenario=wish.scenario)
         else:

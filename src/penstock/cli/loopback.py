@@ -31,9 +31,9 @@ class Listener:
         self._state: str | None = None
         self._came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def expect(self, authorization_url: str) -> None:
-        """Take the callback from now on that carries the `state` of where the person is sent."""
-        self._state = _state_in(urlsplit(authorization_url).query)
+    def expect(self, state: str) -> None:
+        """Take the callback from now on that carries this `state`."""
+        self._state = state
 
     async def callback(self, *, seconds: float) -> str:
         """Return the callback's query once it comes. Raises TimeoutError after `seconds`."""

@@ -24,9 +24,10 @@ from penstock.connectors.sandbox_wire import (
 )
 from penstock.connectors.signing import with_bearer
 from penstock.domain.clock import Clock
-from penstock.domain.consent import ConsentState, Credentials, OAuthPlan, Rotation
+from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
+from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
 from penstock.domain.request import Request, Response

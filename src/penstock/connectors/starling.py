@@ -34,17 +34,10 @@ from penstock.connectors.starling_feed import parse_feed, parse_item
 from penstock.connectors.wire import CANNOT_READ, broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
-from penstock.domain.consent import (
-    ClientAuth,
-    ConsentState,
-    Credentials,
-    LinkPlan,
-    OAuthPlan,
-    Rotation,
-    TokenPlan,
-)
+from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
+from penstock.domain.link_plan import ClientAuth, LinkPlan, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
 from penstock.domain.request import Request, Response

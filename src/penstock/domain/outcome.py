@@ -57,10 +57,11 @@ def worst(endings: list[Ending]) -> Ending:
     return replace(gravest, until=max(bars)) if bars else gravest
 
 
-def not_ready(until: datetime) -> Ending:
-    """The bank has not gathered the data yet."""
+def not_ready(until: datetime, to_do: str = "") -> Ending:
+    """The bank has not gathered the data yet, or waits for the person to do something there."""
     text = "The bank is still gathering the data. It is asked again by itself."
-    return Ending(Outcome.NOT_READY, "The bank is not ready yet.", wait(text, until), until)
+    remedy = ask_person(to_do) if to_do else wait(text, until)
+    return Ending(Outcome.NOT_READY, "The bank is not ready yet.", remedy, until)
 
 
 def transient(message: str) -> Ending:

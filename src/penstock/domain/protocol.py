@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from penstock.domain.consent import ConsentState, Credentials, LinkPlan
+from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.limit import Limit
+from penstock.domain.link_plan import LinkPlan
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
@@ -23,8 +24,16 @@ SenderFor = Callable[[str], Sender]
 """Gives the sender for a connector, under whose name its requests are counted."""
 
 
-Pull = Generator[Request | Page | Balances, Response | None, None]
-"""A stream being read: yields requests, pages and balances; is sent a response for each request."""
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing to ask for so many seconds: the provider works on what was asked of it."""
+
+    seconds: float
+
+
+Pull = Generator[Request | Pause | Page | Balances, Response | None, None]
+"""A stream being read: yields requests, pauses, pages and balances; is sent a response for each
+request, and None for all else."""
 
 
 class VerdictKind(StrEnum):
@@ -38,6 +47,7 @@ class VerdictKind(StrEnum):
     CURSOR_LOST = "cursor_lost"
     RESTART = "restart"
     CONTRACT = "contract"
+    NOT_READY = "not_ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,8 @@ class Verdict:
     UNAUTHORIZED: refresh the access token once, then ask again. CONSENT: the person must act, and
     `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
     nothing. RESTART: the data moved between two pages, start this update over from the cursor of
-    its first page. CONTRACT: the answer makes no sense, somebody has to look.
+    its first page. CONTRACT: the answer makes no sense, somebody has to look. NOT_READY: the bank
+    has not gathered the data, or the person has still to do what `message` says; later it may be.
     """
 
     kind: VerdictKind
@@ -118,7 +129,7 @@ class Connector(Protocol):
     def pull(self, stream: Stream, cursor: str | None) -> Pull:
         """Read a stream from `cursor` (None: from the beginning, as far back as the bank gives).
 
-        Yields requests (and is sent responses), pages and balances (and is sent None).
+        Yields requests (and is sent responses), pauses, pages and balances (and is sent None).
         Raises ContractBroken.
         """
 

@@ -22,9 +22,10 @@ from penstock.domain.errors import (
     TransportFailure,
 )
 from penstock.domain.outcome import Halt
-from penstock.domain.protocol import Connector, Pull, Sender, Verdict, VerdictKind
+from penstock.domain.protocol import Connector, Pause, Pull, Sender, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.retry_after import retry_after
+from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Page
 from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
@@ -108,9 +109,12 @@ class Driver:
                     response = await self.ask(step)
                     heard(response)
                     step = pull.send(response)
+                    continue
+                if isinstance(step, Pause):
+                    await self._pause(step.seconds)
                 else:
                     yield step
-                    step = next(pull)
+                step = next(pull)
         except StopIteration:
             return
         except ContractBroken as error:
@@ -168,8 +172,18 @@ class Driver:
                 raise CursorLost(message or None)
             case VerdictKind.RESTART:
                 raise Restart(message or None)
+            case VerdictKind.NOT_READY:
+                raise Halt(outcome.not_ready(self.clock() + SOON, message))
             case _:
                 return
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for the provider's work, as long as the run may. Raises Halt."""
+        if self._waited + seconds > self.limits.wait_at_most:
+            raise Halt(outcome.not_ready(self.clock() + SOON))
+        self._waited += seconds
+        self.tally.waited_ms += round(seconds * 1000)
+        await self.sleep(seconds)
 
     async def _wait(
         self, request: Request, verdict: Verdict, response: Response | None, failures: int

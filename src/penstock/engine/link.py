@@ -5,10 +5,9 @@ back with it, by the person and for the connector it was made for (security.md O
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,29 +17,26 @@ from penstock.db import connections, credentials, leases, links
 from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
-from penstock.domain.consent import Credentials, LinkPlan, OAuthPlan, TokenPlan
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
+from penstock.domain.link_plan import Errand, Granted, LinkPlan, OAuthPlan, TokenPlan, VisitPlan
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.secret import Secret
-from penstock.engine.refresh import as_credentials
+from penstock.engine.admission import send_to_bank, take_back, take_pasted
 from penstock.engine.seal import Seals
-from penstock.oauth.authorize import begin, new_state, new_verifier, read_callback
-from penstock.oauth.run import run
-from penstock.oauth.token import exchange
+from penstock.oauth.authorize import new_state, new_verifier
 
 TTL: Final = timedelta(minutes=10)
-MOST_TOKEN: Final = 16_384
 MOST_STATE: Final = 512
-_TOKEN: Final = re.compile(r"[!-~]+")  # it goes into a header (RFC 6750 §2.1)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkBegun:
-    """A link that waits for the person: send them to `url`."""
+    """A link that waits for the person: send them to `url`; they come back with `state`."""
 
     link_id: int
     url: str
+    state: str
     expires_at: datetime
 
 
@@ -72,16 +68,15 @@ class Linker:
         Raises NotFound, InvalidInput, Conflict.
         """
         chosen = self._plan(connector, plan)
-        if not isinstance(chosen, OAuthPlan):
-            raise InvalidInput(
-                f"{connector} is linked with a token that you paste, not through the browser.",
-                remedy=ask_person(f"{chosen.where} {chosen.url}"),
-            )
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
-        state, verifier = new_state(self.entropy), new_verifier(self.entropy)
-        with_parameters = replace(chosen, parameters={**chosen.parameters, **(parameters or {})})
-        url = begin(with_parameters, redirect_uri=redirect_uri, state=state, verifier=verifier)
+        state = new_state(self.entropy)
+        sent = await send_to_bank(
+            chosen,
+            Errand(redirect_uri, state, parameters or {}),
+            new_verifier(self.entropy),
+            self.send_for(connector),
+        )
         now = self.clock()
         values: dict[str, object] = {
             "state_hash": self.hash_state(state),
@@ -93,8 +88,8 @@ class Linker:
             "created_at": now,
             "expires_at": now + TTL,
         }
-        link_id = await self.database.write(self._store, values, verifier)
-        return LinkBegun(link_id, url, now + TTL)
+        link_id = await self.database.write(self._store, values, sent.note)
+        return LinkBegun(link_id, sent.url, state, now + TTL)
 
     async def finish(
         self, connector: str, parameters: Sequence[tuple[str, str]], *, owner_id: int | None
@@ -129,20 +124,14 @@ class Linker:
     ) -> int:
         """Link with a token that the person made at the provider; return the connection."""
         plans = self._connector(connector).link_plans
-        plan = next((n for n, one in enumerate(plans) if isinstance(one, TokenPlan)), None)
-        if plan is None:
+        pasted = [(n, one) for n, one in enumerate(plans) if isinstance(one, TokenPlan)]
+        if not pasted:
             raise InvalidInput(f"{connector} takes no pasted token: link it through the browser.")
-        text = token.reveal().strip()
-        if len(text) > MOST_TOKEN or not _TOKEN.fullmatch(text):
-            raise InvalidInput(
-                "That is not a token: paste it whole, without spaces or line breaks."
-            )
+        number, chosen = pasted[0]
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
-        opened = Credentials(access=Secret(text))
-        return await self.database.write(
-            self._open_connection, owner_id, connector, opened, plan, connection_id
-        )
+        granted = await take_pasted(chosen, token, self.send_for(connector))
+        return await self._keep(owner_id, connector, granted, number, connection_id)
 
     async def _use(self, state: str) -> LinkRow | None:
         if not state or len(state) > MOST_STATE:
@@ -151,23 +140,26 @@ class Linker:
 
     async def _exchange(self, link: LinkRow, parameters: Sequence[tuple[str, str]]) -> int:
         plan = self._plan(link.connector, link.plan)
-        if not isinstance(plan, OAuthPlan) or link.verifier is None:
+        if link.verifier is None:
             raise InvalidInput("This link cannot be finished with an answer from a browser.")
-        code = read_callback(plan, parameters)
-        verifier = self.seals.open_verifier(link.verifier, link.id, link.owner_id)
-        answer = await run(
-            exchange(plan, code=code, verifier=verifier, redirect_uri=link.redirect_uri),
-            self.send_for(link.connector),
+        granted = await take_back(
+            plan,
+            parameters,
+            redirect_uri=link.redirect_uri,
+            note=self.seals.open_verifier(link.verifier, link.id, link.owner_id),
+            send=self.send_for(link.connector),
+            now=self.clock(),
         )
-        opened = as_credentials(answer, self.clock())
-        # A token was handed out: it is stored even if the one who waits for us goes away now.
+        return await self._keep(
+            link.owner_id, link.connector, granted, link.plan, link.connection_id
+        )
+
+    async def _keep(
+        self, owner_id: int, connector: str, granted: Granted, plan: int, renewed: int | None
+    ) -> int:
+        """Store what was handed out, even if the one who waits for us goes away now."""
         stored = self.database.write(
-            self._open_connection,
-            link.owner_id,
-            link.connector,
-            opened,
-            link.plan,
-            link.connection_id,
+            self._open_connection, owner_id, connector, granted, plan, renewed
         )
         return await asyncio.shield(asyncio.ensure_future(stored))
 
@@ -188,7 +180,7 @@ class Linker:
         connection: sa.Connection,
         owner_id: int,
         connector: str,
-        opened: Credentials,
+        granted: Granted,
         plan: int,
         renewed: int | None,
     ) -> int:
@@ -211,19 +203,22 @@ class Linker:
             version = known.version + 1 if known else 1
         credentials.save(
             connection,
-            self.seals.seal(opened, connection_id, owner_id, plan=plan, version=version),
+            self.seals.seal(
+                granted.credentials, connection_id, owner_id, plan=plan, version=version
+            ),
         )
         connections.renew(
             connection,
             connection_id,
-            consent_expires_at=self._consent_ends(connector, plan, now),
+            consent_expires_at=granted.consent_expires_at
+            or self._consent_ends(connector, plan, now),
             now=now,
         )
         return connection_id
 
     def _consent_ends(self, connector: str, plan: int, now: datetime) -> datetime | None:
         chosen = self._plan(connector, plan)
-        days = chosen.consent_days if isinstance(chosen, OAuthPlan) else None
+        days = chosen.consent_days if isinstance(chosen, OAuthPlan | VisitPlan) else None
         return now + timedelta(days=days) if days else None
 
     def _connector(self, name: str) -> Connector:

@@ -26,13 +26,14 @@ from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.backoff import full_jitter
 from penstock.domain.clock import Clock
-from penstock.domain.consent import ConsentState, Credentials, LinkPlan, OAuthPlan
+from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import (
     GrantRefused,
     OAuthError,
     OAuthUnavailable,
     TransportFailure,
 )
+from penstock.domain.link_plan import LinkPlan, OAuthPlan
 from penstock.domain.outcome import Ending, Halt
 from penstock.domain.protocol import Connector, Sender
 from penstock.domain.retry_after import retry_after

@@ -1,7 +1,8 @@
 """Ending our access at the bank, as far as it lets us."""
 
-from penstock.domain.consent import Credentials, LinkPlan, OAuthPlan
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError, TransportFailure
+from penstock.domain.link_plan import LinkPlan, OAuthPlan
 from penstock.domain.protocol import Sender
 from penstock.oauth.run import run
 from penstock.oauth.token import revoke

@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from penstock.domain.consent import OAuthPlan
 from penstock.domain.errors import OAuthError
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.secret import Secret
 from penstock.oauth.answer import refusal, said

@@ -3,8 +3,8 @@
 import base64
 from urllib.parse import quote_plus
 
-from penstock.domain.consent import ClientAuth, OAuthPlan
 from penstock.domain.errors import OAuthError
+from penstock.domain.link_plan import ClientAuth, OAuthPlan
 from penstock.domain.remedy import fix_code
 from penstock.domain.secret import Secret
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from penstock.domain.consent import Credentials, OAuthPlan
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret

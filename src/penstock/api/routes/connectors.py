@@ -9,7 +9,7 @@ from penstock.api.paging import Page
 from penstock.api.routing import nouns
 from penstock.api.running import Running
 from penstock.api.schemas import NextCursor, Outgoing
-from penstock.domain.consent import LinkPlan, OAuthPlan
+from penstock.domain.link_plan import LinkPlan, TokenPlan, VisitPlan
 from penstock.domain.protocol import Connector as Code
 from penstock.identity.caller import Caller
 
@@ -27,6 +27,14 @@ class Plan(Outgoing):
     ]
     url: Annotated[
         str | None, Field(description="Where to make it.", examples=["https://bank.example/tokens"])
+    ]
+    chooses: Annotated[
+        list[str],
+        Field(
+            description="The `parameters` without which a link cannot begin, such as "
+            "`institution`: one of those that `GET /v1/institutions` lists.",
+            examples=[[]],
+        ),
     ]
 
 
@@ -70,6 +78,7 @@ def _connector(code: Code) -> Connector:
 
 
 def _plan(number: int, plan: LinkPlan) -> Plan:
-    if isinstance(plan, OAuthPlan):
-        return Plan(number=number, kind="consent", where=None, url=None)
-    return Plan(number=number, kind="token", where=plan.where, url=plan.url)
+    if isinstance(plan, TokenPlan):
+        return Plan(number=number, kind="token", where=plan.where, url=plan.url, chooses=[])
+    chooses = list(plan.chooses) if isinstance(plan, VisitPlan) else []
+    return Plan(number=number, kind="consent", where=None, url=None, chooses=chooses)

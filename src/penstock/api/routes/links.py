@@ -76,6 +76,10 @@ class Link(Outgoing):
 
     id: LinkId
     authorization_url: Annotated[str, Field(examples=["https://bank.example/authorize?state=…"])]
+    state: Annotated[
+        str,
+        Field(description="What the bank's answer must carry as `state`.", examples=["af0ifjs"]),
+    ]
     expires_at: Moment
 
 
@@ -171,6 +175,7 @@ def _link(begun: LinkBegun) -> Begun:
         link=Link(
             id=public_id("lnk", begun.link_id),
             authorization_url=begun.url,
+            state=begun.state,
             expires_at=begun.expires_at,
         )
     )

@@ -1,0 +1,131 @@
+"""The ways in which a person lets us in, as connectors declare them.
+
+The authorization code of OAuth 2; a token that the person makes and pastes; and a visit to the
+bank that has to be arranged first. Where a protocol has steps of its own they are generators, as
+all that a connector asks.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from penstock.domain.consent import Credentials
+from penstock.domain.request import Request, Response
+from penstock.domain.secret import Secret
+
+
+class ClientAuth(StrEnum):
+    """How we prove to an authorization server which client we are (RFC 6749 §2.3)."""
+
+    NONE = "none"
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+
+
+class Rotation(StrEnum):
+    """What a refresh does to the refresh token.
+
+    GRACE: it rotates, and the bank takes the old one once more. STRICT: it rotates, and a second
+    use of the old one ends the consent.
+    """
+
+    NONE = "none"
+    REUSABLE = "reusable"
+    GRACE = "rotating_with_grace"
+    STRICT = "rotating_strict"
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthPlan:
+    """OAuth 2 authorization code, with PKCE S256 where `pkce` (RFC 6749, 7636, 9207).
+
+    `issuer` is compared with the `iss` of the callback, where the server sends one, and
+    demanded where `iss_required`. `parameters` go along to the authorization endpoint.
+    """
+
+    issuer: str
+    authorize_url: str
+    token_url: str
+    revoke_url: str | None
+    client_id: str
+    client_secret: Secret | None = None
+    client_auth: ClientAuth = ClientAuth.NONE
+    scopes: tuple[str, ...] = ()
+    pkce: bool = True
+    iss_required: bool = False
+    rotation: Rotation = Rotation.STRICT
+    consent_days: int | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a link gives in the end. `consent_expires_at` is what the bank itself says of it."""
+
+    credentials: Credentials
+    consent_expires_at: datetime | None = None
+
+
+Claim = Callable[[Secret], Generator[Request, Response, Granted]]
+"""Turns what was pasted into what opens the connection. Raises OAuthError and ContractBroken."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPlan:
+    """The person makes a token at the provider and pastes it. `where` says how, `url` where.
+
+    It opens the connection itself, unless it has to be claimed (once) for something that does.
+    """
+
+    where: str
+    url: str
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A person who is about to be sent to the bank.
+
+    They must come back to `redirect_uri`, with `state` in the query. `parameters` are what they
+    chose, such as their institution.
+    """
+
+    redirect_uri: str
+    state: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where to send the person. `note` is kept, sealed, until they are back."""
+
+    url: str
+    note: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A person who is back: what stood in the query, each name once, and the `note` of before."""
+
+    parameters: Mapping[str, str]
+    redirect_uri: str
+    note: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPlan:
+    """A visit to the bank that is arranged with it first: a consent object, a link token.
+
+    `begin` arranges it, `finish` fetches what came of it; either raises OAuthError where the bank
+    or the person says no, InvalidInput for a choice that cannot be, and ContractBroken. `chooses`
+    are the parameters without which it cannot begin, such as `institution`.
+    """
+
+    begin: Callable[[Errand], Generator[Request, Response, Sent]]
+    finish: Callable[[Return], Generator[Request, Response, Granted]]
+    chooses: tuple[str, ...] = ()
+    consent_days: int | None = None
+
+
+LinkPlan = OAuthPlan | TokenPlan | VisitPlan
