@@ -8,11 +8,11 @@ import aiohttp
 
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.consent import Credentials
-from penstock.domain.protocol import Connector, VerdictKind
+from penstock.domain.protocol import Connector, Pause, VerdictKind
 from penstock.domain.request import Request, Response
-from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Balances, Discovery, Page, Stream
+from tests.connectors.linking import asked
 
 R = TypeVar("R")
 Found = list[Page | Balances]
@@ -28,7 +28,8 @@ def by_hand(reading: Generator[Any, Any, R], answering: Answering) -> tuple[Foun
             if isinstance(step, Request):
                 step = reading.send(answering(step))
             else:
-                found.append(step)
+                if not isinstance(step, Pause):
+                    found.append(step)
                 step = next(reading)
     except StopIteration as end:
         return found, end.value
@@ -63,7 +64,7 @@ class Driver:
 
     connector: Connector
     http: aiohttp.ClientSession
-    access: str
+    credentials: Credentials
 
     async def discover(self) -> Discovery:
         """Return what the connection reaches."""
@@ -84,11 +85,8 @@ class Driver:
 
     async def send(self, request: Request) -> Response:
         """Send one signed request."""
-        signed = self.connector.sign(request, Credentials(Secret(self.access)))
-        asking = self.http.request(signed.method, signed.url, headers=dict(signed.headers))
-        async with asking as answer:
-            headers = {name.lower(): text for name, text in answer.headers.items()}
-            return Response(answer.status, headers, await answer.read(), signed.url)
+        signed = self.connector.sign(request, self.credentials) if request.authorized else request
+        return await asked(signed, self.http)
 
     async def _run(self, reading: Generator[Any, Any, R]) -> tuple[Found, R]:
         found: Found = []
@@ -96,7 +94,8 @@ class Driver:
             step = next(reading)
             while True:
                 if not isinstance(step, Request):
-                    found.append(step)
+                    if not isinstance(step, Pause):
+                        found.append(step)
                     step = next(reading)
                     continue
                 response = await self.send(step)

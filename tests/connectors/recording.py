@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from penstock.connectors import build
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken
 from penstock.domain.protocol import Connector, VerdictKind
 from penstock.domain.request import Request, Response
-from penstock.domain.secret import Secret
 from penstock.domain.update import Discovery
-from penstock.sandbox.scenario import Scenario
 from tests.connectors.driving import Driver, Found, Ledger, by_hand
-from tests.sandbox.visitor import Visitor, visiting
+from tests.connectors.linking import connector_at, link
+from tests.sandbox.visitor import visiting
 
 GARBAGE: list[Any] = [
     None, True, 0, -1, 1.5, 10**40, float("nan"), float("inf"), "", " ", "0", "NaN", "1e999",
@@ -28,20 +27,12 @@ BODIES = [
 ]  # fmt: skip
 
 
-async def own_access(visitor: Visitor) -> str:
-    """Link as the sandbox connector's client does."""
-    await visitor.link()
-    return str(visitor.tokens["access_token"])
-
-
-async def personal_access(visitor: Visitor) -> str:
-    """Make a token by hand."""
-    return visitor.bank.authority.personal_token("ada", Scenario.CALM)
-
-
 NOT_FOUND = Response(404, {}, b"")
-FACES = {"sandbox": ("", own_access), "starling": ("/starling", personal_access)}
-"""For each connector: where its face is at the sandbox bank, and how to get a token there."""
+
+
+def asked_for(request: Request) -> str:
+    """Return what tells one request from another."""
+    return request.url + (f" {request.body.decode()}" if request.body else "")
 
 
 @dataclass
@@ -49,7 +40,9 @@ class Recording:
     """What a face answered, and what the connector made of it."""
 
     connector: Connector
+    credentials: Credentials
     answers: dict[str, Response]
+    requests: list[Request]
     discovery: Discovery
     found: Found
 
@@ -57,11 +50,11 @@ class Recording:
         """Discover and pull everything again from the recorded answers, some of them spoilt."""
 
         def answer(request: Request) -> Response:
-            told = self.answers.get(request.url)
+            told = self.answers.get(asked_for(request))
             if told is None:  # a spoilt id led astray: a 404, which ends a run
                 assert self.connector.classify(NOT_FOUND).kind is VerdictKind.CONTRACT
                 raise ContractBroken
-            body = (spoilt or {}).get(request.url, told.body)
+            body = (spoilt or {}).get(asked_for(request), told.body)
             return Response(told.status, told.headers, body, told.url)
 
         _, discovery = by_hand(self.connector.discover(), answer)
@@ -77,10 +70,12 @@ class Recorder(Driver):
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self.answers: dict[str, Response] = {}
+        self.requests: list[Request] = []
 
     async def send(self, request: Request) -> Response:
         response = await super().send(request)
-        self.answers[request.url] = response
+        self.answers[asked_for(request)] = response
+        self.requests.append(request)
         return response
 
 
@@ -90,17 +85,18 @@ def recorded(name: str) -> Recording:
 
     async def story() -> Recording:
         async with visiting(transactions=30, page_size=40) as visitor:
-            path, get_access = FACES[name]
-            url = visitor.bank.url
-            connector = build({f"{name}_url": Secret(f"{url}{path}")})[name]
+            connector = connector_at(name, visitor.bank.url)
+            credentials = await link(connector, visitor.bank, visitor.http)
             visitor.bank.world.settle("tx-ada-00000028")
             visitor.bank.world.remove("tx-ada-00000004")
-            driver = Recorder(connector, visitor.http, await get_access(visitor))
+            driver = Recorder(connector, visitor.http, credentials)
             ledger = Ledger()
             came = await driver.update(ledger)
             found = [step for _, steps in came for step in steps]
             assert ledger.discovery is not None
-            return Recording(connector, driver.answers, ledger.discovery, found)
+            return Recording(
+                connector, credentials, driver.answers, driver.requests, ledger.discovery, found
+            )
 
     return asyncio.run(story())
 

@@ -1,11 +1,11 @@
-"""What every connector promises, whatever its protocol; who adds one adds a line to FACES.
+"""What every connector promises, whatever its protocol.
 
 Each is driven with the answers that its own face of the sandbox bank gave, as they are and spoilt.
 """
 
 import json
 from contextlib import suppress
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.connectors import build
-from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken
-from penstock.domain.link_plan import OAuthPlan, TokenPlan
+from penstock.domain.link_plan import OAuthPlan, TokenPlan, VisitPlan
 from penstock.domain.money import canonical
 from penstock.domain.protocol import Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Status
 from penstock.domain.update import Balances, Page
+from penstock.sandbox.faces.registry import FACES
 from tests.connectors.driving import Found, by_hand
-from tests.connectors.recording import BODIES, FACES, GARBAGE, places, recorded, replaced
+from tests.connectors.recording import BODIES, GARBAGE, asked_for, places, recorded, replaced
 
 CANARY = Secret("canary-secret")
 PLAIN = build(
@@ -38,7 +38,7 @@ NAMES = sorted(PLAIN)
 
 def test_every_connector_has_a_face() -> None:
     """No connector is registered that the sandbox bank cannot play the provider for."""
-    assert FACES.keys() == PLAIN.keys()
+    assert [face.name for face in FACES] == list(PLAIN)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -51,7 +51,7 @@ def test_it_declares_itself(name: str) -> None:
     assert connector.missing_settings == ()
     assert connector.link_plans
     for plan in connector.link_plans:
-        assert isinstance(plan, OAuthPlan | TokenPlan)
+        assert isinstance(plan, OAuthPlan | TokenPlan | VisitPlan)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,7 +83,7 @@ def test_two_readings_do_not_disturb_each_other(name: str) -> None:
         for turn in sorted(running):
             told = None
             if isinstance(steps[turn], Request):
-                told = recording.answers[steps[turn].url]
+                told = recording.answers[asked_for(steps[turn])]
             else:
                 found[turn].append(steps[turn])
             try:
@@ -94,7 +94,8 @@ def test_two_readings_do_not_disturb_each_other(name: str) -> None:
         found[0]
         == found[1]
         == by_hand(
-            recording.connector.pull(stream, None), lambda asked: recording.answers[asked.url]
+            recording.connector.pull(stream, None),
+            lambda asked: recording.answers[asked_for(asked)],
         )[0]
     )
 
@@ -175,12 +176,12 @@ def test_any_answer_has_a_verdict(
 def test_every_request_can_be_signed_and_others_cannot(name: str) -> None:
     """What it asks for stays at its provider; the token goes nowhere else."""
     recording = recorded(name)
-    credentials = Credentials(CANARY)
-    for url in recording.answers:
-        signed = recording.connector.sign(Request("GET", url), credentials)
-        assert signed.headers["Authorization"] == "Bearer canary-secret"
-    with pytest.raises(ContractBroken):
-        recording.connector.sign(Request("GET", "https://elsewhere.example/"), credentials)
+    credentials = recording.credentials
+    for request in recording.requests:
+        assert recording.connector.sign(request, credentials) != request
+        moved = replace(request, url="https://elsewhere.example/")
+        with pytest.raises(ContractBroken):
+            recording.connector.sign(moved, credentials)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 
-from penstock.connectors.sandbox import Sandbox
-from penstock.connectors.starling import Starling
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox import steps
+from penstock.sandbox.bank import Bank
 from penstock.sandbox.scenario import Scenario
 from penstock.sandbox.world import World
 from tests.connectors.driving import Driver, Ledger
+from tests.connectors.linking import connector_at, link
 from tests.sandbox.visitor import visiting
 
 SAYABLE = frozenset({AccountType.CHECKING, AccountType.SAVINGS})
@@ -32,11 +33,14 @@ async def two_readers(scenario: Scenario) -> AsyncIterator[tuple[World, Driver, 
     """Run one bank with two readers, one for each face."""
     async with visiting(transactions=60, scenario=scenario) as visitor:
         bank = visitor.bank
-        await visitor.link()
-        own = Driver(Sandbox(bank.url), visitor.http, visitor.tokens["access_token"])
-        token = bank.authority.personal_token("ada", scenario)
-        starling = Driver(Starling(f"{bank.url}/starling"), visitor.http, token)
+        own, starling = [await reader(name, bank, visitor.http) for name in ("sandbox", "starling")]
         yield bank.world, own, starling
+
+
+async def reader(name: str, bank: Bank, http: aiohttp.ClientSession) -> Driver:
+    """Return what reads through a face."""
+    connector = connector_at(name, bank.url)
+    return Driver(connector, http, await link(connector, bank, http, bank.options.scenario))
 
 
 def contents(ledger: Ledger) -> Counter[Content]:

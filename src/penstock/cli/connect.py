@@ -1,7 +1,8 @@
 """`penstock connect`: link an institution, or renew the consent of one that is linked."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from penstock.cli.client import Client
     from penstock.cli.loopback import Listener
 
-SANDBOX: Final = "sandbox"
-
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -29,6 +28,7 @@ class Wish:
     scenario: str | None
     browser: bool
     token_from_stdin: bool
+    institution: str | None = None
 
 
 @click.command(cls=Command)
@@ -40,6 +40,11 @@ class Wish:
     help="Consent without a browser; the sandbox bank only.",
 )
 @click.option("--scenario", metavar="SCENARIO", help="How the sandbox bank shall behave.")
+@click.option(
+    "--institution",
+    metavar="ID",
+    help="Which bank, where the connector reaches many (see `penstock institutions`).",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @click.option(
     "--token-stdin",
@@ -53,6 +58,7 @@ def connect(
     name: str | None,
     renew: str | None,
     scenario: str | None,
+    institution: str | None,
     *,
     auto_consent: bool,
     no_browser: bool,
@@ -78,6 +84,7 @@ def connect(
             renew=renewed["id"] if renewed else None,
             auto_consent=auto_consent,
             scenario=scenario,
+            institution=institution,
             browser=not no_browser,
             token_from_stdin=token_stdin,
         )
@@ -93,11 +100,6 @@ def connect(
 
 async def link(client: "Client", wish: Wish) -> dict[str, Any]:
     """Link, or renew, in the way that the connector offers; return the connection."""
-    if wish.connector != SANDBOX and (wish.auto_consent or wish.scenario):
-        raise Misused(
-            f"only the sandbox bank lets a program consent, {wish.connector} does not",
-            remedy="Leave --auto-consent and --scenario out.",
-        )
     plan = await _plan(client, wish)
     if plan["kind"] == "token":
         return await _link_by_token(client, wish, plan)
@@ -109,7 +111,7 @@ async def _renewed(client: "Client", renew: str | None) -> dict[str, Any] | None
 
 
 async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
-    """Return the way to link that fits the wish: the first, or the one by a pasted token."""
+    """Return the way to link that fits the wish: the first, or the one that was asked for."""
     known = {one["name"]: one async for one in client.pages("/v1/connectors")}
     connector = known.get(wish.connector)
     if connector is None:
@@ -124,9 +126,16 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
             remedy=f"Set {missing}; see {connector['docs_url']}.",
         )
     plans: list[dict[str, Any]] = connector["plans"]
-    fitting = [one for one in plans if one["kind"] == "token" or not wish.token_from_stdin]
+    fitting = plans
     if wish.token_from_stdin:
         fitting = [one for one in plans if one["kind"] == "token"]
+    elif wish.auto_consent or wish.scenario:
+        fitting = [one for one in plans if one["kind"] == "consent"]
+        if not fitting:
+            raise Misused(
+                f"{connector['title']} is linked with a token: there is nothing to consent to",
+                remedy="Leave --auto-consent and --scenario out.",
+            )
     if not fitting:
         raise Misused(
             f"{connector['title']} takes no pasted token",
@@ -149,11 +158,13 @@ async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -
     from penstock.cli.loopback import listening
 
     async with listening(f"/callback/{wish.connector}") as listener:
-        body = _body(wish, plan, redirect_uri=listener.redirect_uri)
+        chosen = {"institution": wish.institution} if wish.institution else {}
+        body = _body(wish, plan, redirect_uri=listener.redirect_uri, parameters=chosen)
         link = (await client.post(_path(wish), body)).json()["link"]
         url = link["authorization_url"]
         listener.expect(link["state"])
         if wish.auto_consent:
+            _check_it_is_on_this_machine(url)
             await consent_at_sandbox(url, listener.redirect_uri, scenario=wish.scenario)
         else:
             say(f"Give your consent at the bank:\n\n{url}\n")
@@ -166,6 +177,14 @@ async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -
         answer = await client.post(f"/v1/links/{link['id']}/finish", {"callback": callback})
     connection: dict[str, Any] = answer.json()
     return connection
+
+
+def _check_it_is_on_this_machine(url: str) -> None:
+    """Let a program consent at the sandbox bank only: none but that is on this machine."""
+    if urlsplit(url).hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise Misused(
+            "only the sandbox bank lets a program consent", remedy="Leave --auto-consent out."
+        )
 
 
 async def _callback(listener: "Listener", link: dict[str, Any]) -> str:
@@ -182,6 +201,6 @@ def _path(wish: Wish) -> str:
     return f"/v1/connections/{wish.renew}/renew" if wish.renew else "/v1/connections"
 
 
-def _body(wish: Wish, plan: dict[str, Any], **more: str) -> dict[str, Any]:
+def _body(wish: Wish, plan: dict[str, Any], **more: Any) -> dict[str, Any]:
     body: dict[str, Any] = {"plan": plan["number"], **more}
     return body if wish.renew else {"connector": wish.connector, **body}

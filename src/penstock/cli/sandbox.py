@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.failure import Failed
+from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
+from penstock.sandbox.bank import PEOPLE
 from penstock.sandbox.scenario import IN_WORDS, Scenario
 
 if TYPE_CHECKING:
+    from penstock.sandbox.bank import Bank
+    from penstock.sandbox.faces.face import Face
     from penstock.sandbox.server import Options
 
 PORT = 8322
@@ -62,7 +65,19 @@ Scenarios:
     show_default=True,
     help="How long every answer waits.",
 )
-def sandbox(port: int, scenario: str, transactions: int, page_size: int, latency_ms: float) -> None:
+@click.option(
+    "--face",
+    metavar="NAME",
+    help="Say how to link it as if it were this connector's bank (see `penstock connectors`).",
+)
+def sandbox(
+    port: int,
+    scenario: str,
+    transactions: int,
+    page_size: int,
+    latency_ms: float,
+    face: str | None,
+) -> None:
     """Run the fake bank."""
     from penstock.sandbox.server import Options
 
@@ -73,10 +88,32 @@ def sandbox(port: int, scenario: str, transactions: int, page_size: int, latency
         page_size=page_size,
         latency_ms=latency_ms,
     )
-    asyncio.run(_serve(options))
+    asyncio.run(_serve(options, _face(face)))
 
 
-async def _serve(options: "Options") -> None:
+def _face(name: str | None) -> "Face | None":
+    from penstock.sandbox.faces.registry import FACES
+
+    faces = {face.name: face for face in FACES}
+    if name is not None and name not in faces:
+        raise Misused(
+            f"the sandbox bank cannot play {name!r}", remedy=f"It can play {', '.join(faces)}."
+        )
+    return faces[name] if name else None
+
+
+def _say_how(face: "Face", bank: "Bank") -> None:
+    """Say what to set, and what to paste, to link the bank under this face."""
+    say("Set this where Penstock runs:")
+    for option, text in face.options(bank.url).items():
+        say(f"  PENSTOCK_{face.name.upper()}_{option.upper()}={text}")
+    say(f"Then: penstock connect {face.name}")
+    if face.pasted:
+        person, scenario = next(iter(PEOPLE)), bank.options.scenario
+        say(f"What it asks you to paste: {face.pasted(bank, person, scenario)}")
+
+
+async def _serve(options: "Options", face: "Face | None") -> None:
     from penstock.sandbox.server import running
 
     with asked_to_stop() as asked:
@@ -84,7 +121,9 @@ async def _serve(options: "Options") -> None:
             async with running(options) as bank:
                 say(f"The sandbox bank listens on {bank.url}")
                 say(f"{options.transactions} transactions, scenario {options.scenario}.")
-                if options.port != PORT:
+                if face is not None:
+                    _say_how(face, bank)
+                elif options.port != PORT:
                     say(f"Tell Penstock where: PENSTOCK_SANDBOX_URL={bank.url}")
                 say("Stop it with Ctrl-C.")
                 await asked.wait()

@@ -17,6 +17,7 @@ from penstock.sandbox.cursor import Cursors
 from penstock.sandbox.faults import Fault, Place, scheduled
 from penstock.sandbox.plan import ZONE, Plan
 from penstock.sandbox.scenario import SHAPES_THE_WORLD, Scenario
+from penstock.sandbox.visits import Visits
 from penstock.sandbox.world import World
 
 MOST_ROWS = 5_000
@@ -103,6 +104,7 @@ class Bank:
             access_seconds=options.access_seconds,
             consent_days=options.consent_days,
         )
+        self.visits = Visits(options.mint)
         self.counters: Counter[str] = Counter()
         zone = ZoneInfo(options.zone)
         self._today = options.today or date.fromordinal(

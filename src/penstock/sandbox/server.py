@@ -6,12 +6,11 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from penstock.sandbox.bank import Bank, Options
-from penstock.sandbox.faces import starling
+from penstock.sandbox.faces import visit
 from penstock.sandbox.faces.answers import BANK
 from penstock.sandbox.faces.control import ControlFace
 from penstock.sandbox.faces.front_page import front_page
-from penstock.sandbox.faces.own import OwnFace
-from penstock.sandbox.faces.own_oauth import OAuthFace
+from penstock.sandbox.faces.registry import FACES
 
 __all__ = ["Bank", "Options", "application", "running"]
 
@@ -20,27 +19,9 @@ def application(bank: Bank) -> web.Application:
     """Return everything that a bank answers, under all its faces."""
     app = web.Application()
     app[BANK] = bank
-    own, oauth = OwnFace(bank), OAuthFace(bank, pkce=True)
-    older = OAuthFace(bank, pkce=False)
-    app.add_routes(
-        [
-            web.get("/", front_page),
-            web.get("/.well-known/oauth-authorization-server", oauth.metadata),
-            web.get("/oauth/authorize", oauth.ask),
-            web.post("/oauth/authorize", oauth.decide),
-            web.post("/oauth/token", oauth.token),
-            web.post("/oauth/revoke", oauth.revoke),
-            web.post("/oauth/introspect", oauth.introspect),
-            web.get("/v1/accounts", own.accounts),
-            web.get("/v1/balances", own.balances),
-            web.get("/v1/transactions", own.transactions),
-            web.get(f"{starling.PREFIX}/oauth/authorize", older.ask),
-            web.post(f"{starling.PREFIX}/oauth/authorize", older.decide),
-            web.post(f"{starling.PREFIX}/oauth/access-token", older.token),
-            *starling.routes(),
-            *ControlFace(bank).routes(),
-        ]
-    )
+    app.add_routes([web.get("/", front_page), *visit.routes(), *ControlFace(bank).routes()])
+    for face in FACES:
+        app.add_routes(face.routes(bank))
     return app
 
 

@@ -24,6 +24,8 @@ from penstock.sandbox.bank import MOST_ROWS, PEOPLE, Bank, Desk
 from penstock.sandbox.cursor import CursorUnknown
 from penstock.sandbox.delta import Position, beginning, moved, read
 from penstock.sandbox.faces.answers import Refusal, Reply, refuse_dead
+from penstock.sandbox.faces.face import Face
+from penstock.sandbox.faces.own_oauth import OAuthFace
 from penstock.sandbox.faces.own_rows import Pages
 from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faults import Place
@@ -168,3 +170,22 @@ def _limit(request: web.Request) -> int | None:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_ROWS):
         raise Refusal(400, "invalid_request", f"limit is a number from 1 to {MOST_ROWS}.")
     return int(text)
+
+
+def _routes(bank: Bank) -> list[web.RouteDef]:
+    """Return what reads, and the authorization server."""
+    own, oauth = OwnFace(bank), OAuthFace(bank, pkce=True)
+    return [
+        web.get("/.well-known/oauth-authorization-server", oauth.metadata),
+        web.get("/oauth/authorize", oauth.ask),
+        web.post("/oauth/authorize", oauth.decide),
+        web.post("/oauth/token", oauth.token),
+        web.post("/oauth/revoke", oauth.revoke),
+        web.post("/oauth/introspect", oauth.introspect),
+        web.get("/v1/accounts", own.accounts),
+        web.get("/v1/balances", own.balances),
+        web.get("/v1/transactions", own.transactions),
+    ]
+
+
+FACE = Face("sandbox", _routes, lambda url: {"url": url})

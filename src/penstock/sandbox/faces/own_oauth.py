@@ -18,9 +18,10 @@ from aiohttp import web
 from penstock.domain.errors import InvalidInput, NotFound, OAuthError
 from penstock.sandbox.authority import Tokens
 from penstock.sandbox.authorization import SCOPES, Question, Redirected, back, question
-from penstock.sandbox.bank import PEOPLE, Bank
+from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces.answers import json_bytes
 from penstock.sandbox.faces.consent_page import HEADERS, consent_page, refusal_page
+from penstock.sandbox.faces.decision import person_in, scenario_in
 from penstock.sandbox.faces.spoil import reset, throttled
 from penstock.sandbox.faults import FaultKind, Place
 from penstock.sandbox.scenario import Scenario
@@ -58,7 +59,7 @@ class OAuthFace:
         pairs = list(request.query.items())
         try:
             asking = question(pairs, self.bank.clients, pkce=self.pkce)
-            proposed = self._scenario(dict(pairs))
+            proposed = scenario_in(dict(pairs), self.bank)
         except Redirected as refused:
             return self._redirect_refusal(refused)
         except InvalidInput as refused:
@@ -71,8 +72,7 @@ class OAuthFace:
         given = dict(pairs)
         try:
             asking = question(pairs, self.bank.clients, pkce=self.pkce)
-            scenario = self._scenario(given)
-            person = self._person(given)
+            scenario, person = scenario_in(given, self.bank), person_in(given)
         except Redirected as refused:
             return self._redirect_refusal(refused)
         except (InvalidInput, NotFound) as refused:
@@ -157,19 +157,6 @@ class OAuthFace:
             "expires_in": tokens.seconds,
             "scope": tokens.grant.asked.scope,
         }
-
-    def _scenario(self, given: dict[str, str]) -> Scenario:
-        word = given.get("scenario") or self.bank.options.scenario
-        try:
-            return Scenario(word)
-        except ValueError:
-            raise InvalidInput(f"There is no scenario {word!r}: {', '.join(Scenario)}.") from None
-
-    def _person(self, given: dict[str, str]) -> str:
-        person = given.get("person") or next(iter(PEOPLE))
-        if person not in PEOPLE:
-            raise NotFound(f"Nobody called {person!r} banks here: {', '.join(PEOPLE)}.")
-        return person
 
     def _redirect(self, asking: Question, answer: dict[str, str]) -> web.Response:
         parameters = {**answer, "state": asking.state, "iss": self.bank.url if self.pkce else ""}

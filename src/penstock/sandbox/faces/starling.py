@@ -26,10 +26,13 @@ from penstock.domain.balance import BalanceKind
 from penstock.sandbox.authority import Grant
 from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces.answers import BANK, Refusal, Reply, refuse_dead
+from penstock.sandbox.faces.face import Face
+from penstock.sandbox.faces.own_oauth import OAuthFace
 from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faces.starling_feed import feed_items, money, uid
 from penstock.sandbox.faults import Place
 from penstock.sandbox.plan import AccountPlan
+from penstock.sandbox.scenario import Scenario
 from penstock.sandbox.world import World
 
 PREFIX = "/starling"
@@ -37,8 +40,9 @@ Describe = Callable[[World, web.Request], object]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def routes() -> list[web.RouteDef]:
-    """Return every route that reads."""
+def _routes(bank: Bank) -> list[web.RouteDef]:
+    """Return every route that reads, and the authorization server."""
+    oauth = OAuthFace(bank, pkce=False)
     accounts, account = "accounts/{account}", "account/{account}"
     described: dict[str, tuple[Place, Describe]] = {
         "accounts": (Place.ACCOUNTS, _accounts),
@@ -49,8 +53,13 @@ def routes() -> list[web.RouteDef]:
         f"feed/{account}/category/{{category}}": (Place.TRANSACTIONS, _feed),
     }
     return [
-        web.get(f"{PREFIX}/api/v2/{path}", _handler(place, describe))
-        for path, (place, describe) in described.items()
+        web.get(f"{PREFIX}/oauth/authorize", oauth.ask),
+        web.post(f"{PREFIX}/oauth/authorize", oauth.decide),
+        web.post(f"{PREFIX}/oauth/access-token", oauth.token),
+        *(
+            web.get(f"{PREFIX}/api/v2/{path}", _handler(place, describe))
+            for path, (place, describe) in described.items()
+        ),
     ]
 
 
@@ -190,3 +199,10 @@ def _current(world: World, account: AccountPlan) -> Decimal:
     return next(
         each.amount for each in world.balances_of(account) if each.kind is BalanceKind.CURRENT
     )
+
+
+def _pasted(bank: Bank, person: str, scenario: Scenario) -> str:
+    return bank.authority.personal_token(person, scenario)
+
+
+FACE = Face("starling", _routes, lambda url: {"url": f"{url}{PREFIX}"}, _pasted)
