@@ -21,6 +21,16 @@ def place(database: Database, tmp_path: Path) -> Iterator[Town]:
         yield place
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("connector=sandbox", 422), ("connector=nobody", 404), ("", 422), ("country=xx", 422)],
+)
+def test_one_bank_has_no_institutions_to_find(sqlite_api: Api, query: str, status: int) -> None:
+    """Where there is nothing to choose from, that is said, as a problem."""
+    answer = sqlite_api.signed_in("ada").get(f"/v1/institutions?{query}")
+    assert answer.status_code == status, answer.text
+
+
 def test_the_connectors_say_how_to_link(sqlite_api: Api) -> None:
     """Each connector is named, with its ways to link and what is still to be set."""
     rows = sqlite_api.signed_in("ada").get("/v1/connectors").json()["rows"]
@@ -31,6 +41,7 @@ def test_the_connectors_say_how_to_link(sqlite_api: Api) -> None:
         "kind": "consent",
         "where": None,
         "url": None,
+        "chooses": [],
     }
     token = known["starling"]["plans"][0]
     assert (token["kind"], token["url"]) == ("token", "https://developer.starlingbank.com/personal")

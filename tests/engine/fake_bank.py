@@ -9,7 +9,7 @@ from penstock.domain.errors import ContractBroken
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan, TokenPlan
-from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
@@ -70,6 +70,7 @@ class FakeBank:
     docs_url: str = "https://bank.example"
     link_plans: tuple[LinkPlan, ...] = (TokenPlan("anywhere", "https://bank.example"),)
     missing_settings: tuple[str, ...] = ()
+    search: Search | None = None
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the token into a header of its own."""

@@ -9,7 +9,8 @@ import pytest
 from penstock.db.connections import connections
 from penstock.db.links import links
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import InvalidInput, OAuthError
+from penstock.domain.errors import InvalidInput, NotFound, OAuthError
+from penstock.domain.institution import Institution
 from penstock.domain.link_plan import Errand, Granted, Return, Sent, TokenPlan, VisitPlan
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
@@ -138,6 +139,27 @@ def test_a_visit_that_came_to_nothing_links_nothing(
         (link,) = await home.all(links.select())
         assert why in link.failure
         assert not await home.all(connections.select())
+
+    at_home(database, story)
+
+
+def test_institutions_are_found_where_there_are_many(database: Database) -> None:
+    """A connector that reaches many says how they are found; one bank has none to choose."""
+
+    def search(words: str, country: str) -> Generator[Request, Response, list[Institution]]:
+        answer = yield Request("GET", f"{URL}/banks?{words}&{country}")
+        return [Institution("mill", answer.body.decode())]
+
+    async def story(home: House) -> None:
+        bank = Bank([said("Mill Bank")])
+        linker = linker_of(home, bank)
+        many = replace(linker, connectors={"fake": FakeBank(search=search)})
+        assert await many.search("fake", "mill", "DE") == [Institution("mill", "Mill Bank")]
+        assert [one.url for one in bank.asked] == [f"{URL}/banks?mill&DE"]
+        with pytest.raises(InvalidInput, match="is one bank"):
+            await linker.search("fake", "mill", "")
+        with pytest.raises(NotFound):
+            await linker.search("nobody", "", "")
 
     at_home(database, story)
 

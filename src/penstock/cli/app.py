@@ -33,6 +33,10 @@ COMMANDS: Final[Sections] = {
     },
     "Banks": {
         "connectors": ("penstock.cli.connections:connectors", "List the banks that can be linked."),
+        "institutions": (
+            "penstock.cli.connections:institutions",
+            "Find the banks that a connector reaches.",
+        ),
         "connect": ("penstock.cli.connect:connect", "Link a bank, or renew a consent."),
         "connections": ("penstock.cli.connections:connections", "List what is linked, how fresh."),
         "disconnect": ("penstock.cli.connections:disconnect", "End a link, and revoke it there."),

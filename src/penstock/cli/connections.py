@@ -1,4 +1,4 @@
-"""`penstock connectors`, `connections` and `disconnect`."""
+"""`penstock connectors`, `institutions`, `connections` and `disconnect`."""
 
 from typing import Any
 
@@ -25,6 +25,27 @@ def connectors(flags: Flags, *, as_json: bool) -> None:
         Column("to set", lambda row, _: ", ".join(map(_variable, row["missing_settings"]))),
     )
     show(flags, Listing("/v1/connectors", columns, "There are none."), as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.argument("connector")
+@click.argument("words", nargs=-1)
+@click.option("--country", metavar="CODE", default="", help="Only there: DE, FR, GB.")
+@as_json
+@pass_flags
+def institutions(
+    flags: Flags, connector: str, words: tuple[str, ...], country: str, *, as_json: bool
+) -> None:
+    """Find the institutions that CONNECTOR reaches, by WORDS of their names.
+
+    Their ids are what `penstock connect CONNECTOR --institution ID` takes.
+    """
+    from penstock.cli.listing import Listing, plain, show
+
+    asked = {"connector": connector, "words": " ".join(words), "country": country.upper()}
+    columns = (plain("id", "id"), plain("institution", "name"))
+    listing = Listing("/v1/institutions", columns, "There is none of that name.", asked)
+    show(flags, listing, as_json=as_json)
 
 
 @click.command(cls=Command)

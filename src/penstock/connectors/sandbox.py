@@ -29,7 +29,7 @@ from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
@@ -74,6 +74,7 @@ class Sandbox:
     sends_removals: bool = True
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
+    search: Search | None = None
 
     @property
     def docs_url(self) -> str:

@@ -39,7 +39,7 @@ from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import ClientAuth, LinkPlan, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Verdict, VerdictKind
+from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
@@ -94,6 +94,7 @@ class Starling:
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()
+    search: Search | None = None
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:

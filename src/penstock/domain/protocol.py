@@ -5,12 +5,13 @@ A connector, an OAuth step or a quote source is a generator: it yields a `Reques
 One driver runs them all (engine/drive.py).
 """
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan
 from penstock.domain.request import Request, Response
@@ -34,6 +35,13 @@ class Pause:
 Pull = Generator[Request | Pause | Page | Balances, Response | None, None]
 """A stream being read: yields requests, pauses, pages and balances; is sent a response for each
 request, and None for all else."""
+
+
+Search = Callable[[str, str], Generator[Request, Response, Sequence[Institution]]]
+"""Finds institutions: words of the name and a country (ISO 3166-1 alpha-2), either may be empty.
+
+Raises OAuthError where the provider refuses us, and ContractBroken.
+"""
 
 
 class VerdictKind(StrEnum):
@@ -93,6 +101,10 @@ class Connector(Protocol):
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:
         """The ways to consent, the best first."""
+
+    @property
+    def search(self) -> Search | None:
+        """How institutions are found, where the connector reaches many; None: it is one bank."""
 
     @property
     def missing_settings(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
+from penstock.domain.institution import Institution
 from penstock.domain.link_plan import Errand, Granted, LinkPlan, OAuthPlan, TokenPlan, VisitPlan
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.domain.remedy import ask_person, fix_code
@@ -25,6 +26,7 @@ from penstock.domain.secret import Secret
 from penstock.engine.admission import send_to_bank, take_back, take_pasted
 from penstock.engine.seal import Seals
 from penstock.oauth.authorize import new_state, new_verifier
+from penstock.oauth.run import run
 
 TTL: Final = timedelta(minutes=10)
 MOST_STATE: Final = 512
@@ -132,6 +134,16 @@ class Linker:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
         granted = await take_pasted(chosen, token, self.send_for(connector))
         return await self._keep(owner_id, connector, granted, number, connection_id)
+
+    async def search(self, connector: str, words: str, country: str) -> Sequence[Institution]:
+        """Find institutions that a connector reaches. Raises NotFound, Conflict, InvalidInput.
+
+        And OAuthError and ContractBroken, where the provider refuses us or makes no sense.
+        """
+        found = self._connector(connector)
+        if found.search is None:
+            raise InvalidInput(f"{found.title} is one bank: there is none to choose.")
+        return await run(found.search(words, country), self.send_for(connector))
 
     async def _use(self, state: str) -> LinkRow | None:
         if not state or len(state) > MOST_STATE:
