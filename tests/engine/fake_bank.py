@@ -60,6 +60,7 @@ class FakeBank:
     accounts: list[AccountSeen] = field(default_factory=lambda: [account("a")])
     scripts: Mapping[str, Callable[[str | None], Pull]] = field(default_factory=dict)
     sends_removals: bool = True
+    reissues_ids: bool = False
     absence: Absence = Absence.REMOVED
     budgets: tuple[Limit, ...] = ()
     pending_rule: PendingRule = PendingRule.LINKED

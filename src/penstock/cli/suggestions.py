@@ -27,8 +27,9 @@ _LINES: Final = 10
 def suggestions(context: click.Context, flags: Flags, state: str, *, as_json: bool) -> None:
     """List what is likely and not certain: nothing is done about it until you accept it.
 
-    A pair: a posted row may be what became of a pending one. A sweep: so many rows are no longer
-    told by the bank that nobody takes them away unasked.
+    A pair: a posted row may be what became of a pending one. Reissued: a row may be an older one,
+    told again under another id; refuse it where you paid the same twice. A sweep: so many rows are
+    no longer told by the bank that nobody takes them away unasked.
     """
     if context.invoked_subcommand is not None:
         return

@@ -72,6 +72,7 @@ class Sandbox:
     title: str = "Sandbox Bank"
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
+    reissues_ids: bool = True
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     search: Search | None = None

@@ -91,6 +91,7 @@ class Starling:
     docs_url: str = "https://developer.starlingbank.com"
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
+    reissues_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ Everything here runs inside the caller's one transaction. Nothing is written for
 change, and the counts are exact (sync.md 7, 9, 12).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -12,9 +13,11 @@ import sqlalchemy as sa
 
 from penstock.db import (
     filling,
+    fresh,
     images,
     likely,
     quarantine,
+    reissued,
     settling,
     staging,
     sweeping,
@@ -34,11 +37,12 @@ class Feed:
     """How a provider's feed behaves, where the merge has to know.
 
     `pairs_unlinked`: pending rows become posted ones without being named. `sends_removals`: a
-    row that is gone is said to be gone.
+    row that is gone is said to be gone. `reissues_ids`: rows are known to come under new ids.
     """
 
     pairs_unlinked: bool
     sends_removals: bool
+    reissues_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ def store(
     row of an account that is not in `into.accounts`.
     """
     statements = statements_for(connection, into)
-    fresh = not statements.one(_ANY_STORED)
-    links = filling.fill(connection, batches, into) if fresh else None
+    blank = not statements.one(_ANY_STORED)
+    links = filling.fill(connection, batches, into) if blank else None
     if links is not None:
         inserted = filling.settle(statements, links)
         quarantine.supersede(statements, "transactions")
@@ -77,11 +81,13 @@ def store(
     staged = staging.load(connection, batches(), into.accounts, unread)
     touch.make(statements)
     covered = sweeping.ranges(statements, told, into.accounts)
-    counts = _merge(statements, feed) if staged else Counts()
+    counts = _merge(statements, feed, covered) if staged else Counts()
     removed = 0 if feed.sends_removals else _remove(statements, _EXPIRED)
     removed += sum(_sweep(connection, statements, into, one) for one in covered)
     if counts.inserted and feed.pairs_unlinked:
         likely.suggest(connection, statements, into)
+    if feed.reissues_ids and 0 < counts.inserted <= reissued.MOST:
+        reissued.suggest(connection, statements, into)
     staging.clear(connection)
     counts = replace(counts, removed=counts.removed + removed)
     if counts.wrote:
@@ -99,18 +105,22 @@ def _sweep(
     return _remove(statements, one.unasked) if missing and certain else 0
 
 
-def _merge(statements: Statements, feed: Feed) -> Counts:
-    """Pair, change, insert and remove."""
+def _merge(statements: Statements, feed: Feed, covered: Sequence[sweeping.Range]) -> Counts:
+    """Pair, rename, change, insert and remove."""
     paired = settling.settle(
         statements, unlinked=feed.pairs_unlinked, sends_removals=feed.sends_removals
     )
     settling.drop_settled_within(statements)
     upserts = statements.one("SELECT count(*) FROM stage WHERE op = 0")
+    new = fresh.find(statements)
+    renamed = reissued.settle(statements, covered, new) if new else 0
     changed = touch.found(statements, _CHANGED)
     if changed:
         images.keep_touched(statements)
         statements.do(_CHANGE)
-    inserted = statements.do(_INSERT) if changed < upserts else 0
+    if renamed:
+        changed += renamed - reissued.count_touched(statements)
+    inserted = statements.do(_INSERT) if new > renamed else 0
     settling.remember_links(statements)
     removed = _remove(statements, _TAKEN_BACK)
     quarantine.supersede(statements, "(SELECT * FROM stage WHERE op <> 2)")
@@ -184,14 +194,13 @@ _CHANGE: Final = f"""
     FROM touched c, stage s WHERE c.id = t.id AND s.op = 0
         AND t.account_id = s.account_id AND t.external_id = s.external_id
 """
-# Those that are stored are left out first: to try each costs more, and a number on PostgreSQL.
 _INSERT: Final = f"""
     INSERT INTO transactions (owner_id, account_id, {", ".join(SEEN)}, dated_on, posted_run_id,
         first_run_id, last_run_id, created_at, updated_at, change_number, hidden)
-    SELECT :owner, account_id, {", ".join(SEEN)}, {{dated}},
-        CASE status WHEN 'posted' THEN :run END, :run, :run, :now, :now, :change, {{visible}}
-    FROM stage WHERE op = 0 AND NOT EXISTS (SELECT 1 FROM transactions t
-        WHERE t.account_id = stage.account_id AND t.external_id = stage.external_id)
+    SELECT :owner, s.account_id, {_each("s.{0}", SEEN)}, {{dated_of_s}},
+        CASE s.status WHEN 'posted' THEN :run END, :run, :run, :now, :now, :change, {{visible}}
+    FROM fresh f CROSS JOIN stage s
+    WHERE s.account_id = f.account_id AND s.external_id = f.external_id
     ON CONFLICT (account_id, external_id) DO NOTHING
 """
 _REMOVE: Final = """

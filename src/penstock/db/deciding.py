@@ -1,8 +1,8 @@
 """How an accepted suggestion is carried out on the rows.
 
-A pair: the pending row takes over what the posted one says, and its ids; the posted row goes, and
-leaves a stub. What a person wrote on either stays, on the pending row first. The rows must still be
-what they were when it was suggested.
+Of two rows that are one, the older takes over what the other says, and its ids; the other goes, and
+leaves a stub. What a person wrote on either stays, on the older first. The rows must still be what
+they were when it was suggested.
 """
 
 from collections.abc import Mapping
@@ -42,8 +42,34 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
         return False
     if pending["removed_at"] is None or posted["removed_at"] is not None:
         return False
+    _join(connection, found, pending, posted, write)
+    return True
+
+
+def join_reissued(connection: sa.Connection, found: Suggested, write: Write) -> bool:
+    """Make one row of an older one and the one under its new id. False where it is gone."""
+    by_role = {role: number for number, role in found.rows.items()}
+    old = _row(connection, by_role.get(Role.OLD), write)
+    new = _row(connection, by_role.get(Role.NEW), write)
+    if old is None or new is None or new["removed_at"] is not None:
+        return False
+    if (old["status"], new["status"]) != ("posted", "posted"):
+        return False
+    _join(connection, found, old, new, write)
+    tie_outs.take_footing(connection, [found.account_id])
+    return True
+
+
+def _join(
+    connection: sa.Connection,
+    found: Suggested,
+    stays: Mapping[str, Any],
+    goes: Mapping[str, Any],
+    write: Write,
+) -> None:
+    """Let one row take over what another says, its ids, and what a person wrote on it only."""
     c = transactions.c
-    gone = sa.select(c.id).where(c.id == posted["id"])
+    gone = sa.select(c.id).where(c.id == goes["id"])
     erasures.note(
         connection,
         owner_id=write.owner_id,
@@ -51,9 +77,9 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
         rows=gone,
         change_number=write.change_number,
     )
-    _move_names(connection, pending, posted)
+    _move_names(connection, stays, goes)
     others = sa.select(suggestion_rows.c.suggestion_id).where(
-        suggestion_rows.c.transaction_id.in_([pending["id"], posted["id"]]),
+        suggestion_rows.c.transaction_id.in_([stays["id"], goes["id"]]),
         suggestion_rows.c.suggestion_id != found.id,
     )
     connection.execute(
@@ -61,13 +87,12 @@ def join_pair(connection: sa.Connection, found: Suggested, write: Write) -> bool
         .where(suggestions.c.id.in_(others), suggestions.c.state == State.OPEN)
         .values(state=State.GONE, decided_at=write.now)
     )
-    connection.execute(transactions.delete().where(c.id == posted["id"]))
-    values = {name: posted[name] for name in _TAKEN}
-    values |= {name: pending[name] or posted[name] for name in _SAID}
-    values |= {"hidden": pending["hidden"] or posted["hidden"], "removed_at": None}
+    connection.execute(transactions.delete().where(c.id == goes["id"]))
+    values = {name: goes[name] for name in _TAKEN}
+    values |= {name: stays[name] or goes[name] for name in _SAID}
+    values |= {"hidden": stays["hidden"] or goes["hidden"], "removed_at": None}
     values |= {"updated_at": write.now, "change_number": write.change_number}
-    connection.execute(transactions.update().where(c.id == pending["id"]).values(values))
-    return True
+    connection.execute(transactions.update().where(c.id == stays["id"]).values(values))
 
 
 def take_away(connection: sa.Connection, found: Suggested, write: Write) -> bool:
@@ -99,23 +124,21 @@ def _row(connection: sa.Connection, number: int | None, write: Write) -> Mapping
 
 
 def _move_names(
-    connection: sa.Connection, pending: Mapping[str, Any], posted: Mapping[str, Any]
+    connection: sa.Connection, stays: Mapping[str, Any], goes: Mapping[str, Any]
 ) -> None:
-    """Let every id that either had lead to the row that stays; the posted one is its own now."""
+    """Let every id that either had lead to the row that stays; that of the other is its own now."""
     a = aliases.c
     connection.execute(
-        aliases.update()
-        .where(a.transaction_id == posted["id"])
-        .values(transaction_id=pending["id"])
+        aliases.update().where(a.transaction_id == goes["id"]).values(transaction_id=stays["id"])
     )
     known = sa.select(a.external_id).where(
-        a.account_id == pending["account_id"], a.external_id == pending["external_id"]
+        a.account_id == stays["account_id"], a.external_id == stays["external_id"]
     )
     if connection.execute(known).one_or_none() is None:
         connection.execute(
             aliases.insert().values(
-                account_id=pending["account_id"],
-                external_id=pending["external_id"],
-                transaction_id=pending["id"],
+                account_id=stays["account_id"],
+                external_id=stays["external_id"],
+                transaction_id=stays["id"],
             )
         )

@@ -25,6 +25,16 @@ class Statements:
         """The kind of database: "sqlite" or "postgresql"."""
         return self._connection.dialect.name
 
+    def make(self, table: str) -> None:
+        """Make a temporary table, `name (columns…)`, which is empty at each transaction's begin.
+
+        PostgreSQL must be told to: it never tidies up what is deleted from a temporary table.
+        """
+        forget = " ON COMMIT DELETE ROWS" if self.kind == "postgresql" else ""
+        self.do(f"CREATE TEMP TABLE IF NOT EXISTS {table}{forget}")
+        if not forget:
+            self.do(f"DELETE FROM {table.partition(' ')[0]}")  # noqa: S608 - a name of ours
+
     def do(self, sql: str, values: Mapping[str, Any] | None = None) -> int:
         """Run a statement; return how many rows it wrote."""
         return self._execute(sql, values).rowcount

@@ -60,6 +60,7 @@ class Kind(StrEnum):
 
     PAIR = "pair"
     SWEEP = "sweep"
+    REISSUED = "reissued"
 
 
 class State(StrEnum):
@@ -77,6 +78,8 @@ class Role(StrEnum):
     PENDING = "pending"
     POSTED = "posted"
     MISSING = "missing"
+    OLD = "old"
+    NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)

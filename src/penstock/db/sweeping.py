@@ -63,14 +63,22 @@ class Range(NamedTuple):
         return f"SELECT t.id {self._missing} AND ({_ASKED}) IS NULL"
 
     @property
+    def missing_posted(self) -> str:
+        """The query for the posted rows that were not told, whatever the rule for their absence."""
+        return f"SELECT t.id {self._not_told} AND t.status = 'posted'"
+
+    @property
     def _missing(self) -> str:
+        return self._not_told + (" AND t.status = 'pending'" if self.pending_only else "")
+
+    @property
+    def _not_told(self) -> str:
         days = " OR ".join(
             f"t.dated_on BETWEEN '{since}' AND '{until}'" for since, until in self.days
         )
-        pending = "AND t.status = 'pending'" if self.pending_only else ""
         return f"""
             FROM transactions t WHERE t.account_id = {self.account_id} AND t.removed_at IS NULL
-                AND t.dated_on >= '{self.days[0][0]}' AND ({days}) {pending}
+                AND t.dated_on >= '{self.days[0][0]}' AND ({days})
                 AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.account_id = t.account_id
                     AND s.external_id = t.external_id)
         """  # noqa: S608 - a number of ours, and days

@@ -10,8 +10,7 @@ from penstock.db.statements import Statements
 
 def make(statements: Statements) -> None:
     """Make the table for this transaction."""
-    statements.do("CREATE TEMP TABLE IF NOT EXISTS touched (id bigint PRIMARY KEY)")
-    statements.do("DELETE FROM touched")
+    statements.make("touched (id bigint PRIMARY KEY)")
 
 
 def found(statements: Statements, query: str) -> int:

@@ -23,6 +23,7 @@ from penstock.db.metadata import Exact, Id, Instant, metadata
 from penstock.domain.errors import NotFound
 
 _PENDING: Final = sa.text("status = 'pending'")
+_REMOVED: Final = sa.text("removed_at IS NOT NULL")
 
 transactions = sa.Table(
     "transactions",
@@ -62,6 +63,13 @@ transactions = sa.Table(
     sa.Index("ix_transactions_change", "owner_id", "change_number", "id"),
     sa.Index(
         "ix_transactions_pending", "account_id", sqlite_where=_PENDING, postgresql_where=_PENDING
+    ),
+    sa.Index(
+        "ix_transactions_removed",
+        "account_id",
+        "dated_on",
+        sqlite_where=_REMOVED,
+        postgresql_where=_REMOVED,
     ),
 )
 

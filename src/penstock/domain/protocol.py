@@ -119,6 +119,10 @@ class Connector(Protocol):
         """Whether the feed says when a row is taken back. If not, silence says nothing."""
 
     @property
+    def reissues_ids(self) -> bool:
+        """Whether the provider is known to tell rows under new ids (sync.md 11)."""
+
+    @property
     def budgets(self) -> tuple[Limit, ...]:
         """How often the provider may be asked, as it documents; empty where it does not."""
 

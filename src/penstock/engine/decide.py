@@ -1,6 +1,7 @@
 """What a person decided of a suggestion (sync.md 10, 11, 14). One transaction each."""
 
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -21,10 +22,7 @@ def accept(connection: sa.Connection, number: int, *, owner_id: int, now: dateti
     change = feeds.next_change(connection, owner_id)
     found = _open(connection, number, owner_id)
     write = deciding.Write(owner_id, change, now)
-    if found.kind is Kind.PAIR:
-        done = deciding.join_pair(connection, found, write)
-    else:
-        done = deciding.take_away(connection, found, write)
+    done = _ACTS[found.kind](connection, found, write)
     if not done:
         suggestions.decide(connection, [number], State.GONE, now=now)
         return suggestions.get(connection, number, owner_id=owner_id)
@@ -46,3 +44,10 @@ def _open(connection: sa.Connection, number: int, owner_id: int) -> Suggested:
     if found.state is not State.OPEN:
         raise Conflict(f"This suggestion is {found.state} already.")
     return found
+
+
+_ACTS: Final = {
+    Kind.PAIR: deciding.join_pair,
+    Kind.REISSUED: deciding.join_reissued,
+    Kind.SWEEP: deciding.take_away,
+}

@@ -122,18 +122,18 @@ class StreamReader:
                 stage.read_from = move.after
         _check_ended(more=more)
         if looks_back and self.driver.connector.sends_removals:
-            stage.whole = not await self._look_back(stream, stage, move.before)
-        else:
-            stage.whole = whole
+            await self._look_back(stream, stage, move.before)
+        stage.whole = whole
         await self._commit(place, stage, move, self._farewell)
         return outcome.DONE
 
-    async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> bool:
+    async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> None:
         """Stage what happened since the stored cursor, after all was read from the beginning.
 
         A full read tells of no removal, so those must still be heard. The cursor of the full read
         is the one to store: it alone knows the rows that are younger than the other. These pages
-        are not counted as pages of the update. False where the bank has forgotten what happened.
+        are not counted as pages of the update. What neither tells is missing (27): rows may have
+        gone without a word, and the bank may have forgotten what happened.
         """
         seen: set[str] = set()
         more = False
@@ -153,9 +153,8 @@ class StreamReader:
         except CursorLost:
             if seen:
                 raise  # half of what it had to say is staged: the update starts over
-            return False
+            return
         _check_ended(more=more)
-        return True
 
     def _check_progress(self, page: Page, seen: set[str]) -> None:
         """Refuse to turn in a circle, or to call less than all a success (sync.md 5)."""

@@ -220,6 +220,7 @@ class Run:
             feed=bulk.Feed(
                 pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID,
                 sends_removals=connector.sends_removals,
+                reissues_ids=connector.reissues_ids,
             ),
             absence=connector.absence,
             stream=stream.key,

@@ -42,7 +42,8 @@ class SuggestedRow(Outgoing):
     role: Annotated[
         Role,
         Field(
-            description="`pending` would become `posted`; `missing`: no longer told by the bank.",
+            description="`pending` would become `posted`, and `old` go on as `new`; `missing`: no "
+            "longer told by the bank.",
             examples=["pending"],
         ),
     ]
@@ -58,8 +59,9 @@ class Suggestion(Outgoing):
     kind: Annotated[
         Kind,
         Field(
-            description="`pair`: make one of a pending row and a posted one. `sweep`: mark rows as "
-            "taken back, which the bank no longer tells.",
+            description="`pair`: make one of a pending row and a posted one. `reissued`: make one "
+            "of two posted rows that say the same. `sweep`: mark rows as taken back, which the "
+            "bank no longer tells.",
             examples=["pair"],
         ),
     ]
