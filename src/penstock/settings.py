@@ -87,6 +87,15 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, description="A bearer token for `/metrics`; empty: it answers on loopback only."
     )
+    metrics_host: str = Field(
+        "127.0.0.1", description="The address on which `penstock worker` tells its `/metrics`."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Its port; empty: a worker does not listen; 0 lets the system pick a free one.",
+    )
     otlp_endpoint: AnyHttpUrl | None = Field(
         default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
         validate_default=True,
