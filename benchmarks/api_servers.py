@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.sync_penstock import KEY, consent
 from penstock.api.app import create_app
-from penstock.cli.serve import listening_socket
+from penstock.cli.listening import listening_socket
 from penstock.db.runs import Tally
 from penstock.domain.outcome import Outcome
 from penstock.identity.sessions import Where

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ def run_services(image: Image, database_port: int) -> None:
         "POSTGRES_PASSWORD": "trusted-anyway",
         "PENSTOCK_KEY": "7f1c9d02b86ae345c1d8f70b9e2a46530fd4be8719c6a27d5e80f3b14692dc7a",
         "PENSTOCK_PROFILE": "staging",  # production asks no sandbox
+        "PENSTOCK_METRICS_TOKEN": "scrape-me",
     }
     here = {
         "PENSTOCK_HOST": "127.0.0.1",
@@ -125,10 +127,29 @@ def run_services(image: Image, database_port: int) -> None:
     with contextlib.ExitStack() as stack:
         trial.start(stack, "api", "sandbox", "--port", str(bank_port))
         trial.start(stack, "api", *services["api"]["command"])
-        for _ in range(services["worker"]["deploy"]["replicas"]):
-            trial.start(stack, "worker", *services["worker"]["command"])
+        ports = [free_port() for _ in range(services["worker"]["deploy"]["replicas"])]
+        for port in ports:
+            # In a container each has its own 9464, on every address of it.
+            at = ["--metrics-host", "127.0.0.1", "--metrics-port", str(port)]
+            trial.start(stack, "worker", *services["worker"]["command"], *at)
         wait_for("the health check", lambda: image.is_healthy(trial.around("api")))
         use(trial, f"http://127.0.0.1:{api_port}")
+        ended = sum(syncs_told(port, given["PENSTOCK_METRICS_TOKEN"]) for port in ports)
+        if ended != 1:
+            sys.exit(f"the workers tell Prometheus of {ended} syncs, and there was 1")
+        print("the workers tell Prometheus of the sync")
+
+
+def syncs_told(port: int, token: str) -> int:
+    """Ask a worker, as Prometheus does, how many syncs it has done."""
+    address = f"http://127.0.0.1:{port}/metrics"
+    request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - it is http
+        told = answer.read().decode()
+    [number] = re.findall(
+        r'^penstock_sync_runs_total\{.*outcome="done"\} (\S+)', told, re.MULTILINE
+    )
+    return int(float(number))
 
 
 def use(trial: Trial, url: str) -> None:

@@ -87,6 +87,15 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None, description="A bearer token for `/metrics`; empty: it answers on loopback only."
     )
+    metrics_host: str = Field(
+        "127.0.0.1", description="The address on which `penstock worker` tells its `/metrics`."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Its port; empty: a worker does not listen; 0 lets the system pick a free one.",
+    )
     otlp_endpoint: AnyHttpUrl | None = Field(
         default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None,
         validate_default=True,
@@ -97,7 +106,11 @@ class Settings(BaseSettings):
         True, description="Whether `penstock serve` syncs itself; false: `penstock worker` does."
     )
     sync_every_minutes: int = Field(
-        360, ge=1, description="How old a connection may grow before it is synced by itself."
+        360,
+        ge=1,
+        description="How old a connection may grow before it is synced by itself. Each finds its "
+        "own pace around it: down to a quarter of it while every look brings something, up to one "
+        "and a half times while none does, and never more often than the bank's daily calls allow.",
     )
     sync_at_once: int = Field(
         16, ge=1, le=256, description="How many connections one process syncs at the same time."

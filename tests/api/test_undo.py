@@ -146,6 +146,80 @@ def test_the_connection_rests_until_it_is_asked_for(place: Town) -> None:
     assert (shown["paused"], shown["remedy"]) == (None, None)
 
 
+def standing(client: TestClient, made: dict[str, Any]) -> dict[str, Any]:
+    """Return how the connection and its first account are shown."""
+    shown = client.get(f"/v1/connections/{made['id']}").json()
+    account = client.get("/v1/accounts").json()["rows"][0]
+    alone = client.get(f"/v1/accounts/{account['id']}").json()
+    assert alone["balances"] == account["balances"]
+    listed = client.get("/v1/balances", params={"account": account["id"]}).json()["rows"]
+    return {
+        "success": shown["freshness"]["last_success_at"],
+        "outcome": shown["last_outcome"],
+        "sync": shown["last_sync_id"],
+        "next": shown["next_sync_at"],
+        "state": account["freshness"]["state"],
+        "balances": [one["amount"] for one in listed],
+        "of the account": [one["amount"] for one in account["balances"]],
+    }
+
+
+def test_it_is_as_old_as_it_was(place: Town) -> None:
+    """sync.md 31: never falsely green: balances, last success, run and outcome go back as well."""
+    client = place.api.signed_in("ada")
+    made = place.link(client)
+    first = place.sync(client, made["id"])
+    before = standing(client, made)
+    place.api.clock.advance(minutes=2)
+    move(place)
+    second = place.sync(client, made["id"])
+    assert standing(client, made)["balances"] != before["balances"]
+    undo(client, second["id"], dry_run=False)
+    assert standing(client, made) == before | {"next": None}
+    assert (before["sync"], before["outcome"]) == (first["id"], "done")
+
+    place.api.clock.advance(minutes=2)
+    again = place.sync(client, made["id"])
+    after = standing(client, made)
+    assert (after["sync"], after["success"]) == (again["id"], again["finished_at"])
+    undo(client, again["id"], dry_run=False)
+    assert standing(client, made) == before | {"next": None}
+
+
+def test_where_all_was_undone_it_was_never_read(place: Town) -> None:
+    """sync.md 31: a first sync taken back leaves no balance, no last run and no last success."""
+    client = place.api.signed_in("ada")
+    made = place.link(client)
+    undo(client, place.sync(client, made["id"])["id"], dry_run=False)
+    assert standing(client, made) == {
+        "success": None,
+        "outcome": None,
+        "sync": None,
+        "next": None,
+        "state": "never",
+        "balances": [],
+        "of the account": [],
+    }
+
+
+def test_what_went_on_from_it_makes_nothing_fresh(place: Town) -> None:
+    """sync.md 31: a quiet sync after the undone one took its rows for known: it counts no more."""
+    client = place.api.signed_in("ada")
+    made = place.link(client)
+    first = place.sync(client, made["id"])
+    place.api.clock.advance(minutes=2)
+    move(place)
+    second = place.sync(client, made["id"])
+    place.api.clock.advance(minutes=2)
+    quiet = place.sync(client, made["id"])
+    assert quiet["counts"]["inserted"] == 0
+    place.api.clock.advance(minutes=2)
+    undo(client, second["id"], dry_run=False)
+    shown = standing(client, made)
+    assert (shown["success"], shown["state"]) == (first["finished_at"], "fresh")
+    assert (shown["sync"], shown["outcome"], shown["next"]) == (quiet["id"], "done", None)
+
+
 def test_readers_of_the_change_feed_learn_of_it(place: Town) -> None:
     """sync.md 19, 31: what went leaves a stub, what was restored comes anew."""
     client = place.api.signed_in("ada")

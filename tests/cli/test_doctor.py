@@ -208,6 +208,7 @@ def test_a_fresh_connection_is_ok() -> None:
         ({"failures": 2, "remedy_kind": "wait", "remedy_text": "Later."}, "warn", "Later."),
         ({"last_success_at": NOW - timedelta(days=3)}, "warn", "penstock sync"),
         ({"last_success_at": None}, "warn", "penstock sync"),
+        ({"paused_at": NOW, "paused_reason": "undone"}, "warn", "penstock sync con_"),
         ({"consent": ConsentState.EXPIRED}, "fail", "--renew"),
         ({"consent": ConsentState.EXPIRING}, "warn", "--renew"),
     ],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from penstock.cli.failure import Failed
-from penstock.cli.serve import check_exposure, listening_socket
+from penstock.cli.listening import listening_socket
+from penstock.cli.serve import check_exposure
 from penstock.settings import Profile, Settings
 from tests.cli.conftest import Terminal
 

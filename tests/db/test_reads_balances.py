@@ -72,6 +72,31 @@ def test_the_newest_of_each_kind_and_currency(database: Database) -> None:
         check()
 
 
+def test_what_an_undone_run_heard_is_not_shown(database: Database) -> None:
+    """sync.md 31: the newest that stands is given; where none does there is none, in pages too."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        connection = books.connection(owner)
+        account, empty, other = (books.account(owner, connection) for _ in range(3))
+        kept = books.run(owner, connection)
+        undone = books.run(owner, connection, undone_at=NOW)
+        before = books.balance(owner, account, run_id=kept, as_of=NOW - timedelta(days=1))
+        for one in (account, empty):
+            books.balance(owner, one, run_id=undone)
+        last = books.balance(owner, other, run_id=kept)
+        asked = [account, empty, other]
+        rows = books.database.read_now(balances.newest, asked, owner_id=owner)
+        assert [row.id for row in rows] == [before, last]
+        pages: list[int] = []
+        after: tuple[int, str, str] | None = None
+        while page := books.database.read_now(
+            balances.newest, asked, owner_id=owner, after=after, limit=1
+        ):
+            pages += [row.id for row in page]
+            after = (page[-1].account_id, page[-1].kind, page[-1].currency)
+        assert pages == [before, last]
+
+
 def test_a_history_goes_back_in_pages(database: Database) -> None:
     """sync.md 17: every balance that was ever heard is there, the newest statement first."""
     with open_books(database.url) as books:

@@ -1,6 +1,7 @@
 """What /metrics tells of the stored state, counted by the database."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -109,5 +110,30 @@ def test_what_a_person_should_look_at_is_told(database: Database) -> None:
         put(books, suggestions, **open_one, subject="2", state="accepted", decided_at=NOW)
         found = of(books)
     assert found["tie_outs"] == {("sandbox", "ok"): 1, ("sandbox", "difference"): 1}
+    assert found["tie_out_difference"] == {("sandbox", "EUR"): 5}
     assert found["quarantined_rows"] == {("sandbox",): 1}
     assert found["suggestions_open"] == {("sandbox", "pair"): 1}
+
+
+def test_what_does_not_add_up_is_told_by_currency(database: Database) -> None:
+    """sync.md 30: too much and too little do not cancel out; what still settles is not counted."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        number = books.connection(owner)
+        for status, currency, amount in (
+            ("difference", "EUR", Decimal("5.10")),
+            ("difference", "EUR", Decimal("-5.10")),
+            ("difference", "EUR", Decimal("0.05")),
+            ("settling", "EUR", Decimal(900)),
+            ("difference", "JPY", Decimal(-700)),
+            ("ok", "CHF", Decimal(0)),
+        ):
+            checked = {"candidates": "[]", "checked_at": NOW, "status": status, "amount": amount}
+            account = books.account(owner, number)
+            put(books, tie_outs, account_id=account, currency=currency, **checked)
+        found = of(books)
+    assert found["tie_out_difference"] == {
+        ("sandbox", "EUR"): 10.25,
+        ("sandbox", "JPY"): 700,
+        ("sandbox", "CHF"): 0,
+    }

@@ -30,7 +30,10 @@ def after(ending: Ending, failures: int = 1, chance: float = 0.0) -> Due:
         (DONE, 0, 0.0, Due(NOW + EVERY)),
         (DONE, 0, 1.0, Due(NOW + 0.9 * EVERY)),
         (outcome.contract_broken("x"), 1, 0.0, Due(NOW + EVERY)),
+        (outcome.contract_broken("x"), 2, 1.0, Due(NOW + 2 * EVERY * 0.9)),
+        (outcome.contract_broken("x"), 10_000, 0.0, Due(NOW + DAY)),
         (Ending(Outcome.CURSOR_LOST), 1, 0.0, Due(NOW + EVERY)),
+        (Ending(Outcome.CURSOR_LOST), 3, 0.0, Due(NOW + DAY)),
         (outcome.consent_needed("x", ConsentState.REVOKED), 1, 0.5, Due(None)),
         (outcome.not_ready(NOW + SOON), 1, 0.0, Due(NOW + SOON)),
         (Ending(Outcome.NOT_READY), 2, 0.0, Due(NOW + 2 * SOON)),
@@ -77,14 +80,18 @@ def test_a_bank_that_throttles_again_and_again_is_asked_less_and_less(
 def test_nothing_is_due_at_once_or_never(
     kind: Outcome, failures: int, chance: float, every: timedelta
 ) -> None:
-    """sync.md 22: whatever the failures, the next time is after now and at most `every` away."""
+    """sync.md 22: whatever the failures, the next time is after now and at most `every` away.
+
+    Where waiting mends little, a day may pass.
+    """
     ending = Ending(kind, until=NOW + SOON if kind is Outcome.THROTTLED else None)
     due = when_next(ending, now=NOW, every=every, failures=failures, chance=chance)
     if kind is Outcome.CONSENT:
         assert due.next_sync_at is None
         return
     assert due.next_sync_at is not None
-    assert NOW < due.next_sync_at <= NOW + max(every, 30 * MINUTE)
+    seldom = kind in (Outcome.CONTRACT, Outcome.CURSOR_LOST)
+    assert NOW < due.next_sync_at <= NOW + max(every, DAY if seldom else 30 * MINUTE)
 
 
 PACES = st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=400))
@@ -124,6 +131,18 @@ def test_what_changes_is_asked_often_and_what_does_not_seldom() -> None:
         assert (busy, quiet) == (EVERY / 4, EVERY * 1.5)
 
 
+@given(PACES, ALWAYS, st.booleans(), st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_a_look_before_its_time_says_nothing_of_the_pace(
+    pace: timedelta | None, every: timedelta, brought: bool, since: timedelta
+) -> None:
+    """Clicks in a row make a pace neither quicker nor slower; what comes in its turn does."""
+    following = next_pace(pace, every=every, brought=brought, since=since)
+    if pace is not None and since < pace * 0.8:
+        assert following == min(max(pace, every / 4), every * 1.5)
+    else:
+        assert following == next_pace(pace, every=every, brought=brought)
+
+
 @pytest.mark.parametrize(
     ("limits", "requests", "syncs"),
     [
@@ -133,14 +152,17 @@ def test_what_changes_is_asked_often_and_what_does_not_seldom() -> None:
         ([quota(100, scope=Scope.CONNECTION)], 9, 11),
         ([quota(100, scope=Scope.CONNECTION), quota(4, scope=Scope.ACCOUNT)], 0, 4),
         ([quota(3, scope=Scope.CONNECTION)], 9, 1),
-        ([quota(3, scope=Scope.APP)], 9, None),
+        ([quota(3, scope=Scope.APP)], 9, 1),
+        ([quota(600, scope=Scope.APP)], 5, 12),
+        ([rate(600, DAY)], 5, 12),
+        ([quota(600, DAY / 2, scope=Scope.APP)], 5, None),
     ],
 )
 def test_how_often_a_day_limits_allow(
     limits: list[Limit], requests: int, syncs: int | None
 ) -> None:
-    """sync.md 23: a quota a day, by what a sync costs of it; what all share is no matter here."""
-    assert syncs_a_day(limits, requests) == syncs
+    """sync.md 23: a quota a day, by what a sync costs of it; ten connections share the app's."""
+    assert syncs_a_day(limits, requests, connections=10) == syncs
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

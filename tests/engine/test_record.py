@@ -1,6 +1,6 @@
 """How a run is opened, and what its end leaves on its connection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from penstock.db.runs import RunRow, Tally
 from penstock.domain import outcome
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import Conflict, NotFound
+from penstock.domain.limit import DAY, Limit, Scope, quota
 from penstock.domain.outcome import DONE, Ending, Outcome
 from penstock.engine.opening import Bounds, Opening, open_run
 from penstock.engine.record import WARN_BEFORE, Closing, close
@@ -61,11 +62,13 @@ class Desk:
         ending: Ending = DONE,
         at: datetime = NOW,
         requests: int = 1,
+        inserted: int = 3,
+        limits: Sequence[Limit] = (),
     ) -> bool:
         """Close a run; return whether there is to be one more."""
         assert begun is not None
-        tally = Tally(pages=2, requests=requests, inserted=3)
-        closing = Closing(*begun, ending, tally, NOW)
+        tally = Tally(pages=2, requests=requests, inserted=inserted)
+        closing = Closing(*begun, ending, tally, NOW, limits)
         return self.books.database.write_now(close, closing, every=EVERY, chance=0.0, now=at)
 
     def run(self, ending: Ending, **more: Any) -> ConnectionRow:
@@ -167,6 +170,50 @@ def test_failures_are_counted_in_a_row(database: Database) -> None:
         assert it.run(barred, requests=0).failures == 2
         assert it.run(barred).failures == 3
         assert it.run(DONE).failures == 0
+
+
+def test_clicks_in_a_row_leave_the_pace_alone(database: Database) -> None:
+    """Ten quiet looks within a minute do not slow it down, ten with news do not speed it up."""
+    with desk(database) as it:
+        at = NOW
+        for inserted in (0, 3):
+            for _ in range(10):
+                at += timedelta(seconds=6)
+                assert it.run(DONE, at=at, inserted=inserted).pace_seconds == EVERY.seconds
+        at += EVERY
+        assert it.run(DONE, at=at, inserted=0).pace_seconds == EVERY.seconds * 1.25
+
+
+@pytest.mark.parametrize(
+    "ending", [outcome.contract_broken("x"), Ending(Outcome.CURSOR_LOST, "x")], ids=str
+)
+def test_what_waiting_does_not_mend_is_tried_less_and_less(
+    database: Database, ending: Ending
+) -> None:
+    """sync.md 22, 23: later with each failure, and never beyond what the bank allows a day."""
+    with desk(database) as it:
+        due = [it.run(ending).next_sync_at for _ in range(4)]
+        assert due == [NOW + EVERY * n for n in (1, 2, 4, 4)]
+        twice = [quota(9, scope=Scope.CONNECTION)]
+        row = it.run(ending, requests=4, limits=twice)
+        assert row.next_sync_at is not None
+        assert row.next_sync_at >= NOW + DAY / 2
+    with desk(database) as it:
+        row = it.run(ending, requests=4, limits=twice)
+        assert row.next_sync_at is not None
+        assert row.next_sync_at >= NOW + DAY / 2
+
+
+def test_a_quota_of_the_app_is_shared(database: Database) -> None:
+    """sync.md 23: by all connections of the connector that are synced by themselves."""
+    shared = [quota(60, scope=Scope.APP)]
+    with desk(database, connector="shared") as it:
+        others = [it.books.connection(it.owner, connector="shared") for _ in range(4)]
+        assert len(others) == 4
+        it.books.connection(it.owner, connector="shared", disconnected_at=NOW)
+        row = it.run(DONE, requests=6, limits=shared)  # ten a day, two for each of the five
+        assert row.next_sync_at is not None
+        assert NOW + DAY / 2 <= row.next_sync_at < NOW + DAY
 
 
 def test_success_is_dated_and_failure_is_not(database: Database) -> None:

@@ -1,6 +1,10 @@
 """Runs that wait: asked for where none can be started, carried by whoever is free first."""
 
-from collections.abc import Callable
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timedelta
 from functools import partial
@@ -12,15 +16,31 @@ from sqlalchemy.exc import OperationalError
 from penstock.db import connections, waiting
 from penstock.db.leases import SPARE
 from penstock.domain.errors import Conflict
+from penstock.domain.ids import public_id
 from penstock.engine.opening import Bounds, beat
 from penstock.engine.runner import Runner
 from penstock.engine.sync import Run, Syncer
+from penstock.observe.log import bind_request_id, configure
 from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.yard import HOUR, Yard, in_yard, postpone
 from tests.waiting import a_moment
 
 LEASE = timedelta(seconds=12)
+
+
+@contextmanager
+def logged() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Catch what is logged; logging belongs to the whole process, and is given back as it was."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    stream = io.StringIO()
+    configure(json=True, level="info", stream=stream)
+    try:
+        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    finally:
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        logging.captureWarnings(capture=False)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -61,6 +81,36 @@ def test_one_that_carries_nothing_leaves_it_to_a_worker(database: Database) -> N
         await door.stop()
 
     in_yard(database, story, open_gate=False)
+
+
+def test_its_lines_are_told_under_the_request_that_asked(database: Database) -> None:
+    """Product, HTTP: a worker's lines carry the stored request's id and trigger, not its own.
+
+    What runs beside it by itself carries none.
+    """
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        door = Runner(place.runner.syncer, it.database, it.watch, carries=False)
+        by_itself = await it.connect()
+        number = await door.sync_now(it.connection_id, trigger="person", request_id="r-1")
+        with bind_request_id("another"), logged() as lines:
+            assert await place.runner.tick() == 2
+            await place.idle()
+        told = {
+            line["connection"]: (line.get("request_id"), line["trigger"])
+            for line in lines()
+            if line["event"] == "sync.ended"
+        }
+        assert told == {
+            public_id("con", it.connection_id): ("r-1", "person"),
+            public_id("con", by_itself): (None, "schedule"),
+        }
+        done = await it.run(number)
+        assert (done.trigger, done.request_id) == ("person", "r-1")
+        await door.stop()
+
+    in_yard(database, story)
 
 
 def test_a_click_keeps_the_cap_of_the_provider(database: Database) -> None:

@@ -17,6 +17,7 @@ from penstock.domain.secret import Secret
 from penstock.observe.log import (
     bind_request_id,
     configure,
+    context_of,
     current_request_id,
     get_logger,
     is_request_id,
@@ -216,3 +217,21 @@ def test_every_line_is_json_whatever_it_holds(facts: dict[str, object]) -> None:
     kept = {k: v for k, v in facts.items() if k not in reserved}
     get_logger("penstock.test").info("fact", **kept)
     assert lines(stream)[0]["event"] == "fact"
+
+
+def test_a_task_may_be_of_another_request_than_who_starts_it() -> None:
+    """What one request asked for and another starts is told under the first one's id, or none."""
+    stream = written()
+    log = get_logger("penstock.test")
+
+    async def work() -> None:
+        log.info("worked")
+
+    async def start() -> None:
+        for wanted in ("first", None, "no id: it has spaces"):
+            await asyncio.create_task(work(), context=context_of(wanted))
+        log.info("started")
+
+    with bind_request_id("second"):
+        asyncio.run(start())
+    assert [line.get("request_id") for line in lines(stream)] == ["first", None, None, "second"]

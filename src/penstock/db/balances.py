@@ -205,8 +205,9 @@ def newest(
 ) -> Sequence[sa.Row[Any]]:
     """Return the newest balance of each of the owner's accounts among these, by kind and currency.
 
-    They are ordered by account, kind and currency, and begin past `after`. A long history costs
-    nothing: from one (account, kind, currency) to the next is one look into the index.
+    They are ordered by account, kind and currency, and begin past `after`. What an undone run
+    heard is left out: the rows that it came with are gone too. A long history costs nothing: from
+    one (account, kind, currency) to the next is one look into the index.
     """
     given: dict[str, object] = {"owner": owner_id, "accounts": account_ids, "most": limit}
     if after is not None:
@@ -226,19 +227,23 @@ def _newest(*, further: bool) -> sa.Select[tuple[int]]:
     top = (
         sa.select(c.id)
         .where(c.account_id == key[0], c.kind == key[1], c.currency == key[2])
+        .where(~_of_undone_run())
         .order_by(c.as_of.desc(), c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    numbers = sa.select(top).where(steps.c.currency.is_not(None))
+    found = sa.select(*key, top.label("number")).where(steps.c.currency.is_not(None))
     if further:
         reached = sa.tuple_(
             sa.bindparam("account", type_=Id),
             sa.bindparam("kind", type_=sa.Text()),
             sa.bindparam("currency", type_=sa.Text()),
         )
-        numbers = numbers.where(sa.tuple_(*key) > reached)
-    return numbers.order_by(*key).limit(sa.bindparam("most"))
+        found = found.where(sa.tuple_(*key) > reached)
+    each = found.subquery("found").c  # of one all of whose balances were undone there is none
+    numbers = sa.select(each.number).where(each.number.is_not(None))
+    order = (each.account_id, each.kind, each.currency)
+    return numbers.order_by(*order).limit(sa.bindparam("most"))
 
 
 def _steps() -> sa.CTE:

@@ -224,6 +224,12 @@ def delete(connection: sa.Connection, connection_id: int) -> None:
     connection.execute(connections.delete().where(connections.c.id == connection_id))
 
 
+def count_open(connection: sa.Connection, connector: str) -> int:
+    """Count the connections of a connector, of all people, that may be synced by themselves."""
+    query = sa.select(sa.func.count()).where(connections.c.connector == connector, sa.text(OPEN))
+    return int(connection.execute(query).scalar_one())
+
+
 def ages(connection: sa.Connection, *, now: Clock) -> dict[str, float]:
     """Return, by connector, the age in seconds of its least fresh connection."""
     c = connections.c

@@ -61,6 +61,10 @@ runs = sa.Table(
 
 RUNNING = "running"
 INTERRUPTED = "interrupted"
+REPLAY: Final = "replay"
+RETRY: Final = "quarantine"
+OF_OUR_OWN: Final = (REPLAY, RETRY)
+"""The triggers of runs that ask no bank: by them no connection grows younger or older."""
 
 
 @dataclass(slots=True)

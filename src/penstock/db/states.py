@@ -5,6 +5,7 @@ Read at each scrape of `/metrics` (observe/states.py says what each figure is).
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from penstock.db.suggestions import suggestions
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
+from penstock.domain.tieout import TieOutStatus
 
 Values = list[tuple[tuple[str, ...], float]]
 
@@ -34,6 +36,7 @@ def read(connection: sa.Connection, *, now: Clock) -> dict[str, Values]:
         "connections": _counts(connection, _by_consent()),
         "syncs_running": _counts(connection, _running(moment)),
         "tie_outs": _counts(connection, _tied_out()),
+        "tie_out_difference": _differences(connection),
         "quarantined_rows": _counts(connection, _quarantined()),
         "suggestions_open": _counts(connection, _suggested()),
     }
@@ -113,6 +116,19 @@ def _tied_out() -> sa.Select[Any]:
     return _of_accounts(tie_outs, tie_outs.c.status)
 
 
+def _differences(connection: sa.Connection) -> Values:
+    """Add up the amounts of tie-outs that differ; 0 where none does, so that its end is seen."""
+    t = tie_outs.c
+    off = sa.case((t.status == TieOutStatus.DIFFERENCE, t.amount))
+    sums: dict[tuple[str, ...], Decimal] = {}
+    for name, currency, amount, number in connection.execute(
+        _of_accounts(tie_outs, t.currency, off)
+    ):
+        sums.setdefault((name, currency), Decimal(0))
+        sums[name, currency] += abs(amount or Decimal(0)) * number
+    return [(labels, float(amount)) for labels, amount in sums.items()]
+
+
 def _quarantined() -> sa.Select[Any]:
     return _per_connector(quarantine, quarantine.c.resolved_at.is_(None))
 
@@ -121,16 +137,16 @@ def _suggested() -> sa.Select[Any]:
     return _of_accounts(suggestions, suggestions.c.kind).where(suggestions.c.state == "open")
 
 
-def _of_accounts(table: sa.Table, kind: sa.Column[Any]) -> sa.Select[Any]:
-    """Count an account's rows of a table by connector and kind."""
+def _of_accounts(table: sa.Table, *kinds: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Count an account's rows of a table by connector and kinds."""
     c, a = connections.c, accounts.c
     return (
-        sa.select(c.connector, kind, sa.func.count())
+        sa.select(c.connector, *kinds, sa.func.count())
         .select_from(table)
         .join(accounts, a.id == table.c.account_id)
         .join(connections, c.id == a.connection_id)
         .where(_LINKED)
-        .group_by(c.connector, kind)
+        .group_by(c.connector, *kinds)
     )
 
 

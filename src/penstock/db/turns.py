@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
 from penstock.db.metadata import Instant
-from penstock.db.runs import RUNNING, runs
+from penstock.db.runs import OF_OUR_OWN, RUNNING, runs
 from penstock.domain.errors import NotFound
+from penstock.domain.outcome import Outcome
 from penstock.domain.remedy import Remedy
 
 _c = connections.c
@@ -174,3 +175,36 @@ def close_run(
         "bar": ending.not_before,
     }
     connection.execute(_CLOSE, {"this": connection_id, "asked_before": asked_before, **told})
+
+
+def go_back(connection: sa.Connection, connection_id: int) -> None:
+    """Let a connection look as its runs say that were not undone: as if it was never read, if none.
+
+    One that went well counts as a success no more where it had gone on from what was undone later:
+    the rows that it took for known are not there.
+    """
+    r, u = runs.c, runs.alias("undone").c
+    ended = (
+        r.connection_id == connection_id,
+        r.trigger.not_in(OF_OUR_OWN),
+        r.outcome.in_(list(Outcome)),
+        r.undone_at.is_(None),
+    )
+    went_on_from_it = (
+        sa.select(sa.literal(1))
+        .where(u.connection_id == connection_id, u.undone_at >= r.started_at, u.id < r.id)
+        .where(u.trigger.not_in(OF_OUR_OWN))
+        .exists()
+    )
+    newest = sa.select(r.id, r.outcome).where(*ended).order_by(r.id.desc()).limit(1)
+    last = connection.execute(newest).one_or_none()
+    well = sa.select(r.finished_at).where(*ended, r.outcome == Outcome.DONE, ~went_on_from_it)
+    connection.execute(
+        connections.update()
+        .where(_c.id == connection_id)
+        .values(
+            last_run_id=last.id if last else None,
+            last_outcome=last.outcome if last else None,
+            last_success_at=well.order_by(r.id.desc()).limit(1).scalar_subquery(),
+        )
+    )

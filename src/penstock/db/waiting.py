@@ -4,7 +4,7 @@ Whoever takes the connection next carries out the waiting run instead of opening
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -51,14 +51,22 @@ def queue(
     return int(run_id)
 
 
-def adopt(connection: sa.Connection, run_id: int, *, now: datetime) -> bool:
-    """Begin a waiting run, as `runs.begin` would. False where it waits no more."""
+class Cause(NamedTuple):
+    """Why a run is: what wanted it, and on whose request."""
+
+    trigger: str
+    request_id: str | None
+
+
+def adopt(connection: sa.Connection, run_id: int, *, now: datetime) -> Cause | None:
+    """Begin a waiting run, as `runs.begin` would. None where it waits no more."""
     begun = connection.execute(
         runs.update()
         .where(runs.c.id == run_id, runs.c.outcome == QUEUED)
         .values(outcome=RUNNING, started_at=now)
-    )
-    return begun.rowcount == 1
+        .returning(runs.c.trigger, runs.c.request_id)
+    ).one_or_none()
+    return Cause(*begun) if begun else None
 
 
 def drop(connection: sa.Connection, connection_id: int, why: str, *, now: datetime) -> None:

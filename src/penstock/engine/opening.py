@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from penstock.db import leases, runs, turns, waiting
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
+from penstock.db.waiting import Cause
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
@@ -63,11 +64,12 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run that has begun. `connection` is how it stood before."""
+    """A run that has begun, and whose wish it was. `connection` is how it stood before."""
 
     connection: ConnectionRow
     lease: Lease
     run_id: int
+    cause: Cause
     from_start: bool
 
     @property
@@ -112,9 +114,8 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     if by_itself and row.starts >= opening.bounds.most_starts:
         _park(connection, row, lease, opening.now)
         return None
-    return Opened(
-        row, lease, _run(connection, row, opening), opening.from_start or row.queued_from_start
-    )
+    run_id, cause = _run(connection, row, opening)
+    return Opened(row, lease, run_id, cause, opening.from_start or row.queued_from_start)
 
 
 def _take(connection: sa.Connection, opening: Opening) -> Lease | None:
@@ -133,12 +134,14 @@ def _take(connection: sa.Connection, opening: Opening) -> Lease | None:
     return lease
 
 
-def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> int:
-    """Begin the run that waits, or a new one."""
+def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> tuple[int, Cause]:
+    """Begin the run that waits, with the cause that it has, or a new one."""
     queued = row.queued_run_id
-    if queued is not None and waiting.adopt(connection, queued, now=opening.now):
-        return queued
-    return runs.begin(
+    if queued is not None:
+        cause = waiting.adopt(connection, queued, now=opening.now)
+        if cause is not None:
+            return queued, cause
+    run_id = runs.begin(
         connection,
         owner_id=row.owner_id,
         connection_id=row.id,
@@ -146,6 +149,7 @@ def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> int
         request_id=opening.request_id,
         now=opening.now,
     )
+    return run_id, Cause(opening.trigger, opening.request_id)
 
 
 def _park(connection: sa.Connection, row: ConnectionRow, lease: Lease, now: datetime) -> None:

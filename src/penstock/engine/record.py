@@ -16,7 +16,7 @@ from penstock.domain.errors import LeaseLost
 from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Outcome
 from penstock.domain.remedy import Remedy, ask_person
-from penstock.domain.schedule import next_pace, syncs_a_day, when_next
+from penstock.domain.schedule import is_shared, next_pace, not_oftener, syncs_a_day, when_next
 
 WARN_BEFORE: Final = timedelta(days=7)
 """How long before its end a consent counts as expiring."""
@@ -76,8 +76,9 @@ def close_held(
     if consent is not row.consent and row.disconnected_at is None:
         connections.set_consent(connection, row.id, consent)
     failures = 0 if success else row.failures + _failed(closing)
-    pace = _pace(row, closing, schedule.every) if success else None
-    every = pace or schedule.every
+    daily = _daily(connection, row, closing)
+    pace = _pace(row, closing, schedule.every, daily, now) if success else None
+    every = pace or not_oftener(schedule.every, daily)
     due = when_next(ending, now=now, every=every, failures=failures, chance=schedule.chance)
     if ending.outcome is Outcome.NOT_READY:
         ending = replace(ending, until=due.next_sync_at)
@@ -105,13 +106,23 @@ def close_held(
     return again
 
 
-def _pace(row: ConnectionRow, closing: Closing, every: timedelta) -> timedelta:
+def _daily(connection: sa.Connection, row: ConnectionRow, closing: Closing) -> int | None:
+    """Return how many syncs a day the bank allows this connection."""
+    limits, sharing = closing.limits, 1
+    if any(map(is_shared, limits)):
+        sharing = connections.count_open(connection, row.connector)
+    return syncs_a_day(limits, closing.tally.requests, sharing)
+
+
+def _pace(
+    row: ConnectionRow, closing: Closing, every: timedelta, daily: int | None, now: datetime
+) -> timedelta:
     """Return how long this connection may now grow old, going by what the run brought."""
     tally = closing.tally
     brought = tally.inserted + tally.changed + tally.removed + tally.paired > 0
     known = None if row.pace_seconds is None else timedelta(seconds=row.pace_seconds)
-    daily = syncs_a_day(closing.limits, tally.requests)
-    return next_pace(known, every=every, brought=brought, daily=daily)
+    since = now - row.last_success_at if row.last_success_at else None
+    return next_pace(known, every=every, brought=brought, daily=daily, since=since)
 
 
 def _failed(closing: Closing) -> bool:

@@ -8,14 +8,13 @@ removed, and no cursor moves. A replay is a run of its own: it can be undone as 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 
 from penstock.db import accounts, archives, connections, feeds, remapping
 from penstock.db.archives import Archived
 from penstock.db.lane import Database
-from penstock.db.runs import Tally
+from penstock.db.runs import REPLAY, Tally
 from penstock.db.staging import Into
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, ContractBroken, InvalidInput
@@ -29,8 +28,6 @@ from penstock.engine.own_run import DryRun
 from penstock.engine.packing import unpack_answer
 from penstock.engine.stage import Stage
 from penstock.engine.tieout import check_connection
-
-TRIGGER: Final = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ class Replayer:
         dry: bool,  # noqa: FBT001  it is passed on, not chosen here
     ) -> Replayed:
         now = self.clock()
-        own = own_run.begin(connection, connection_id, owner_id=owner_id, trigger=TRIGGER, now=now)
+        own = own_run.begin(connection, connection_id, owner_id=owner_id, trigger=REPLAY, now=now)
         if archives.of_connection(connection, connection_id) != updates:
             raise Conflict("A sync came between.", remedy=wait("Try again in a moment."))
         into = _into(connection, own, feeds.next_change(connection, owner_id), now)

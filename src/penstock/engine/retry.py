@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import sqlalchemy as sa
 
 from penstock.db import accounts, bulk, feeds, images, quarantine, remapping
 from penstock.db.quarantine import MAPPED, Kept
-from penstock.db.runs import Tally
+from penstock.db.runs import RETRY, Tally
 from penstock.db.staging import Into
 from penstock.domain.errors import ContractBroken
 from penstock.domain.protocol import Connector, PendingRule
@@ -18,8 +17,6 @@ from penstock.domain.update import Page, Stream
 from penstock.engine import own_run
 from penstock.engine.stage import Stage
 from penstock.engine.tieout import check_connection
-
-TRIGGER: Final = "quarantine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ def retry(
 
     Raises NotFound, and Conflict while a sync of the connection runs.
     """
-    own = own_run.begin(connection, connection_id, owner_id=owner_id, trigger=TRIGGER, now=now)
+    own = own_run.begin(connection, connection_id, owner_id=owner_id, trigger=RETRY, now=now)
     kept = quarantine.open_of(connection, connection_id)
     known = {row.external_id: row.id for row in accounts.of_connection(connection, connection_id)}
     connector = connectors.get(own.connection.connector)

@@ -20,14 +20,13 @@ from penstock.domain.remedy import wait
 from penstock.engine.drive import Sleep
 from penstock.engine.opening import SCHEDULE, find_running
 from penstock.engine.sync import Run, Syncer
-from penstock.observe.log import get_logger
+from penstock.observe.log import context_of, get_logger
 from penstock.observe.trace import span
 
 GRACE: Final = 20.0
 """How many seconds a shutdown waits for syncs to end by themselves, before it abandons them."""
 
 _ABANDONED: Final = 5.0
-_LOOKS: Final = 3
 _AGAIN: Final = 0.5
 
 log = get_logger(__name__)
@@ -74,17 +73,15 @@ class Runner:
         Raises NotFound, and Conflict where the connection was disconnected, or where all is to be
         read `from_start` and the running one does not.
         """
-        for _ in range(_LOOKS):
-            run = await self._start(
-                connection_id, trigger=trigger, from_start=from_start, request_id=request_id
-            )
-            if run is not None:
-                return run.run_id
-            running = await self.database.glance(find_running, connection_id, now=self.clock())
-            if running is None:
-                break
-            if self._check_same(running, from_start=from_start):
-                return running
+        run = await self._start(
+            connection_id, trigger=trigger, from_start=from_start, request_id=request_id
+        )
+        if run is not None:
+            return run.run_id
+        running = await self.database.glance(find_running, connection_id, now=self.clock())
+        if running is not None:
+            self._check_same(running, from_start=from_start)
+            return running
         run_id, connector = await self.database.write(
             _queue,
             connection_id,
@@ -97,13 +94,12 @@ class Runner:
         self._call_usher()
         return run_id
 
-    def _check_same(self, running: int, *, from_start: bool) -> bool:
+    def _check_same(self, running: int, *, from_start: bool) -> None:
         if from_start and running not in self._from_start:
             raise Conflict(
                 "A sync is running already, and does not read from the start.",
                 remedy=wait("Try again when it has ended."),
             )
-        return True
 
     def live(self, run_id: int) -> Tally | None:
         """Return the counts of a run of this process, as they grow; None for any other run."""
@@ -222,7 +218,8 @@ class Runner:
             self._from_start.add(run.run_id)
         if run.suspect:
             self._suspects.add(run.run_id)
-        task = asyncio.create_task(self._finish(run), name=f"sync-{run.run_id}")
+        context = context_of(run.cause.request_id)
+        task = asyncio.create_task(self._finish(run), name=f"sync-{run.run_id}", context=context)
         self._tasks[run.run_id] = task
         task.add_done_callback(lambda _: self._end(run.run_id))
 
@@ -248,7 +245,9 @@ class Runner:
         """Have those that wait here started as soon as there is room, tick or no tick."""
         idle = self._usher is None or self._usher.done()
         if idle and self.carries and not self._stopping:
-            self._usher = asyncio.create_task(self._let_in(), name="usher")
+            self._usher = asyncio.create_task(
+                self._let_in(), name="usher", context=context_of(None)
+            )
 
     async def _let_in(self) -> None:
         while self._waiting:

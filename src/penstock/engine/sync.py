@@ -19,6 +19,7 @@ from penstock.db import bulk
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
+from penstock.db.waiting import Cause
 from penstock.domain import outcome
 from penstock.domain.backoff import full_jitter
 from penstock.domain.consent import ConsentState
@@ -88,7 +89,7 @@ class Syncer(Gear):
             connection=opened.connection,
             lease=opened.lease,
             run_id=opened.run_id,
-            trigger=trigger,
+            cause=opened.cause,
             from_start=opened.from_start,
             began=now,
             suspect=opened.suspect,
@@ -103,7 +104,7 @@ class Run:
     connection: ConnectionRow
     lease: Lease
     run_id: int
-    trigger: str
+    cause: Cause
     from_start: bool
     began: datetime
     suspect: bool = False
@@ -240,7 +241,7 @@ class Run:
             connector=connector,
             connection=public_id("con", self.connection.id),
             run=public_id("run", self.run_id),
-            trigger=self.trigger,
+            trigger=self.cause.trigger,
             outcome=str(ending.outcome),
             message=ending.message,
             **{kind: getattr(self.tally, kind) for kind in ("pages", *_ROW_KINDS)},

@@ -2,8 +2,8 @@
 
 Rows that nobody touched since are as they were before it, each with a new change number; what it
 inserted goes, and leaves a stub in the change feed. The others are listed and stay. The cursors go
-back, and the connection pauses, or it would bring the same again at once. A run that asked no bank
-moved no cursor: undone, it pauses nothing.
+back, and the connection pauses, or it would bring the same again at once; it is as old as it was
+before. A run that asked no bank moved no cursor: undone, it pauses nothing.
 """
 
 from collections.abc import Sequence
@@ -126,6 +126,8 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bo
     suggestions.delete_of_run(connection, run.id)
     images.delete_of(connection, [run.id])
     runs.mark_undone(connection, run.id, now=now)
+    if run.trigger not in runs.OF_OUR_OWN:
+        turns.go_back(connection, run.connection_id)
 
 
 def _unfoot(connection: sa.Connection, run: RunRow) -> None:

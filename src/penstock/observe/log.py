@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from typing import Final, TextIO, cast
 
 import structlog
@@ -78,6 +79,18 @@ def bind_request_id(request_id: str) -> Iterator[None]:
         raise InvalidInput("A request id is 1 to 64 letters, digits and hyphens.")
     with structlog.contextvars.bound_contextvars(request_id=request_id):
         yield
+
+
+def context_of(request_id: str | None) -> Context:
+    """Return a copy of this context for a task that a request caused, or that none did (None).
+
+    Each line that the task logs carries that id, or none: whatever is bound where it is started.
+    """
+    context = copy_context()
+    context.run(structlog.contextvars.unbind_contextvars, "request_id")
+    if request_id is not None and is_request_id(request_id):
+        context.run(structlog.contextvars.bind_contextvars, request_id=request_id)
+    return context
 
 
 def is_request_id(text: str) -> bool:

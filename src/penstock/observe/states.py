@@ -38,6 +38,11 @@ STATES: Final = (
     State("sync_lag_seconds", "How long the first of those has been waiting."),
     State("syncs_running", "Connections that are being synced now."),
     State("tie_outs", "Accounts' tie-outs by result.", ("connector", "status")),
+    State(
+        "tie_out_difference",
+        "What does not add up: differences of accounts, without their signs, added up.",
+        ("connector", "currency"),
+    ),
     State("quarantined_rows", "Rows of a bank that could not be read, and are kept until they can"),
     State("suggestions_open", "Pairs that a person has not decided on.", ("connector", "kind")),
 )

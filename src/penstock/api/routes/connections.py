@@ -74,7 +74,9 @@ class Connection(Outgoing):
     paused: Paused | None
     failures: Annotated[int, Field(description="In a row, since the last success.", examples=[0])]
     remedy: Remedy | None
-    next_sync_at: Moment | None
+    next_sync_at: Annotated[
+        Moment | None, Field(description="By itself; null where only you can start it.")
+    ]
     accounts: Annotated[int, Field(description="How many there are.", examples=[2])]
     quarantined: Annotated[
         int, Field(description="Rows of the bank that could not be read.", examples=[0])
@@ -189,7 +191,7 @@ def shape(row: ConnectionRow, counted: Counted, running: Installation) -> Connec
         paused=Paused(at=row.paused_at, reason=row.paused_reason or "") if row.paused_at else None,
         failures=row.failures,
         remedy=remedy_of(row, quarantined, running.clock()),
-        next_sync_at=row.next_sync_at,
+        next_sync_at=None if row.paused_at or row.parked_at else row.next_sync_at,
         accounts=counted.accounts.get(row.id, 0),
         quarantined=quarantined,
         suggestions=counted.suggestions.get(row.id, 0),

@@ -59,6 +59,9 @@ def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:
         case FreshnessState.STALE | FreshnessState.NEVER:
             remedy = f"Run `penstock sync {public_id('con', row.id)}`, or keep `penstock serve` up."
             return warn("connection", found, remedy)
+        case FreshnessState.FRESH if row.paused_at is not None:
+            remedy = f"`penstock sync {public_id('con', row.id)}` starts it again."
+            return warn("connection", f"{found}; it rests, for a sync was undone", remedy)
         case FreshnessState.FRESH if row.consent is ConsentState.EXPIRING:
             return warn("connection", f"{found}; the consent ends soon", _renew(row))
         case FreshnessState.FRESH:
