@@ -18,6 +18,7 @@ class TransactionSeen(NamedTuple):
 
     `account` and `external_id` are the provider's ids. `amount` is in the account's `currency`,
     canonical (domain/money.py), + towards the holder; the original amount is what was paid abroad.
+    `external_id` is empty where the bank gives none (domain/naming.py).
     A posted row has `booked_on`; the days are the bank's own, in its own zone.
     `pending_external_id` names the pending row that this posted one replaces.
     """

@@ -125,6 +125,7 @@ def _map_again(
     connection: sa.Connection, connector: Connector, update: Archived, stage: Stage
 ) -> None:
     """Read an update once more from its answers; the stage gets what it says now."""
+    stage.begin_update()
     heard = archives.answers(connection, update.id)
     pull = connector.pull(Stream(update.stream, update.accounts), update.cursor)
     try:

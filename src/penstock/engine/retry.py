@@ -97,7 +97,8 @@ def _map(
         row = connector.remap(Stream(one.stream, tuple(known)), one.raw)
     except ContractBroken:
         return None
-    return row if row.account in known else None
+    # One without an id may be stored under a name: only all rows of its day would tell (13).
+    return row if row.account in known and row.external_id else None
 
 
 def _page(row: TransactionSeen | Removal) -> Page:

@@ -15,6 +15,8 @@ import msgspec
 
 from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
+from penstock.domain.errors import ContractBroken
+from penstock.domain.naming import Names
 from penstock.domain.request import Response
 from penstock.domain.update import Covered, Page, Unmapped
 from penstock.engine.packing import pack_answer
@@ -79,6 +81,7 @@ class Stage:
     _answers: Spool = field(init=False)
     _heard: list[Response] = field(default_factory=list)
     _heard_bytes: int = 0
+    _names: Names = field(default_factory=Names)
     _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
 
     def __post_init__(self) -> None:
@@ -95,11 +98,31 @@ class Stage:
         self.pages += 1
         self.rows += len(page.upserts) + len(page.removed)
         if page.upserts:
-            self._rows.write(_UPSERTS, self._encoder.encode(page.upserts))
+            upserts = page.upserts
+            if any(not row.external_id for row in upserts):
+                upserts = [self._names.name(row) for row in upserts]
+            self._rows.write(_UPSERTS, self._encoder.encode(upserts))
         if page.removed:
             self._rows.write(_REMOVED, self._encoder.encode(page.removed))
         self.unmapped += page.unmapped
         self.covered += page.covered
+
+    def begin_update(self) -> None:
+        """Name rows anew from here on: what was kept is another update."""
+        self._names = Names()
+
+    def check_names(self) -> None:
+        """Raise ContractBroken for rows without an id of days that are not told in full (13).
+
+        Nobody could tell whether such a row is stored already.
+        """
+        unproven = [] if self.whole else self._names.unproven(self.covered)
+        if unproven:
+            account, day = unproven[0]
+            raise ContractBroken(
+                f"The bank gives no id to a row of {day or 'no day'} (account {account}), and does "
+                "not tell all rows of that day."
+            )
 
     def hear(self, response: Response) -> None:
         """Keep an answer as it came, for the archive."""
@@ -130,6 +153,7 @@ class Stage:
         self.whole = False
         self._heard, self._heard_bytes = [], 0
         self.balances, self.unmapped, self.covered = [], [], []
+        self.begin_update()
 
     def close(self) -> None:
         """Let go of the files."""

@@ -187,6 +187,7 @@ class StreamReader:
         farewell: Callable[[], Farewell] | None = None,
     ) -> None:
         self._check_mapped(stage)
+        stage.check_names()
         tally = self.driver.tally
         committing = asyncio.ensure_future(
             self.database.write(
