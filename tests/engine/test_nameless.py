@@ -23,7 +23,7 @@ COFFEE = row("", "-4.00", description="Coffee")
 def told(*pages: Sequence[TransactionSeen], covered: Sequence[Covered] = WINDOW) -> FakeBank:
     """Return a bank that tells the rows of the window, page by page."""
     steps = [
-        Page(rows, [], None, more=number < len(pages), covered=covered)
+        Page(rows, [], None if number < len(pages) else "end", number < len(pages), covered=covered)
         for number, rows in enumerate(pages, 1)
     ]
     return FakeBank(scripts={"a": reading(*steps)}, sends_removals=False)
