@@ -159,7 +159,7 @@ def test_sums_and_rows_that_are_off_are_told(database: Place) -> None:
     """A tie-out that is broken, and rows in quarantine; again when the amount changes."""
     with office(database) as desk:
         number = desk.connection()
-        account = desk.books.account(desk.owner, number)
+        account = desk.books.account(desk.owner, number, name="Rainy days", mask="4117")
         checked = {"currency": "EUR", "candidates": "[]", "checked_at": NOW}
         desk.put(tie_outs, account_id=account, status="difference", amount=5, **checked)
         kept = {"owner_id": desk.owner, "connection_id": number, "run_id": 1, "stream": "all"}
@@ -170,14 +170,18 @@ def test_sums_and_rows_that_are_off_are_told(database: Place) -> None:
         desk.put(quarantine, **kept)
         assert desk.passes(notifier) == []
         desk.books.database.write_now(lambda one: one.execute(tie_outs.update().values(amount=6)))
-        assert "does not add up" in desk.passes(notifier)[0]
+        assert desk.passes(notifier) == [
+            "Penstock: Rainy days …4117 at Mill Bank does not add up in EUR"
+        ]
+        assert f"`penstock tie-out {public_id('acc', account)}`" in desk.mail[-1][2]
 
 
 def test_new_rows_are_told_where_that_is_wanted(database: Place) -> None:
     """How many, and where; never the first copy, and no amount and no name of a payee."""
     with office(database) as desk:
         number = desk.connection()
-        account = desk.books.account(desk.owner, number)
+        account = desk.books.account(desk.owner, number, mask="4100")
+        other = desk.books.account(desk.owner, number, name="Card", mask="4134", label="Mine")
         desk.books.transactions(desk.owner, account, [{}] * 5)
         quiet, chatty = desk.notifier(), desk.notifier(new=True)
         assert desk.passes(chatty) == []
@@ -185,7 +189,11 @@ def test_new_rows_are_told_where_that_is_wanted(database: Place) -> None:
         assert desk.passes(quiet) == []
         assert desk.passes(chatty) == ["Penstock: 2 new at Mill Bank"]
         assert desk.passes(chatty) == []
-        assert "Bakery" not in desk.mail[0][2]
+        assert desk.mail[0][2] == "2 new at Mill Bank\n  2 in Current account …4100"
+        desk.books.transactions(desk.owner, account, [{}])
+        desk.books.transactions(desk.owner, other, [{}] * 3)
+        assert desk.passes(chatty) == ["Penstock: 4 new at Mill Bank"]
+        assert desk.mail[1][2].endswith("1 in Current account …4100, 3 in Mine")
 
 
 def test_a_message_that_was_not_taken_is_sent_later(database: Place) -> None:

@@ -2,42 +2,28 @@
 
 import asyncio
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from typing import Any
 
 import pytest
 
 from penstock.db.connections import connections
+from penstock.observe.log import configure
 from penstock.worker.work import at_work
 from tests.databases import Database
 from tests.engine.house import house, play
+from tests.hook import listening
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is:DeprecationWarning")
 
 
-class Hook(BaseHTTPRequestHandler):
-    heard: list[Any]
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.heard.append(body)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
-        pass
-
-
-@pytest.mark.filterwarnings("ignore:'imghdr' is:DeprecationWarning")
-def test_a_worker_tells_the_operator(sqlite_database: Database) -> None:
-    """From a setting to a webhook: a connection that was parked is told while a worker runs."""
+def told_of_a_parked_one(database: Database, before: str) -> Any:
+    """Park a connection while a worker runs; return what a webhook is told."""
     heard: list[Any] = []
-    hook = HTTPServer(("127.0.0.1", 0), type("Listening", (Hook,), {"heard": heard}))
-    thread = threading.Thread(target=hook.serve_forever)
-    thread.start()
 
-    async def story() -> None:
-        address = f"json://127.0.0.1:{hook.server_address[1]}/"
-        async with house(sqlite_database.url, notify=address) as home:
+    async def story(port: int) -> None:
+        address = f"{before} json://127.0.0.1:{port}/"
+        async with house(database.url, notify=address) as home:
             number = await home.link()
             now = home.penstock.clock()
             park = connections.update().where(connections.c.id == number).values(parked_at=now)
@@ -46,10 +32,34 @@ def test_a_worker_tells_the_operator(sqlite_database: Database) -> None:
                 while not heard:
                     await asyncio.sleep(0)
 
+    with listening(heard) as port:
+        play(story(port))
+    return heard[0]
+
+
+def test_a_worker_tells_the_operator(sqlite_database: Database) -> None:
+    """From a setting to a webhook: a connection that was parked is told while a worker runs."""
+    assert "is not synced" in told_of_a_parked_one(sqlite_database, "")["title"]
+
+
+def test_a_mistyped_address_is_an_error_from_the_start(
+    sqlite_database: Database,
+) -> None:
+    """K3: a slip in PENSTOCK_NOTIFY is said in the log, and neither syncs nor others are stopped.
+
+    What is said names the kind of address only.
+    """
+    log = StringIO()
+    configure(json=True, level="error", stream=log)
     try:
-        play(story())
+        first = told_of_a_parked_one(sqlite_database, "bogus://t0ken@x")
     finally:
-        hook.shutdown()
-        thread.join()
-        hook.server_close()
-    assert "is not synced" in heard[0]["title"]
+        configure(json=True, level="critical")
+    assert "is not synced" in first["title"]
+    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    [said] = [one for one in lines if one["event"] == "notices.address_unusable"]
+    assert said["level"] == "error"
+    assert said["target"].startswith("bogus ")
+    assert "PENSTOCK_NOTIFY" in said["reason"]
+    assert "appriseit.com" in said["todo"]
+    assert "t0ken" not in json.dumps(lines)

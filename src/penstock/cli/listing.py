@@ -10,6 +10,7 @@ from penstock.cli.door import ask
 from penstock.cli.flags import Flags
 from penstock.cli.staleness import say_what_is_not_fresh
 from penstock.cli.terminal import print_json_array, print_table, say
+from penstock.domain.account import known_as
 from penstock.domain.clock import utc_now
 
 Row = dict[str, Any]
@@ -100,5 +101,4 @@ async def account_names(client: Client) -> Mapping[str, str]:
 
 def account_name(row: Row) -> str:
     """Return what a person knows an account by."""
-    mask = f" …{row['mask']}" if row["mask"] else ""
-    return str(row["label"] or f"{row['name']}{mask}")
+    return known_as(row["name"], row["mask"], row["label"])

@@ -13,6 +13,7 @@ from penstock.db.accounts import accounts
 from penstock.db.connections import connections
 from penstock.db.feeds import feeds
 from penstock.db.transactions import transactions
+from penstock.domain.account import known_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,20 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """How many rows of a connection are new, and how far they have come; `name` is for people."""
+    """How many rows of a connection are new, in which accounts, and how far they have come.
+
+    `name` and those of the accounts are for people.
+    """
 
     connection_id: int
     name: str
-    count: int
+    counts: tuple[tuple[str, int], ...]
     mark: Mark
+
+    @property
+    def count(self) -> int:
+        """How many there are in all."""
+        return sum(number for _, number in self.counts)
 
 
 def since(connection: sa.Connection, marks: Mapping[int, Mark]) -> Iterator[Arrived]:
@@ -55,15 +64,16 @@ def since(connection: sa.Connection, marks: Mapping[int, Mark]) -> Iterator[Arri
         .order_by(c.id)
     )
     for row in connection.execute(query).all():
-        mark, count = marks.get(row.id), 0
+        mark = marks.get(row.id)
+        counts: tuple[tuple[str, int], ...] = ()
         if mark is None:
             last = _last_row(connection, row.id)
         elif mark.change == row.last:
             continue
         else:
-            count, last = _count(connection, row.id, row.owner_id, mark)
+            counts, last = _count(connection, row.id, row.owner_id, mark)
         name = str(row.label or row.institution_name or row.connector)
-        yield Arrived(row.id, name, count, Mark(row.last, last))
+        yield Arrived(row.id, name, counts, Mark(row.last, last))
 
 
 def _last_row(connection: sa.Connection, connection_id: int) -> int:
@@ -74,21 +84,29 @@ def _last_row(connection: sa.Connection, connection_id: int) -> int:
 
 def _count(
     connection: sa.Connection, connection_id: int, owner_id: int, mark: Mark
-) -> tuple[int, int]:
-    """Count the rows that stand and came after a mark; return the last one's number too.
+) -> tuple[tuple[tuple[str, int], ...], int]:
+    """Count, by account, the rows that stand and came after a mark; return the last one's number.
 
     Who is past the change but not past the row is old, and was changed.
     """
-    t = transactions.c
+    t, a = transactions.c, accounts.c
     # SQLite would rather read all rows of the accounts than what has changed.
     account = t.account_id + 0 if connection.dialect.name == "sqlite" else t.account_id
-    ours = sa.select(accounts.c.id).where(accounts.c.connection_id == connection_id)
-    query = sa.select(sa.func.count(), sa.func.max(t.id)).where(
-        t.owner_id == owner_id,
-        t.change_number > mark.change,
-        t.id > mark.row,
-        t.removed_at.is_(None),
-        account.in_(ours),
+    ours = sa.select(a.id).where(a.connection_id == connection_id)
+    query = (
+        sa.select(t.account_id, sa.func.count(), sa.func.max(t.id))
+        .where(
+            t.owner_id == owner_id,
+            t.change_number > mark.change,
+            t.id > mark.row,
+            t.removed_at.is_(None),
+            account.in_(ours),
+        )
+        .group_by(t.account_id)
+        .order_by(t.account_id)
     )
-    count, last = connection.execute(query).one()
-    return count, last or mark.row
+    found = connection.execute(query).all()
+    named = sa.select(a.id, a.name, a.mask, a.label).where(a.id.in_([row[0] for row in found]))
+    names = {row[0]: known_as(*row[1:]) for row in connection.execute(named)} if found else {}
+    counts = tuple((names[number], count) for number, count, _ in found)
+    return counts, max((last for *_, last in found), default=mark.row)

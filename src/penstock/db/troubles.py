@@ -15,6 +15,7 @@ from penstock.db.accounts import accounts
 from penstock.db.connections import connections
 from penstock.db.quarantine import quarantine
 from penstock.db.tie_outs import tie_outs
+from penstock.domain.account import known_as
 from penstock.domain.consent import ConsentState
 from penstock.domain.ids import public_id
 from penstock.domain.notice import Finding, NoticeKind, Topic
@@ -90,6 +91,8 @@ def _tie_outs(connection: sa.Connection) -> Iterator[Finding]:
     c, a, t = connections.c, accounts.c, tie_outs.c
     query = (
         sa.select(t.account_id, t.currency, t.amount, t.first_on, a.connection_id)
+        .add_columns(a.name, a.mask, a.label.label("account_label"))
+        .add_columns(c.label, c.institution_name, c.connector)
         .join(accounts, a.id == t.account_id)
         .join(connections, c.id == a.connection_id)
         .where(t.status == TieOutStatus.DIFFERENCE, c.disconnected_at.is_(None))
@@ -97,14 +100,16 @@ def _tie_outs(connection: sa.Connection) -> Iterator[Finding]:
     )
     for row in connection.execute(query):
         account = public_id("acc", row.account_id)
+        account_name = known_as(row.name, row.mask, row.account_label)
         since = f" since {row.first_on}" if row.first_on else ""
-        title = f"{account} does not add up to the bank's balance in {row.currency}{since}"
+        title = f"{account_name} at {_name(row)} does not add up in {row.currency}{since}"
         yield Finding(
             Topic(NoticeKind.TIE_OUT, f"{account} {row.currency}"),
             row.connection_id,
             f"{row.amount} {row.first_on}",
             title,
-            "`penstock tie-out` names the amount, the first day and the rows it may come from.",
+            f"`penstock tie-out {account}` says how much the bank's balance has more or less, and "
+            "which rows it may come from.",
         )
 
 

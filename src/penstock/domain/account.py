@@ -31,3 +31,8 @@ class AccountSeen:
     mask: str | None = None
     identity: str | None = None
     parent: str | None = None
+
+
+def known_as(name: str, mask: str | None, label: str | None = None) -> str:
+    """Return what a person knows an account by: their own label, or `Everyday account …4100`."""
+    return label or (f"{name} …{mask}" if mask else name)

@@ -133,7 +133,8 @@ def _may_be_asked(known: Target | None, now: datetime) -> bool:
 def _new(arrived: Arrived) -> Finding:
     topic = Topic(NoticeKind.NEW, public_id("con", arrived.connection_id))
     title = f"{arrived.count} new at {arrived.name}"
-    return Finding(topic, arrived.connection_id, str(arrived.mark), title, "")
+    text = ", ".join(f"{count} in {account}" for account, count in arrived.counts)
+    return Finding(topic, arrived.connection_id, str(arrived.mark), title, text)
 
 
 def _remember(connection: sa.Connection, looks: Sequence[_Look], now: datetime) -> None:

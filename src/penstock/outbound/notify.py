@@ -43,7 +43,27 @@ async def notify(address: Secret, title: str, text: str) -> None:
         ) from None
 
 
+def fault_of(address: Secret) -> TransportFailure | None:
+    """Return why nobody can ever be told at an address, None where Apprise can read it.
+
+    Nothing is sent.
+    """
+    try:
+        _letter(address)
+    except TransportFailure as fault:
+        return fault
+    return None
+
+
 def _notify(address: Secret, title: str, text: str) -> None:
+    if not _letter(address).notify(title=title, body=text, body_format="text"):
+        raise TransportFailure(
+            f"The message to {scheme_of(address)} was not taken.",
+            remedy=fix_code("Try the address with the program `apprise`, which says why."),
+        )
+
+
+def _letter(address: Secret) -> Any:  # noqa: ANN401 - an Apprise, which has no types
     try:
         apprise: Any = importlib.import_module("apprise")
     except ImportError:
@@ -58,11 +78,7 @@ def _notify(address: Secret, title: str, text: str) -> None:
             f"An address of PENSTOCK_NOTIFY ({scheme_of(address)}) is not one that Apprise knows.",
             remedy=fix_code("See https://appriseit.com for how each is written."),
         )
-    if not letter.notify(title=title, body=text, body_format="text"):
-        raise TransportFailure(
-            f"The message to {scheme_of(address)} was not taken.",
-            remedy=fix_code("Try the address with the program `apprise`, which says why."),
-        )
+    return letter
 
 
 def _patient(address: str) -> str:

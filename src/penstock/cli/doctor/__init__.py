@@ -18,18 +18,20 @@ _STYLE = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
 
 @click.command(cls=Command)
 @as_json
+@click.option("--notify", is_flag=True, help="Send a trial message to who is told of trouble.")
 @pass_flags
 @click.pass_context
-def doctor(context: click.Context, flags: Flags, *, as_json: bool) -> None:
+def doctor(context: click.Context, flags: Flags, *, as_json: bool, notify: bool) -> None:
     """Look at this installation, and say what is wrong and what to do. Nothing is changed.
 
     Ends with 1 if a check fails; a warning alone does not.
     """
+    from penstock.cli.doctor import telling
     from penstock.cli.door import quieten
 
     settings = flags.settings()
     quieten(settings, verbose=flags.verbose)
-    checks = list(examine(settings))
+    checks = [*examine(settings), *(telling.trials(settings) if notify else [])]
     failed = [check for check in checks if check.state is State.FAIL]
     if as_json:
         print_json({"ok": not failed, "checks": [check.as_json() for check in checks]})
@@ -52,9 +54,10 @@ def examine(settings: "Settings") -> Iterator[Check]:
         stored = list(store.checks(settings, database, now=now))
         yield from stored
         yield from banks.connector_checks(settings)
-        if database is not None and all(check.state is not State.FAIL for check in stored):
+        sound = all(check.state is not State.FAIL for check in stored)
+        if database is not None and sound:
             yield from banks.connection_checks(settings, database, now=now)
-            yield from telling.checks(settings, database)
+        yield from telling.checks(settings, database if sound else None)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)
 
