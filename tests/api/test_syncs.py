@@ -11,6 +11,7 @@ import pytest
 from penstock.db import leases, runs
 from penstock.db.runs import Tally
 from penstock.domain.ids import public_id, row_number
+from penstock.engine.sync import Run, Syncer
 from tests.api.banking import Town, town
 from tests.api.serving import Api
 from tests.api.test_accounts import all_rows
@@ -74,6 +75,32 @@ def test_all_connections_at_once(place: Town) -> None:
     place.wait()
     assert [row["outcome"] for row in client.get("/v1/syncs").json()["rows"]] == ["done"] * 2
     assert place.api.signed_in("eve").get("/v1/syncs").json()["rows"] == []
+
+
+def test_one_that_cannot_be_started_stops_no_other(place: Town) -> None:
+    """sync.md 29: the others are begun and told; where none could be, the fault is."""
+    client = place.api.signed_in("ada")
+    one, other = (place.link(client) for _ in range(2))
+    broken = {row_number("con", one["id"])}
+
+    class Failing(Syncer):
+        """Fails for some connections, as nobody foresaw."""
+
+        async def start(self, connection_id: int, **more: Any) -> Run | None:
+            if connection_id in broken:
+                raise RuntimeError("nobody foresaw this")
+            return await super().start(connection_id, **more)
+
+    runner = place.api.penstock.runner
+    runner.syncer = Failing(
+        **{one.name: getattr(runner.syncer, one.name) for one in dataclasses.fields(Syncer)}
+    )
+    answer = client.post("/v1/syncs")
+    assert answer.status_code == 202
+    assert [row["connection_id"] for row in answer.json()["rows"]] == [other["id"]]
+    place.wait()
+    broken.add(row_number("con", other["id"]))
+    assert client.post("/v1/syncs").status_code == 500
 
 
 def test_a_key_starts_one_sync(place: Town) -> None:

@@ -110,12 +110,13 @@ def test_nothing_is_replaced_unasked(reader: Terminal, tmp_path: Path) -> None:
     """A file that is there stays, unless --replace; an installation always does."""
     file = tmp_path / "backup"
     file.write_bytes(b"mine")
-    assert reader.run("backup", str(file)).exit_code == 1
+    assert reader.run("backup", str(file)).exit_code == 2
     assert file.read_bytes() == b"mine"
-    reader.good("backup", str(file), "--replace")
+    reader.good("backup", str(file), "--replace", "--with-key", **SEALED)
     before = (reader.home / "key").read_bytes()
-    result = reader.run("restore", str(file))
+    result = reader.run("restore", str(file))  # and no passphrase is asked for in vain
     assert (result.exit_code, "already" in result.stderr) == (1, True)
+    assert "assphrase" not in result.stderr
     assert (reader.home / "key").read_bytes() == before
 
 

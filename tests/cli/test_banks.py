@@ -146,6 +146,10 @@ def test_filters_are_the_apis(reader: Terminal) -> None:
         ("connect", "starling", "--auto-consent"),
         ("connect", "sandbox", "--token-stdin"),
         ("disconnect", "1"),
+        ("disconnect", "txn_0000000000001", "--yes"),
+        ("sync", "nonsense"),
+        ("transactions", "--account", "con_1"),
+        ("undo", "0000000000000001"),
         ("export", "--format", "xml"),
     ],
 )
@@ -161,7 +165,8 @@ def test_what_cannot_be_meant_is_a_usage_error(
 
 def test_what_is_not_there_is_a_failure(linked_ada: Terminal) -> None:
     """An id that nobody has ends with 1; an id may be written short."""
-    assert linked_ada.run("sync", "77").exit_code == 1
+    unknown = linked_ada.run("sync", "77")
+    assert (unknown.exit_code, "no such connection" in unknown.stderr) == (1, True)
     assert linked_ada.run("transactions", "--account", "acc_77").exit_code == 1
     assert linked_ada.run("disconnect", "77", "--yes").exit_code == 1
     linked_ada.good("sync", "1")
@@ -177,8 +182,13 @@ def test_disconnecting_ends_it_at_the_bank_too(linked_ada: Terminal) -> None:
     assert linked_ada.run("sync", "1").exit_code == 1
     other = linked_ada.link()
     linked_ada.good("sync")
-    linked_ada.good("disconnect", other, "--yes", "--delete-data")
+    told = linked_ada.good("disconnect", other, "--yes", "--delete-data").stderr
+    assert "The bank confirmed" in told
     assert len(linked_ada.json("transactions")) == 15
+    later = linked_ada.good("disconnect", "1", "--yes", "--delete-data").stderr
+    assert "the bank was not asked again" in later
+    assert "did not confirm" not in later
+    assert linked_ada.json("transactions") == []
 
 
 def test_changes_go_on_from_a_cursor(linked_ada: Terminal, bank: Bank) -> None:
@@ -220,11 +230,15 @@ def test_everything_is_exported(reader: Terminal, tmp_path: Path) -> None:
 
 
 def test_an_export_to_nowhere_leaves_nothing(reader: Terminal, tmp_path: Path) -> None:
-    """A folder that is not there is a failure in words."""
-    result = reader.run("export", "--output", str(tmp_path / "not" / "there.csv"))
-    assert result.exit_code == 1
-    assert "bug" not in result.stderr
-    assert "should not happen" not in result.stderr
+    """A folder that is not there is a failure in words, which name what was asked for."""
+    file = tmp_path / "not" / "there.csv"
+    for command in (("export", "--output"), ("backup",)):
+        result = reader.run(*command, str(file))
+        assert result.exit_code == 1
+        assert f"{file} cannot be written: " in result.stderr
+        assert f"See that the folder {file.parent} is there" in result.stderr
+        assert ".part" not in result.stderr
+        assert "Errno" not in result.stderr
 
 
 def test_prices_are_one_line_a_symbol(reader: Terminal) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.cli.failure import printable
+from penstock.cli.failure import Misused, printable
 from penstock.cli.sync_words import why
 from penstock.cli.terminal import print_json, print_json_array, print_table
 from penstock.cli.words import age, full_id, money
@@ -115,6 +115,22 @@ def test_a_short_id_is_completed(number: int) -> None:
     assert full_id("con", whole) == full_id("con", short) == full_id("con", f"con_{short}") == whole
 
 
-def test_a_foreign_id_is_left_alone() -> None:
-    """An account's id is no connection's: it goes to the API as it is, which refuses it."""
-    assert full_id("con", "acc_0000000000001") == "acc_0000000000001"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "con_",
+        "_",
+        "acc_0000000000001",
+        "con_con_1",
+        "1 ",
+        "-1",
+        "o",
+        "con_zzzzzzzzzzzzz",
+        "x" * 99,
+    ],
+)
+def test_what_can_be_no_id_is_a_usage_error(text: str) -> None:
+    """An account's id is no connection's, nor is what has other digits, more of them, or none."""
+    with pytest.raises(Misused, match="is no id of a connection"):
+        full_id("con", text)

@@ -38,6 +38,7 @@ def test_a_row_that_cannot_be_read_is_shown_and_tried_again(
     left = linked_ada.run("quarantine", "retry", "1")
     assert left.exit_code == 1
     assert "1 left" in left.stderr
+    assert "Still unreadable: 1 row;" in linked_ada.good("replay", "1").stderr
     told = linked_ada.run("quarantine", "retry", "--json")
     assert (told.exit_code, json.loads(told.stdout)["left"]) == (1, 1)
     again = linked_ada.run("sync", "--json")
@@ -45,8 +46,29 @@ def test_a_row_that_cannot_be_read_is_shown_and_tried_again(
     assert "is not whole" in again.stderr
     linked_ada.good("sync", "--from-start")
     assert linked_ada.json("quarantine", "list") == []
+    assert "unreadable" not in linked_ada.good("replay", "1").stderr
+    assert linked_ada.json("replay", "1", "--dry-run")["unmapped"] == 0
     assert linked_ada.json("quarantine", "list", "--all")[0]["resolution"] == "superseded"
     linked_ada.good("quarantine", "retry")
+
+
+def test_what_is_unread_and_what_failed_are_told_apart(linked_ada: Terminal, bank: Bank) -> None:
+    """sync.md 8, 21: the hint for quarantine is said always; the failure with its own, once.
+
+    With the id of the sync, by which it is to be reported.
+    """
+    spoil(linked_ada, bank)
+    bank.control("faults", kind="wrong_type", place="accounts", times=9)
+    told = linked_ada.run("sync").stderr
+    latest = linked_ada.json("syncs")[0]
+    assert latest["outcome"] != "done"
+    assert f"({latest['id']})" in told
+    assert told.count(latest["remedy"]["text"]) == 1
+    assert "is not whole: 1 row of the bank could not be read: `penstock quarantine list`" in told
+    accounts = linked_ada.good("accounts").stderr
+    assert "is not fresh: failing" in accounts
+    assert latest["remedy"]["text"] in accounts
+    assert "is not whole: 1 row of the bank could not be read" in accounts
 
 
 def test_a_sync_is_undone_after_a_look(linked_ada: Terminal, bank: Bank) -> None:
@@ -56,6 +78,7 @@ def test_a_sync_is_undone_after_a_look(linked_ada: Terminal, bank: Bank) -> None
     linked_ada.good("sync")
     after = linked_ada.json("transactions")
     latest = linked_ada.json("syncs")[0]["id"]
+    assert latest in linked_ada.good("syncs").stdout
     unasked = linked_ada.run("undo", latest)
     assert unasked.exit_code == 2
     assert "--yes" in unasked.stderr

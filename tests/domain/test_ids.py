@@ -77,6 +77,12 @@ def test_a_text_that_is_no_id_is_not_found(text: str) -> None:
     caught.value.message.encode()
 
 
+def test_what_is_not_there_is_named_in_words() -> None:
+    """Nobody has to know what a prefix is short for."""
+    with pytest.raises(NotFound, match="There is no account with the id 'acc_7'"):
+        row_number("acc", "acc_7")
+
+
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str) -> None:
     """Any text either is the one id of a row or is NotFound."""

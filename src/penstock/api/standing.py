@@ -14,7 +14,7 @@ from penstock.db import accounts, quarantine, suggestions
 from penstock.db.connections import ConnectionRow
 from penstock.domain.freshness import FreshnessState, Standing, consent_holds, freshness
 from penstock.domain.ids import public_id
-from penstock.domain.remedy import RemedyKind
+from penstock.domain.remedy import RemedyKind, unreadable
 
 
 class Freshness(Outgoing):
@@ -68,17 +68,9 @@ def remedy_of(row: ConnectionRow, quarantined: int, now: datetime) -> Remedy | N
         again = f"`penstock sync {public_id('con', row.id)}` starts it again."
         return _ask(f"It rests, because its latest sync was undone: {again}")
     if row.remedy_kind is None and quarantined:
-        return _unreadable(quarantined)
+        what = unreadable(quarantined)
+        return Remedy(kind=what.kind, text=what.text, until=None)
     return remedy(row.remedy_kind, row.remedy_text, row.not_before)
-
-
-def _unreadable(rows: int) -> Remedy:
-    which = "1 row of the bank" if rows == 1 else f"{rows} rows of the bank"
-    text = (
-        f"{which} could not be read: `penstock quarantine list` says why. "
-        "After an update of Penstock, `penstock quarantine retry`."
-    )
-    return Remedy(kind=RemedyKind.FIX_CODE, text=text, until=None)
 
 
 def _ask(text: str) -> Remedy:

@@ -54,7 +54,7 @@ def backup(
     settings = flags.settings()
     quieten(settings, verbose=flags.verbose)
     if file.exists() and not replace:
-        raise Failed(f"{file} is there already", remedy="Name another, or say --replace.")
+        raise Misused(f"{file} is there already", remedy="Name another, or say --replace.")
     with _installed(settings) as database:
         sealed = None
         if with_key:
@@ -91,6 +91,7 @@ def restore(
     with file.open("rb") as source:
         head = verify(source)
         key = None
+        _check_place(settings)  # before anybody types a passphrase for nothing
         if head.key is not None and not without_key:
             key = _open_key(settings, head.key, from_stdin=passphrase_stdin)
         check_key(settings, head, key)
@@ -100,6 +101,19 @@ def restore(
                 contents = engine.restore(database, source)
     _tell(contents, file, as_json=as_json, what="restored from")
     say(_of_the_key(settings, contents))
+
+
+def _check_place(settings: "Settings") -> None:
+    """Make sure that what is there already, if anything is, is empty. Raises Conflict."""
+    from penstock.db.connect import open_database
+    from penstock.engine import backup as engine
+
+    if settings.database_url or settings.database_file.exists():
+        database = open_database(settings.database)
+        try:
+            engine.check_empty(database)
+        finally:
+            database.close()
 
 
 def check_key(settings: "Settings", head: "Head", key: "Key | None") -> None:

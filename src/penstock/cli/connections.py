@@ -98,7 +98,9 @@ def disconnect(
     if as_json:
         print_json(ended)
     say("Disconnected: what opened it is wiped here.")
-    if ended["revoked"]:
+    if ended["revoked"] is None:
+        say("It was disconnected before: the bank was not asked again.")
+    elif ended["revoked"]:
         say("The bank confirmed that our access has ended.")
     else:
         say("The bank did not confirm it: look among the permissions that you gave there.")

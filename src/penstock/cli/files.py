@@ -7,15 +7,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from penstock.cli.failure import Failed
+
 
 @contextlib.contextmanager
 def written_whole(path: Path) -> Iterator[BinaryIO]:
     """Open a file that takes the place of `path` when all of it is on the disk, and not before.
 
     It is readable by its owner alone (mode 0600 where modes exist). If the block raises, `path`
-    is left as it was, and nothing stays beside it. Raises OSError.
+    is left as it was, and nothing stays beside it. Raises Failed where it cannot be begun there,
+    and OSError.
     """
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
+    try:
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")
+    except OSError as error:
+        raise Failed(
+            f"{path} cannot be written: {error.strerror or error}",
+            remedy=f"See that the folder {path.parent} is there and that you may write to it.",
+        ) from error
     part = Path(name)
     try:
         with os.fdopen(number, "wb") as file:

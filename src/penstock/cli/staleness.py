@@ -6,6 +6,7 @@ from penstock.cli.client import Client
 from penstock.cli.terminal import say
 from penstock.cli.words import age, remedy_text
 from penstock.domain.clock import utc_now
+from penstock.domain.remedy import unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,10 +20,20 @@ async def say_what_is_not_fresh(client: Client) -> None:
     """Say which live connections are not fresh, or not whole, and what to do about each."""
     now = utc_now()
     async for row in client.pages("/v1/connections"):
-        if row["disconnected_at"] is None and row["freshness"]["state"] != "fresh":
-            say(f"{row['name']} ({row['id']}) is not fresh: {in_words(row, now)}. {_cure(row)}")
-        elif row["disconnected_at"] is None and (row["quarantined"] or row["paused"]):
-            say(f"{row['name']} ({row['id']}) is not whole: {_cure(row)}")
+        if row["disconnected_at"] is None:
+            _say(row, f"{row['name']} ({row['id']})", now)
+
+
+def _say(row: dict[str, Any], name: str, now: "datetime") -> None:
+    hint = unreadable(row["quarantined"]).text if row["quarantined"] else ""
+    other = remedy_text(row["remedy"])
+    cure = f"Run `penstock sync {row['id']}`." if other in ("", hint) else other
+    if row["freshness"]["state"] != "fresh":
+        say(f"{name} is not fresh: {in_words(row, now)}. {cure}")
+    elif row["paused"]:
+        say(f"{name} is not whole: {cure}")
+    if hint:
+        say(f"{name} is not whole: {hint}")
 
 
 def freshness(row: dict[str, Any], now: "datetime") -> "Text":
@@ -40,7 +51,3 @@ def in_words(row: dict[str, Any], now: "datetime") -> str:
     if fresh["last_success_at"] is None:
         return "never read" if fresh["state"] == "never" else f"{fresh['state']}, never read"
     return f"{fresh['state']}, read {age(fresh['last_success_at'], now)}"
-
-
-def _cure(row: dict[str, Any]) -> str:
-    return remedy_text(row["remedy"]) or f"Run `penstock sync {row['id']}`."

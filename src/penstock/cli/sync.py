@@ -45,7 +45,6 @@ def sync(
     """
     from penstock.cli.client import Client
     from penstock.cli.door import ask
-    from penstock.cli.words import remedy_text
 
     if every and connections:
         raise click.UsageError("Either --all or some IDs.")
@@ -64,9 +63,7 @@ def sync(
         print_json({"up_to_date": fresh, "syncs": ended, "connections": standing})
     else:
         _print(ended, standing)
-    for row in unread:
-        cure = remedy_text(row["remedy"]) or "`penstock quarantine list` says why."
-        say(f"{row['name']} is not whole: {cure}")
+    _say_unread(unread, told=set() if as_json else {row["connection_id"] for row in unfinished})
     for row in passed_over:
         say(f"{row['name']} was not synced: something else holds it. Its turn comes by itself.")
     if not fresh:
@@ -106,6 +103,18 @@ def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
     return [row for row in standing if row["id"] not in synced]
 
 
+def _say_unread(unread: list[Row], told: set[str]) -> None:
+    """Say what was not read, and what else is to be done, unless it was `told` already."""
+    from penstock.cli.words import remedy_text
+    from penstock.domain.remedy import unreadable
+
+    for row in unread:
+        hint, other = unreadable(row["quarantined"]).text, remedy_text(row["remedy"])
+        say(f"{row['name']} is not whole: {hint}")
+        if other not in ("", hint) and row["id"] not in told:
+            say(f"{row['name']}: {other}")
+
+
 def _print(ended: list[Row], standing: list[Row]) -> None:
     from penstock.cli.listing import Column, Seen, print_rows
     from penstock.cli.sync_words import COUNTS, outcome, took, waits, why
@@ -127,4 +136,5 @@ def _print(ended: list[Row], standing: list[Row]) -> None:
     for row in ended:
         if row["outcome"] not in ("done", QUEUED):
             name = names.get(row["connection_id"], row["connection_id"])
-            say(f"{name} is not up to date: {row['outcome'].replace('_', ' ')}. {why(row)}")
+            ended_as = f"{row['outcome'].replace('_', ' ')} ({row['id']})"
+            say(f"{name} is not up to date: {ended_as}. {why(row)}")

@@ -65,6 +65,7 @@ COUNTS: Final = tuple(
     for name in ("pages", "inserted", "changed", "unchanged", "removed", "paired", "quarantined")
 )
 COLUMNS: Final = (
+    plain("id", "id"),
     Column("began (UTC)", lambda row, _: minute(row["started_at"])),
     plain("connection", "connection_id"),
     Column("outcome", lambda row, _: outcome(row)),

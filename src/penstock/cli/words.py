@@ -4,6 +4,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.cli.failure import Misused
+from penstock.domain.errors import NotFound
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -53,9 +56,23 @@ def counted(number: int, noun: str) -> str:
 
 
 def full_id(prefix: str, text: str) -> str:
-    """Complete an id that was written short: `3` and `con_3` are `con_0000000000003`."""
+    """Complete an id that was written short: `3` and `con_3` are `con_0000000000003`.
+
+    Raises Misused for what can be no such id, another kind's say.
+    """
+    from penstock.domain.ids import NOUNS, row_number
+
     digits = text.removeprefix(f"{prefix}_").lower()
-    return f"{prefix}_{digits.rjust(_ID_DIGITS, '0')}" if "_" not in digits else text
+    whole = f"{prefix}_{digits.rjust(_ID_DIGITS, '0')}"
+    try:
+        row_number(prefix, whole if digits else text)
+    except NotFound:
+        example = f"{prefix}_{'1'.rjust(_ID_DIGITS, '0')}"
+        raise Misused(
+            f"{text[:40]!r} is no id of a {NOUNS[prefix]}",
+            remedy=f"Write it as {example}, or in short 1.",
+        ) from None
+    return whole
 
 
 def remedy_text(remedy: Any) -> str:

@@ -13,6 +13,19 @@ _VALUE: Final = {digit: value for value, digit in enumerate(_DIGITS)}
 _PAIRS: Final = [high + low for high in _DIGITS for low in _DIGITS]  # ten bits at a time
 _LENGTH: Final = 13  # 65 bits: every 64-bit row number, all of the same width, so that they sort
 _MOST: Final = 2**63 - 1
+NOUNS: Final = {
+    "acc": "account",
+    "bal": "balance",
+    "con": "connection",
+    "lnk": "link",
+    "qua": "row in quarantine",
+    "run": "sync",
+    "ses": "session",
+    "sug": "suggestion",
+    "txn": "transaction",
+    "usr": "person",
+}
+"""What the prefixes say, in words."""
 
 
 def public_id(prefix: str, number: int) -> str:
@@ -28,12 +41,16 @@ def row_number(prefix: str, text: str) -> int:
     """Return the row number behind a public id. Raises NotFound for anything else."""
     head, _, digits = text.partition("_")
     if head != prefix or len(digits) != _LENGTH:
-        raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+        raise _unknown(prefix, text)
     number = 0
     for digit in digits:
         if digit not in _VALUE:
-            raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+            raise _unknown(prefix, text)
         number = number * 32 + _VALUE[digit]
     if number > _MOST:
-        raise NotFound(f"There is no {prefix} with the id {text[:40]!r}.")
+        raise _unknown(prefix, text)
     return number
+
+
+def _unknown(prefix: str, text: str) -> NotFound:
+    return NotFound(f"There is no {NOUNS[prefix]} with the id {text[:40]!r}.")

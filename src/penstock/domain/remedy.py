@@ -35,3 +35,12 @@ def ask_person(text: str) -> Remedy:
 def fix_code(text: str) -> Remedy:
     """The program or its configuration has to change."""
     return Remedy(RemedyKind.FIX_CODE, text)
+
+
+def unreadable(rows: int) -> Remedy:
+    """Return what to do about so many rows in quarantine."""
+    which = "1 row of the bank" if rows == 1 else f"{rows} rows of the bank"
+    return fix_code(
+        f"{which} could not be read: `penstock quarantine list` says why. "
+        "After an update of Penstock, `penstock quarantine retry`."
+    )

@@ -20,6 +20,7 @@ from penstock.db import (
     transactions,
     waiting,
 )
+from penstock.db.credentials import SealedCredentials
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
@@ -35,9 +36,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """Whether the bank confirmed that our access has ended."""
+    """Whether the bank confirmed that our access has ended; None where there was none any more."""
 
-    revoked: bool
+    revoked: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +58,34 @@ class Forgetter:
         feed. Raises NotFound.
         """
         row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
-        opened = await self.database.write(self._end, connection_id, owner_id)
-        revoked = await self._revoke(row.connector, *opened) if opened else False
+        had, opened = await self.database.write(self._end, connection_id, owner_id)
+        revoked = False if had else None
+        if opened:
+            revoked = await self._revoke(row.connector, *opened)
         if delete:
             await self.database.write(_delete, connection_id, owner_id)
         return Disconnected(revoked)
 
     def _end(
         self, connection: sa.Connection, connection_id: int, owner_id: int
-    ) -> tuple[int, Credentials] | None:
+    ) -> tuple[bool, tuple[int, Credentials] | None]:
         """Take the fence from whoever syncs, wipe what opens the bank, and close the connection.
 
-        Return what opened it: no newer token can have been stored meanwhile. One that the bank is
-        just giving is revoked by whoever asked for it (refresh.py).
+        Return whether there was anything, and what opened the bank: no newer token can have been
+        stored meanwhile. One that the bank is just giving is revoked by whoever asked for it
+        (refresh.py).
         """
         leases.seize(connection, connection_id)
-        opened = self._open(connection, connection_id, owner_id)
+        sealed = credentials.find(connection, connection_id)
+        opened = self._open(sealed, owner_id) if sealed else None
         credentials.delete(connection, connection_id)
         cursors.delete_all(connection, connection_id)
         connections.mark_disconnected(connection, connection_id, now=self.clock())
         why = "The connection was disconnected first."
         waiting.drop(connection, connection_id, why, now=self.clock())
-        return opened
+        return sealed is not None, opened
 
-    def _open(
-        self, connection: sa.Connection, connection_id: int, owner_id: int
-    ) -> tuple[int, Credentials] | None:
-        sealed = credentials.find(connection, connection_id)
-        if sealed is None:
-            return None
+    def _open(self, sealed: SealedCredentials, owner_id: int) -> tuple[int, Credentials] | None:
         try:
             return sealed.plan, self.seals.open(sealed, owner_id)
         except VaultError as error:  # what cannot be opened can still be wiped

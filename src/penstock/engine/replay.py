@@ -11,7 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, archives, connections, feeds, remapping
+from penstock.db import accounts, archives, connections, feeds, quarantine, remapping
 from penstock.db.archives import Archived
 from penstock.db.lane import Database
 from penstock.db.runs import REPLAY, Tally
@@ -34,8 +34,8 @@ from penstock.engine.tieout import check_connection
 class Replayed:
     """What a replay changed, or would: how many rows, some of them field by field.
 
-    `updates` were read again; `unmapped` rows still cannot be mapped. `run_id` is None for a dry
-    run.
+    `updates` were read again; `unmapped` rows in quarantine still cannot be mapped, and the bank
+    has not told them again. `run_id` is None for a dry run.
     """
 
     updates: int
@@ -100,12 +100,21 @@ class Replayer:
         found = remapping.remap(connection, stage.batches(), into)
         if found.changed:
             check_connection(connection, connection_id, now=now)
-        unmapped = len(stage.unmapped)
+        unmapped = _still_open(connection, connection_id, stage)
         result = Replayed(len(updates), found.changed, unmapped, found.examples, own.run_id)
         own_run.end(connection, own, Tally(changed=found.changed), now=now)
         if dry:
             raise DryRun(Replayed(result.updates, result.changed, result.unmapped, result.examples))
         return result
+
+
+def _still_open(connection: sa.Connection, connection_id: int, stage: Stage) -> int:
+    """Count what is open in quarantine, and still cannot be mapped."""
+    unread = {(one.account, one.external_id, one.raw) for one in stage.unmapped}
+    return sum(
+        (one.account, one.external_id, one.raw) in unread
+        for one in quarantine.open_of(connection, connection_id)
+    )
 
 
 def _into(connection: sa.Connection, own: own_run.Own, change: int, now: datetime) -> Into:

@@ -104,7 +104,12 @@ class Disconnected(Outgoing):
 
     id: ConnectionId
     revoked: Annotated[
-        bool, Field(description="Whether the bank confirmed that our access has ended.")
+        bool | None,
+        Field(
+            description="Whether the bank confirmed that our access has ended; null: it had ended "
+            "before, and the bank was not asked.",
+            examples=[True],
+        ),
     ]
     data_deleted: Annotated[bool, Field(description="Whether its rows are deleted here too.")]
 

@@ -39,7 +39,9 @@ class Replay(Outgoing):
     ]
     updates: Annotated[int, Field(description="Updates that were read again.", examples=[3])]
     changed: Annotated[int, Field(description="Rows whose fields differ.", examples=[12])]
-    unmapped: Annotated[int, Field(description="Rows that still cannot be read.", examples=[0])]
+    unmapped: Annotated[
+        int, Field(description="Rows in quarantine that still cannot be read.", examples=[0])
+    ]
     examples: Annotated[list[Remapped], Field(description="The first of them.")]
 
 

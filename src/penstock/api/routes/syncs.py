@@ -1,7 +1,6 @@
 """Syncs: starting one, watching it, and reading afterwards what it did and why it ended so."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -31,12 +30,14 @@ from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.ids import public_id, row_number
 from penstock.engine.opening import find_running
 from penstock.identity.caller import Caller
-from penstock.observe.log import current_request_id
+from penstock.observe.log import current_request_id, get_logger
 
 router = nouns("syncs")
 
 _TRIGGER: Final = "person"
 _AT_ONCE: Final = 200
+
+log = get_logger("penstock.api")
 
 Count = Annotated[int, Field(examples=[0])]
 
@@ -143,12 +144,12 @@ async def sync_connection(
 async def sync_all(
     caller: Annotated[Caller, require("sync")], running: Running, body: Order | None = None
 ) -> Syncs:
-    """Start a sync of every connection that has not been disconnected."""
+    """Start a sync of every connection that has not been disconnected.
+
+    One that cannot be started stops no other: it is not among the answer's.
+    """
     found = await running.database.read(_connected, owner_id=caller.user_id)
-    started = []
-    for number in found:
-        with suppress(Conflict, NotFound):  # it was disconnected a moment ago
-            started.append(await _start(running, number, body))
+    started = await _start_each(running, found, body)
     rows = [await _one(running, run_id, caller.user_id) for run_id in started]
     return Syncs(rows=rows, next_cursor=None)
 
@@ -194,6 +195,25 @@ async def _start(running: Installation, number: int, body: Order | None) -> int:
         from_start=body.from_start if body else False,
         request_id=current_request_id(),
     )
+
+
+async def _start_each(
+    running: Installation, numbers: Sequence[int], body: Order | None
+) -> list[int]:
+    """Start what can be started. Raises what was in the way of the last, where none could be."""
+    started: list[int] = []
+    failed: Exception | None = None
+    for number in numbers:
+        try:
+            started.append(await _start(running, number, body))
+        except (Conflict, NotFound):  # it was disconnected a moment ago
+            continue
+        except Exception as error:
+            log.exception("sync.not_started", connection=public_id("con", number))
+            failed = error
+    if failed is not None and not started:
+        raise failed
+    return started
 
 
 async def _still_running(running: Installation, number: int, watched: str) -> int | None:
