@@ -55,8 +55,7 @@ class Up:
     What the protocol cannot say: that a settled transaction was taken back, or changed later than
     a week after it was made; an account's number; credit cards; an opening balance. A HELD one
     that was deleted is seen by its absence alone. On rare occasions a transaction settles under a
-    new id: then it takes over the one that is gone where account, amount and day leave no doubt,
-    which is why pending rows count as unlinked here.
+    new id: then it takes over the one that is gone where account, amount and day leave no doubt.
 
     Up states the available balance only, less what is on hold. Every reading tells all that is on
     hold, so that the current balance is known: available, and the holds besides. It is stated
@@ -70,7 +69,7 @@ class Up:
     name: str = "up"
     title: str = "Up"
     docs_url: str = "https://developer.up.com.au"
-    pending_rule: PendingRule = PendingRule.UNLINKED
+    pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
     budgets: tuple[Limit, ...] = (quota(1000, AN_HOUR, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
