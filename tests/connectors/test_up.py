@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.connectors.up import Up
+from penstock.connectors.up_cursor import read_cursor
+from penstock.connectors.up_rows import MELBOURNE, parse_rows
 from penstock.domain.balance import BalanceKind
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken, OAuthError, OAuthUnavailable
@@ -18,7 +21,7 @@ from penstock.domain.protocol import PendingRule, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.update import Absence, Balances, Covered, Page, Stream
-from tests.connectors.driving import Answering, Found, by_hand
+from tests.connectors.driving import Answering, Found, by_hand, dated
 from tests.connectors.up_samples import (
     BASE,
     DATE,
@@ -133,66 +136,91 @@ def test_accounts_are_paged_too() -> None:
 
 
 def test_the_cursor_is_a_week_before_the_newest() -> None:
-    """What is a week old and settled is not read again."""
-    found, _ = pull(page(transaction(createdAt="2026-11-18T23:30:00+11:00")))
-    assert last(found).next_cursor == "2026-11-11T12:30:00+00:00"
+    """What is a week old and settled is not read again; Melbourne's midnight begins a day."""
+    about = {"createdAt": "2026-11-18T23:30:00+11:00", "settledAt": "2026-11-18T23:31:00+11:00"}
+    found, _ = pull(page(transaction(**about)))
+    assert last(found).next_cursor == "2026-11-11T00:00:00+11:00/2026-11-11"
 
 
 def test_the_cursor_waits_for_what_is_held() -> None:
     """A hold of long ago is told again and again, until it has settled or is gone."""
     old = "2026-09-01T10:00:00+10:00"
     found, _ = pull(page(transaction("new"), held("old", createdAt=old)))
-    assert last(found).next_cursor == "2026-09-01T00:00:00+00:00"
+    assert last(found).next_cursor == "2026-09-01T00:00:00+10:00/2026-09-01"
 
 
-def test_the_cursor_does_not_go_back() -> None:
-    """Where the newest was deleted, what has been read has been read."""
-    cursor = "2026-11-17T12:30:00+00:00"
+def test_what_settled_late_is_told_with_the_days_by_which_it_is_dated() -> None:
+    """Dated within the week, created long before: it is asked for, as these days are told."""
+    about = {"createdAt": "2026-09-01T10:00:00+10:00", "settledAt": "2026-11-17T10:00:00+11:00"}
+    found, _ = pull(page(transaction("new"), transaction("late", **about)))
+    assert last(found).next_cursor == "2026-09-01T00:00:00+10:00/2026-11-11"
+
+
+def test_the_days_that_are_told_do_not_go_back() -> None:
+    """Where the newest was deleted, earlier days are not known in full."""
+    cursor = "2026-11-17T00:00:00+11:00/2026-11-17"
     found, _ = pull(page(transaction(createdAt=HOLD)), cursor)
     assert last(found).next_cursor == cursor
 
 
 def test_nothing_seen_leaves_the_cursor_alone() -> None:
     """sync.md 1: an empty list gives no cursor to store."""
-    for cursor in (None, "2026-11-11T12:30:00+00:00"):
+    for cursor in (None, "2026-11-11T00:00:00+11:00/2026-11-11"):
         assert last(pull(page(), cursor)[0]).next_cursor is None
 
 
-def test_later_readings_tell_whole_days_from_the_cursors_on() -> None:
-    """sync.md 14: asked is from Melbourne's midnight, so that the cursor's day is told in full."""
-    found, asked = pull(page(held()), "2026-11-11T13:30:00+00:00")
+def test_later_readings_tell_days_from_the_cursors_on() -> None:
+    """sync.md 14: asked is from one instant on, told in full is from one day on."""
+    found, asked = pull(page(held()), "2026-11-02T00:00:00+11:00/2026-11-12")
     (listed,) = [url for url in asked if url.startswith(LIST)]
-    query = parse_qs(urlsplit(listed).query)
-    assert query["filter[since]"] == ["2026-11-12T00:00:00+11:00"]
+    assert parse_qs(urlsplit(listed).query)["filter[since]"] == ["2026-11-02T00:00:00+11:00"]
     assert last(found).covered == (Covered("acc", date(2026, 11, 12), date.max),)
 
 
 @given(
-    created=st.lists(
-        st.datetimes(datetime(2020, 1, 1), datetime(2026, 12, 1)),  # noqa: DTZ001 - hypothesis' own
-        min_size=1,
-        max_size=6,
+    made=st.lists(
+        st.tuples(st.integers(0, 60), st.none() | st.integers(0, 30)), min_size=1, max_size=8
     ),
-    on_hold=st.lists(st.booleans(), min_size=6, max_size=6),
+    more=st.lists(st.tuples(st.integers(60, 70), st.none() | st.integers(0, 9)), max_size=4),
 )
-def test_whatever_is_held_is_within_what_is_covered_next(
-    created: list[datetime], on_hold: list[bool]
+def test_everything_dated_by_the_days_that_are_told_is_asked_for(
+    made: list[tuple[int, int | None]], more: list[tuple[int, int | None]]
 ) -> None:
-    """A pending row is dated within the next reading's days; so it can be seen to be missing."""
-    rows = [
-        (held if on_hold[n] else transaction)(f"t{n}", createdAt=f"{at.isoformat()}+10:00")
-        for n, at in enumerate(created)
-    ]
-    first = last(pull(page(*rows))[0])
-    (covered,) = last(pull(page(), first.next_cursor)[0]).covered
-    for row in first.upserts:
-        if row.booked_on is None:
-            assert row.authorized_on is not None
-            assert covered.since <= row.authorized_on
+    """sync.md 14: rows of any age, held or settled late, reading after reading.
+
+    A row that is dated by the days of a reading and not asked for would be taken for missing.
+    """
+
+    def resources(rows: list[tuple[int, int | None]], first: int) -> list[tuple[datetime, Any]]:
+        start = datetime(2026, 9, 1, 12, tzinfo=MELBOURNE)
+        built = []
+        for number, (day, lag) in enumerate(rows, first):
+            created = start + timedelta(days=day)
+            about = {"createdAt": created.isoformat()}
+            if lag is not None:
+                settled = (created + timedelta(days=lag)).isoformat()
+                about |= {"status": "SETTLED", "settledAt": settled}
+            built.append((created, held(f"t{number}", **about)))
+        return built
+
+    bank = resources(made, 0)
+    cursor = last(pull(page(*(one for _, one in bank)))[0]).next_cursor
+    for step in ([], resources(more, 100), []):
+        bank += step
+        assert cursor is not None
+        since = read_cursor(cursor)
+        told = [one for created, one in bank if created >= since.read_from]
+        missed = [one for created, one in bank if created < since.read_from]
+        for row in parse_rows(page(*missed), "acc").upserts:
+            assert dated(row) < since.told_from
+        found, _ = pull(page(*told), cursor)
+        cursor = last(found).next_cursor or cursor
 
 
-@pytest.mark.parametrize("cursor", ["", "soon", "2026-07-01T22:37:51"])
-def test_a_cursor_that_is_no_instant_is_refused(cursor: str) -> None:
+@pytest.mark.parametrize(
+    "cursor", ["", "soon", "2026-07-01T22:37:51/2026-07-01", "2026-07-01T22:37:51+10:00", "/"]
+)
+def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     """A damaged cursor is an error, not a fresh start in silence."""
     with pytest.raises(ContractBroken):
         next(BANK.pull(STREAM, cursor))

@@ -93,6 +93,29 @@ def test_a_hold_that_settles_under_a_new_id_stays_one_row(database: Database) ->
     play(story())
 
 
+def test_what_settled_late_is_not_taken_for_missing(database: Database) -> None:
+    """sync.md 11: an equal purchase on its day is another one, and no new id for it.
+
+    The first was made weeks before the days that are read again, and settled within them.
+    """
+
+    async def story() -> None:
+        async with house(database.url, SMALL) as home:
+            connection, world = await linked(home), home.bank.world
+            first = world.hold("checking", Decimal("-4.00"), "Coffee")
+            await synced(home, connection)
+            world.advance(20)
+            world.settle(first.external_id, Decimal("-4.00"))
+            world.post("checking", Decimal("-1.00"), "Tea")
+            await synced(home, connection)
+            second = world.post("checking", Decimal("-4.00"), "Coffee")
+            await synced(home, connection)
+            assert {uid(first.external_id), uid(second.external_id)} <= set(await home.rows())
+            assert await home.tie_out() == {"ok"}
+
+    play(story())
+
+
 def test_no_settled_row_is_ever_swept(database: Database) -> None:
     """Whatever is missing of the days that were told, only what is pending ends by it.
 

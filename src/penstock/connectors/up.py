@@ -2,14 +2,13 @@
 
 A person makes a token for themselves; it reads everything of theirs, and does not expire. Answers
 are JSON:API; a list is told newest first, page after page by `links.next`. An account's first
-reading asks for all of it. Each later one asks for what was created since our cursor: the older of
-seven days before the newest transaction, and of the oldest one that was still HELD. So whatever
-was pending is told once more until it has settled. Days are Melbourne's.
+reading asks for all of it, each later one for what was created since our cursor (up_cursor.py): a
+week is read again, and whatever was pending, until it has settled. Days are Melbourne's.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -23,7 +22,8 @@ from penstock.connectors.up_accounts import (
     parse_accounts,
     parse_available,
 )
-from penstock.connectors.up_rows import MELBOURNE, Reading, melbourne, parse_row, parse_rows
+from penstock.connectors.up_cursor import Since, next_cursor, read_cursor
+from penstock.connectors.up_rows import Reading, parse_row, parse_rows
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
@@ -43,9 +43,7 @@ from penstock.domain.update import Absence, Balances, Covered, Discovery, Page, 
 PRODUCTION: Final = "https://api.up.com.au/api/v1"
 TOKENS: Final = "https://api.up.com.au/getting_started"
 MOST_ON_A_PAGE: Final = 100
-OVERLAP: Final = timedelta(days=7)
 AN_HOUR: Final = timedelta(hours=1)
-BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,7 @@ class Up:
     docs_url: str = "https://developer.up.com.au"
     pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
+    reissues_ids: bool = False
     budgets: tuple[Limit, ...] = (quota(1000, AN_HOUR, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
     missing_settings: tuple[str, ...] = ()
@@ -110,10 +109,11 @@ class Up:
     def pull(self, stream: Stream, cursor: str | None) -> Pull:
         """Read an account's transactions, newest first. Raises ContractBroken.
 
-        All of them where there is no cursor; else those of the cursor's day and later, and that is
-        what is `covered`: a pending row of these days that is not among them has ended.
+        All of them where there is no cursor; else those that the cursor asks for, among which is
+        everything that is dated by the days it names: a pending row of these days that is not told
+        has ended.
         """
-        account, since = stream.key, _instant(cursor)
+        account, since = stream.key, None if cursor is None else read_cursor(cursor)
         before = parse_available((yield from self._account(account)).body, account)
         reading, asked = Reading(), set[str]()
         link = self._first_page(account, since)
@@ -134,10 +134,10 @@ class Up:
         yield Page(
             upserts=rows.upserts,
             removed=(),
-            next_cursor=_next_cursor(since, reading),
+            next_cursor=next_cursor(since, reading),
             more=False,
             unmapped=rows.unmapped,
-            covered=() if since is None else (Covered(account, melbourne(since), date.max),),
+            covered=() if since is None else (Covered(account, since.told_from, date.max),),
         )
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen:
@@ -164,11 +164,10 @@ class Up:
         answer = yield Request("GET", self._address(f"accounts/{quote(account, safe='')}"))
         return response_of(answer)
 
-    def _first_page(self, account: str, since: datetime | None) -> str:
+    def _first_page(self, account: str, since: Since | None) -> str:
         query = {"page[size]": str(self.page_size)}
         if since is not None:
-            midnight = datetime.combine(melbourne(since), time(), MELBOURNE)
-            query["filter[since]"] = midnight.isoformat()
+            query["filter[since]"] = since.read_from.isoformat()
         return self._address(f"accounts/{quote(account, safe='')}/transactions", query)
 
     def _address(self, path: str, query: dict[str, str] | None = None) -> str:
@@ -192,25 +191,3 @@ KIND: Final = Kind(
     (Option("url", "Up's API, with its version.", default=PRODUCTION),),
     _make,
 )
-
-
-def _next_cursor(since: datetime | None, reading: Reading) -> str | None:
-    """Return from where to read the next time; None, which leaves the cursor, where nothing is."""
-    if reading.newest is None:
-        return None
-    recent = reading.newest - min(OVERLAP, reading.newest - BEFORE_ALL)
-    bound = recent if since is None else max(recent, since)
-    bound = bound if reading.oldest_held is None else min(bound, reading.oldest_held)
-    return bound.astimezone(UTC).isoformat()
-
-
-def _instant(cursor: str | None) -> datetime | None:
-    if cursor is None:
-        return None
-    try:
-        at = datetime.fromisoformat(cursor)
-    except ValueError:
-        raise broken("cursor", "it is no instant", cursor) from None
-    if at.tzinfo is None:
-        raise broken("cursor", "it has no offset", cursor)
-    return at

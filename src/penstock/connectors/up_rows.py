@@ -98,32 +98,36 @@ class _Page(msgspec.Struct):
 class Rows:
     """A page of an account's transactions, mapped.
 
-    `newest` is the latest `createdAt` in it, `oldest_held` the earliest one of what is HELD,
-    `next` the address of the page that follows.
+    `made` says of each by which day it is dated, and when it was created; `next` is the address of
+    the page that follows.
     """
 
     upserts: list[TransactionSeen]
     unmapped: list[Unmapped]
-    newest: datetime | None
-    oldest_held: datetime | None
+    made: list[tuple[date, datetime]]
     next: str | None
 
 
 @dataclass(slots=True)
 class Reading:
-    """What was learned of an account, page after page; `whole`: every row could be mapped."""
+    """What was learned of an account, page after page.
+
+    `held` are its pending rows; `first_made` the earliest creation of what is dated by each day;
+    `newest` the latest one of all; `whole` says that every row could be mapped.
+    """
 
     held: list[TransactionSeen] = field(default_factory=list)
-    whole: bool = True
+    first_made: dict[date, datetime] = field(default_factory=dict)
     newest: datetime | None = None
-    oldest_held: datetime | None = None
+    whole: bool = True
 
     def hear(self, rows: Rows) -> None:
         """Add a page to it."""
         self.held += [row for row in rows.upserts if row.status is Status.PENDING]
         self.whole = self.whole and not rows.unmapped
-        self.newest = max(filter(None, (self.newest, rows.newest)), default=None)
-        self.oldest_held = min(filter(None, (self.oldest_held, rows.oldest_held)), default=None)
+        for day, created in rows.made:
+            self.first_made[day] = min(created, self.first_made.get(day, created))
+            self.newest = created if self.newest is None else max(created, self.newest)
 
 
 _PAGE: Final = msgspec.json.Decoder(_Page)
@@ -137,12 +141,13 @@ def parse_rows(body: bytes, account: str) -> Rows:
     """
     page = decode(body, _PAGE, WHAT)
     mapped, bad = each_mapped(page.data, partial(_mapped, account=account), account_field=None)
-    held = (each.attributes for each, _ in mapped if each.attributes.status is UpStatus.HELD)
     return Rows(
         upserts=[row for _, rows in mapped for row in rows],
         unmapped=bad,
-        newest=max((each.attributes.created_at for each, _ in mapped), default=None),
-        oldest_held=min((each.created_at for each in held), default=None),
+        made=[
+            (melbourne(about.settled_at or about.created_at), about.created_at)
+            for about in (each.attributes for each, _ in mapped)
+        ],
         next=page.links.next,
     )
 
