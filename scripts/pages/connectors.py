@@ -14,6 +14,8 @@ What can be linked, and what each bank's feed is like. `penstock connect NAME` b
 
 PENDING = {
     PendingRule.SAME_ID: "a pending row keeps its id when it is posted",
+    PendingRule.USUALLY_SAME_ID: "a pending row keeps its id when it is posted; of one that does "
+    "not, account, amount and day must be certain",
     PendingRule.LINKED: "a posted row names the pending one that it was",
     PendingRule.UNLINKED: "the bank does not say: account, amount and day must be certain",
 }

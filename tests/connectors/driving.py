@@ -1,7 +1,8 @@
 """Driving a connector: over real HTTP against a face, or by hand with answers of the test's own."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 
 import aiohttp
@@ -10,8 +11,8 @@ from penstock.domain.balance import BalanceSeen
 from penstock.domain.consent import Credentials
 from penstock.domain.protocol import Connector, Pause, VerdictKind
 from penstock.domain.request import Request, Response
-from penstock.domain.transaction import TransactionSeen
-from penstock.domain.update import Balances, Discovery, Page, Stream
+from penstock.domain.transaction import Status, TransactionSeen
+from penstock.domain.update import Absence, Balances, Covered, Discovery, Page, Stream
 from tests.connectors.linking import asked
 
 R = TypeVar("R")
@@ -44,18 +45,61 @@ class Ledger:
     balances: list[BalanceSeen] = field(default_factory=list)
     cursors: dict[str, str | None] = field(default_factory=dict)
 
-    def take(self, stream: Stream, found: Found) -> None:
-        """Fold one finished update: page by page, upserts before removals."""
+    def take(
+        self,
+        stream: Stream,
+        found: Found,
+        absence: Absence = Absence.NOTHING,
+        *,
+        whole: bool = False,
+    ) -> None:
+        """Fold one finished update: page by page, upserts before removals, then what is missing.
+
+        `whole`: it was read from the beginning, so that each account is told from its first row on.
+        """
+        told: dict[tuple[str, str], TransactionSeen] = {}
+        covered: list[Covered] = []
         for step in found:
             if isinstance(step, Balances):
                 self.balances += step.balances
                 continue
-            for row in step.upserts:
-                self.rows[row.account, row.external_id] = row
-            for gone in step.removed:
-                self.rows.pop((gone.account, gone.external_id), None)
+            told |= self._fold(step)
+            covered += step.covered
             if step.next_cursor is not None:
                 self.cursors[stream.key] = step.next_cursor
+        if whole:
+            covered += _from_the_first(told)
+        for key, row in list(self.rows.items()):
+            if key not in told and _is_over(row, absence, covered):
+                del self.rows[key]
+
+    def _fold(self, page: Page) -> dict[tuple[str, str], TransactionSeen]:
+        told = {(row.account, row.external_id): row for row in page.upserts}
+        self.rows |= told
+        for gone in page.removed:
+            self.rows.pop((gone.account, gone.external_id), None)
+        return told
+
+
+def _from_the_first(told: Mapping[tuple[str, str], TransactionSeen]) -> Iterator[Covered]:
+    for account in {account for account, _ in told}:
+        first = min(dated(row) for row in told.values() if row.account == account)
+        yield Covered(account, first, date.max)
+
+
+def dated(row: TransactionSeen) -> date:
+    """Return the day by which a row is found again."""
+    return row.booked_on or row.authorized_on or row.value_on or date.max
+
+
+def _is_over(row: TransactionSeen, absence: Absence, covered: list[Covered]) -> bool:
+    if absence is Absence.NOTHING:
+        return False
+    if absence is Absence.PENDING_GONE and row.status is not Status.PENDING:
+        return False
+    return any(
+        one.account == row.account and one.since <= dated(row) <= one.until for one in covered
+    )
 
 
 @dataclass
@@ -79,7 +123,7 @@ class Driver:
         for stream in self.connector.streams(ledger.discovery):
             cursor = ledger.cursors.get(stream.key)
             found, _ = await self._run(self.connector.pull(stream, cursor))
-            ledger.take(stream, found)
+            ledger.take(stream, found, self.connector.absence, whole=cursor is None)
             came.append((stream, found))
         return came
 

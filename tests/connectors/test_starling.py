@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from penstock.connectors.answer import answered_at
 from penstock.connectors.starling import SCOPES, Starling
 from penstock.connectors.starling_accounts import (
-    answered_at,
     parse_accounts,
     parse_balance,
     parse_identifiers,
@@ -154,10 +154,10 @@ def test_a_cursor_that_is_no_instant_is_refused(cursor: str) -> None:
 
 def test_an_answer_without_a_date_is_refused() -> None:
     """A balance says not as of when it is; the answer's own date does (RFC 9110)."""
-    assert answered_at({"date": "Fri, 20 Nov 2026 12:00:00 GMT"}).tzinfo is UTC
+    assert answered_at({"date": "Fri, 20 Nov 2026 12:00:00 GMT"}, "balance").tzinfo is UTC
     for headers in ({}, {"date": "now"}, {"date": "Fri, 99 Nov 2026 12:00:00 GMT"}):
         with pytest.raises(ContractBroken):
-            answered_at(headers)
+            answered_at(headers, "balance")
 
 
 @pytest.mark.parametrize(

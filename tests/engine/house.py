@@ -17,7 +17,9 @@ from penstock.db import runs, tie_outs, transactions
 from penstock.db.accounts import accounts
 from penstock.db.runs import RunRow
 from penstock.domain.outcome import Ending
+from penstock.domain.secret import Secret
 from penstock.sandbox.bank import Bank, Options
+from penstock.sandbox.faces.registry import FACES, face_named
 from penstock.sandbox.scenario import Scenario
 from penstock.sandbox.server import running
 from penstock.sandbox.steps import STEPS
@@ -70,6 +72,13 @@ class House:
         return await self.penstock.linker.finish(
             "sandbox", parse_qsl(urlsplit(back).query), owner_id=self.owner_id
         )
+
+    async def paste(self, name: str, scenario: Scenario = Scenario.CALM) -> int:
+        """Link the bank under another of its faces, with what is pasted there."""
+        mint = face_named(name).pasted
+        assert mint is not None
+        token = Secret(mint(self.bank, "ada", scenario))
+        return await self.penstock.linker.paste(self.owner_id, name, token)
 
     async def sync(self, connection_id: int, *, from_start: bool = False) -> tuple[Ending, RunRow]:
         """Sync once; return how it ended and its record."""
@@ -130,7 +139,11 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                 database_url=url,
                 key=KEY,
                 sandbox_url=bank.url,
-                provider_options={"starling_url": SecretStr(f"{bank.url}/starling")},
+                provider_options={
+                    f"{face.name}_{option}": SecretStr(text)
+                    for face in FACES[1:]
+                    for option, text in face.options(bank.url).items()
+                },
                 **settings,
             )
             async with open_penstock(given, sleep=no_wait) as penstock:

@@ -7,7 +7,7 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import sandbox, starling
+from penstock.connectors import sandbox, starling, up
 from penstock.connectors.kind import Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
@@ -17,6 +17,7 @@ from penstock.domain.secret import Secret
 KINDS: Final[tuple[Kind, ...]] = (
     sandbox.KIND,
     starling.KIND,
+    up.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 

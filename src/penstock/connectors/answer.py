@@ -1,8 +1,12 @@
 """What HTTP itself says of an answer, before a provider's own words are read."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
+from penstock.connectors.wire import broken
 from penstock.domain.protocol import Verdict, VerdictKind
 from penstock.domain.request import Response
 
@@ -31,3 +35,16 @@ def response_of(response: Response | None) -> Response:
     if response is None:
         raise TypeError("A yielded request is answered with its response.")
     return response
+
+
+def answered_at(headers: Mapping[str, str], what: str) -> datetime:
+    """Return when an answer was made, for banks whose balance does not say as of when it is.
+
+    From the `Date` header, which every server with a clock sends (RFC 9110 §6.6.1). Raises
+    ContractBroken where there is none.
+    """
+    try:
+        at = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise broken(what, "the answer has no `Date`") from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

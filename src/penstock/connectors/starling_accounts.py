@@ -6,12 +6,12 @@ account of ours is named by both: `accountUid/categoryUid`.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
+from penstock.connectors.answer import answered_at
 from penstock.connectors.starling_feed import LONDON
 from penstock.connectors.starling_money import Money, signed
 from penstock.connectors.wire import broken, decode, usable_currency, usable_id
@@ -152,31 +152,18 @@ def parse_balance(body: bytes, headers: Mapping[str, str], account: str) -> tupl
     }
     if answer.accepted_overdraft is not None and answer.accepted_overdraft.minor_units:
         stated[BalanceKind.LIMIT] = answer.accepted_overdraft
-    at = answered_at(headers)
+    at = answered_at(headers, "balance")
     return tuple(_seen(account, kind, money, at) for kind, money in stated.items())
 
 
 def space_balance(body: bytes, headers: Mapping[str, str], account: str) -> tuple[BalanceSeen, ...]:
     """Return what is in a space; nothing if it is no longer there. Raises ContractBroken."""
-    at = answered_at(headers)
+    at = answered_at(headers, "balance")
     return tuple(
         _seen(account, BalanceKind.CURRENT, each.balance, at)
         for each in parse_spaces(body)
         if account.endswith(f"/{each.uid}")
     )
-
-
-def answered_at(headers: Mapping[str, str]) -> datetime:
-    """Return when an answer was made, for a balance does not say as of when it is.
-
-    From the `Date` header, which every server with a clock sends (RFC 9110 §6.6.1). Raises
-    ContractBroken where there is none.
-    """
-    try:
-        at = parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        raise broken("balance", "the answer has no `Date`") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _seen(account: str, kind: BalanceKind, money: Money, at: datetime) -> BalanceSeen:

@@ -76,9 +76,13 @@ class Verdict:
 
 
 class PendingRule(StrEnum):
-    """How a provider tells which posted row a pending one became."""
+    """How a provider tells which posted row a pending one became.
+
+    USUALLY_SAME_ID: by the id that it keeps, but for some, of which nothing is told.
+    """
 
     SAME_ID = "same_id"
+    USUALLY_SAME_ID = "usually_same_id"
     LINKED = "linked"
     UNLINKED = "unlinked"
 

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import own, starling
+from penstock.sandbox.faces import own, starling, up
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
     own.FACE,
     starling.FACE,
+    up.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 
