@@ -9,6 +9,7 @@ from penstock.sandbox.scenario import Scenario
 from tests.databases import Database
 from tests.engine.house import House
 from tests.engine.linking import at_home
+from tests.engine.test_undone import undone
 
 
 async def suggested(home: House) -> list[Suggested]:
@@ -66,7 +67,7 @@ def test_reading_all_again_clears_what_went_without_a_word(database: Database) -
 
 
 def test_a_bank_that_moves_house_loses_no_word(database: Database) -> None:
-    """sync.md 11, 27: every id is new and every cursor lost, and each row is what it was."""
+    """sync.md 11, 27, 31: ids new, cursors lost: each row is what it was; it can be undone."""
 
     async def story(home: House) -> None:
         number = await home.link()
@@ -86,5 +87,10 @@ def test_a_bank_that_moves_house_loses_no_word(database: Database) -> None:
         assert {row.id for row in after} == before.keys()
         assert {row.note for row in after} == {"mine"}
         assert sum(before[row.id] != row.external_id for row in after) == len(posted)
+        assert await undone(home, run.id) == []
+        again = await home.all(transactions.select())
+        assert {row.id: row.external_id for row in again} == before
+        await home.sync(number)
+        assert await home.rows() == home.truth()
 
     at_home(database, story)
