@@ -99,13 +99,14 @@ def test_a_sync_that_does_not_end_is_abandoned(
 ) -> None:
     """sync.md 29: a bank that answers after a minute holds up no shutdown; its run is closed.
 
-    Whoever asks a second time does not wait for the grace to be over.
+    Whoever asks a second time does not wait for the grace to be over. What listens for Prometheus
+    holds up neither.
     """
 
     async def story(bank_url: str) -> None:
         async with (
             fleet(postgres_database.url, tmp_path, NEVER, bank_url) as it,
-            it.worker("one") as worker,
+            it.worker("one", PENSTOCK_METRICS_PORT="0") as worker,
         ):
             await it.house.link()
 
