@@ -219,3 +219,14 @@ def test_anothers_connection_is_not_there(place: Town) -> None:
     assert stranger.post("/v1/quarantine/retry").json()["rows"] == []
     reader = place.api.signed_in("ada", "read", "write")
     assert reader.post("/v1/quarantine/retry").status_code == 403
+
+
+def test_a_replay_counts_what_is_open(place: Town) -> None:
+    """sync.md 8, 18: what the list has is still unreadable; told again well, it is in neither."""
+    client, made = spoiled(place)
+    path = f"/v1/connections/{made['id']}/replay"
+    assert len(client.get("/v1/quarantine").json()["rows"]) == 1
+    assert client.post(path).json()["unmapped"] == 1
+    place.sync(client, made["id"], from_start=True)
+    assert client.get("/v1/quarantine").json()["rows"] == []
+    assert client.post(path).json()["unmapped"] == 0

@@ -65,7 +65,8 @@ def sync(
         _print(ended, standing)
     _say_unread(unread, told=set() if as_json else {row["connection_id"] for row in unfinished})
     for row in passed_over:
-        say(f"{row['name']} was not synced: something else holds it. Its turn comes by itself.")
+        held = "something else holds it, or it could not be begun"
+        say(f"{row['name']} was not synced: {held}. Its turn comes by itself.")
     if not fresh:
         context.exit(FAILED)
 
