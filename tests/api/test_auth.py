@@ -52,13 +52,17 @@ def test_every_route_wants_its_scopes(sqlite_api: Api) -> None:
     assert checked >= 4
 
 
+_OF_OTHERS = ("/v1/quotes", "/v1/links", "/v1/institutions")
+
+
 def test_every_get_needs_only_to_read(sqlite_api: Api) -> None:
     """T5: a token that may only read can read everything that is one's own.
 
-    Prices are nobody's own, and a link under way belongs to whoever may connect.
+    Prices are nobody's own, and a link under way, and the search for a bank to link, belong to
+    whoever may connect.
     """
     for method, address, scopes in operations(sqlite_api):
-        if method == "GET" and not address.startswith(("/v1/quotes", "/v1/links")):
+        if method == "GET" and not address.startswith_OF_OTHERS):
             assert scopes == {"read"}, address
 
 

@@ -221,6 +221,6 @@ def test_a_way_to_link_that_is_gone_does_not_stop_the_end(database: Database) ->
         )
         assert not ended.revoked
         assert await home.all(credentials.select()) == []
-        assert set(connectors_of(home.penstock.settings)) == {"sandbox", "starling"}
+        assert "sandbox" in connectors_of(home.penstock.settings)
 
     at_home(database, story)

@@ -128,6 +128,8 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[int]:
         statuses |= {404, 415, 429}  # what a body names may not be there
     if {"connect", "quotes"} & _scopes(operation):
         statuses.add(502)
+    if any(one["name"] == "connector" for one in operation.get("parameters", ())):
+        statuses |= {404, 409}  # there may be none of that name, or it is not set up
     return statuses
 
 
