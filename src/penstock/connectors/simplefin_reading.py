@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from penstock.connectors.simplefin_set import Account, AccountSet
-from penstock.connectors.simplefin_windows import LONGEST, OVERLAP, Mark, Window, write_mark
+from penstock.connectors.simplefin_windows import AHEAD, LONGEST, OVERLAP, Mark, Window, write_mark
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.update import Balances, Covered, Page
 
@@ -81,4 +81,4 @@ class Reading:
         """Return until when all is read: where something was amiss, only until the last time."""
         if not self._said:
             return self.today
-        return self.mark.read_to if self.mark else self.today - LONGEST + OVERLAP
+        return self.mark.read_to if self.mark else self.today + AHEAD - LONGEST + OVERLAP
