@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from penstock.connectors import build
+from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.link_plan import Errand, Granted, LinkPlan, TokenPlan, VisitPlan
 from penstock.domain.protocol import Connector, Sender
@@ -20,7 +21,7 @@ CHOICES = {"institution": "sandbox"}
 """What people choose, where a plan wants a choice."""
 
 
-def connector_at(name: str, bank_url: str, *, clock: Watch | None = None) -> Connector:
+def connector_at(name: str, bank_url: str, *, clock: Clock | None = None) -> Connector:
     """Return a connector that was told where its face is."""
     options = face_named(name).options(bank_url)
     values = {f"{name}_{option}": Secret(text) for option, text in options.items()}

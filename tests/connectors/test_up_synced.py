@@ -102,6 +102,8 @@ def test_what_settled_late_is_not_taken_for_missing(database: Database) -> None:
     async def story() -> None:
         async with house(database.url, SMALL) as home:
             connection, world = await linked(home), home.bank.world
+            for row in [one for one in world.live() if one.booked_on is None]:
+                world.settle(row.external_id)
             first = world.hold("checking", Decimal("-4.00"), "Coffee")
             await synced(home, connection)
             world.advance(20)

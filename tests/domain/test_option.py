@@ -39,3 +39,12 @@ def test_an_address_has_to_be_one(text: str) -> None:
     with pytest.raises(InvalidInput, match="PENSTOCK_MILL_URL is no address") as caught:
         given(mill_url=text).url()
     assert "bank" not in str(caught.value)
+
+
+def test_an_option_may_be_several_addresses() -> None:
+    """With commas between; each has to be one, and none counts that is not there."""
+    told = given(mill_url=" https://a.example/ , http://127.0.0.1:9/x,, ")
+    assert told.urls() == ("https://a.example", "http://127.0.0.1:9/x")
+    assert given().urls() == ("https://bank.example",)
+    with pytest.raises(InvalidInput, match="PENSTOCK_MILL_URL is no address"):
+        given(mill_url="https://a.example,nowhere").urls()

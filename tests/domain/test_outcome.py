@@ -57,6 +57,7 @@ def test_the_order_of_gravity() -> None:
         (outcome.transient("x"), RemedyKind.WAIT),
         (outcome.throttled("x", LATER), RemedyKind.WAIT),
         (outcome.partial("x"), RemedyKind.WAIT),
+        (outcome.told(["x"]), RemedyKind.ASK_PERSON),
         (outcome.consent_needed("x", ConsentState.EXPIRED), RemedyKind.ASK_PERSON),
         (outcome.contract_broken("x"), RemedyKind.FIX_CODE),
     ],

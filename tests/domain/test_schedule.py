@@ -46,7 +46,10 @@ def after(ending: Ending, failures: int = 1, chance: float = 0.0) -> Due:
         (outcome.transient("x"), 5, 1.0, Due(NOW + 160 * MINUTE)),
         (outcome.transient("x"), 6, 1.0, Due(NOW + 320 * MINUTE)),
         (outcome.transient("x"), 7, 1.0, Due(NOW + EVERY)),
+        (outcome.partial("x"), 1, 1.0, Due(NOW + 10 * MINUTE)),
         (outcome.partial("x"), 10_000, 1.0, Due(NOW + EVERY)),
+        (outcome.told(["x"]), 1, 0.0, Due(NOW + EVERY)),
+        (outcome.told(["x"]), 9, 1.0, Due(NOW + 0.9 * EVERY)),
     ],
 )
 def test_the_table(ending: Ending, failures: int, chance: float, due: Due) -> None:

@@ -211,3 +211,25 @@ def test_pages_without_end_are_a_failure(sqlite_database: Database) -> None:
             assert await it.cursors() == {}
 
     play(story())
+
+
+def test_what_the_provider_says_beside_its_rows_is_told(database: Database) -> None:
+    """sync.md 21: the rows are stored with their cursor; the run says what was said, once each.
+
+    It is no success, even where nothing was new; and the next run, to which nothing is said, is.
+    """
+    said = replace(page(row("1"), cursor="one"), said=("Sign in.", "Sign in.", "Or wait."))
+    bank = FakeBank(scripts={"a": reading(said)})
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            for _ in range(2):
+                ending, run = await it.sync()
+                assert ending.outcome is Outcome.PARTIAL
+                assert run.message == "The provider says: Sign in. Or wait."
+                assert (await it.ids(), await it.cursors()) == (["1"], {"a": "one"})
+                assert (await it.connection()).last_success_at is None
+            bank.scripts = {"a": reading(page(row("1"), cursor="two"))}
+            assert (await it.sync())[0].outcome is Outcome.DONE
+
+    play(story())

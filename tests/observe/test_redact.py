@@ -51,6 +51,7 @@ PLACES: list[Callable[[str], object]] = [
     lambda c: f"the assertion eyJhbGciOiJIUzI1NiJ9.{c}.{c}",
     lambda c: f"the environment has PENSTOCK_KEY={c}",
     lambda c: f"GET https://us.example/setup?link={c} was asked",
+    lambda c: f"POST https://bridge.example/simplefin/claim/{c} failed",
     lambda c: {"password": c},
     lambda c: {"refreshToken": {"value": c}},
     lambda c: {"headers": {"Authorization": c, "Proxy-Authorization": c}},

@@ -175,3 +175,16 @@ def test_a_personal_token_does_not_expire() -> None:
     grant = server.admit(token)
     assert grant is not None
     assert server.state(grant) is ConsentState.ACTIVE
+
+
+def test_a_personal_token_is_claimed_once() -> None:
+    """What comes of it is good in its place; a second claim is refused, and ends nothing."""
+    server = authority(Watch())
+    token = server.personal_token("ada", Scenario.CALM)
+    access = server.claim(token)
+    assert server.admit(token) is None
+    assert server.admit(access) is server.grants[0]
+    for spent in (token, "unknown"):
+        with pytest.raises(OAuthError):
+            server.claim(spent)
+    assert server.admit(access) is not None

@@ -7,7 +7,7 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import sandbox, starling, up
+from penstock.connectors import sandbox, simplefin, starling, up
 from penstock.connectors.kind import Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
@@ -18,6 +18,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     sandbox.KIND,
     starling.KIND,
     up.KIND,
+    simplefin.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 
@@ -37,4 +38,4 @@ def addresses(values: Mapping[str, Secret]) -> Iterator[str]:
         given = Given(kind.name, kind.options, values)
         for option in kind.options:
             if option.name.endswith("url"):
-                yield given.url(option.name)
+                yield from given.urls(option.name)

@@ -53,7 +53,15 @@ class Given:
 
     def url(self, name: str = "url") -> str:
         """Return an option that is an address, without a slash at its end. Raises InvalidInput."""
-        text = self.text(name).rstrip("/")
+        return self._address(name, self.text(name))
+
+    def urls(self, name: str = "url") -> tuple[str, ...]:
+        """Return an option that is one address or several, with commas between. InvalidInput."""
+        texts = (text.strip() for text in self.text(name).split(","))
+        return tuple(self._address(name, text) for text in texts if text)
+
+    def _address(self, name: str, text: str) -> str:
+        text = text.rstrip("/")
         parts = urlsplit(text)
         if text and not (parts.scheme in ("http", "https") and parts.hostname):
             variable = f"PENSTOCK_{self._setting(name).upper()}"

@@ -1,5 +1,6 @@
 """How a sync ends: a value with its reason, its remedy, and when to try again (sync.md 21)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -94,3 +95,12 @@ def partial(message: str) -> Ending:
     return Ending(
         Outcome.PARTIAL, message, wait("The whole update is read again, from where it began.")
     )
+
+
+def told(said: Sequence[str]) -> Ending:
+    """The provider answered, and said besides that not all is well: less may have come."""
+    text = (
+        "See to it where you manage that access. What did come is stored, and the rest is asked "
+        "for again each time."
+    )
+    return Ending(Outcome.PARTIAL, f"The provider says: {' '.join(said)}", ask_person(text))

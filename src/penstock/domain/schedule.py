@@ -14,6 +14,7 @@ from typing import Final
 
 from penstock.domain.limit import DAY, Limit, Scope
 from penstock.domain.outcome import Ending, Outcome
+from penstock.domain.remedy import RemedyKind
 
 SOON: Final = timedelta(minutes=2)
 _FIRST_RETRY: Final = timedelta(minutes=5)
@@ -93,12 +94,17 @@ def _when(ending: Ending, *, now: datetime, every: timedelta, failures: int, cha
         case Outcome.THROTTLED:
             # Once, the bank's own word is enough; if it says it again and again, ask less often.
             return Due(now + _backoff(failures - 1, every, chance))
-        case Outcome.DONE:
-            return Due(now + every * (1 - _SPREAD * chance))
         case Outcome.CONTRACT | Outcome.CURSOR_LOST:
             return Due(now + _seldom(failures, every) * (1 - _SPREAD * chance))
-        case Outcome.TRANSIENT | Outcome.PARTIAL:
+        case Outcome.TRANSIENT | Outcome.PARTIAL if not _waits_for_person(ending):
             return Due(now + _backoff(failures, every, chance))
+        case _:
+            return Due(now + every * (1 - _SPREAD * chance))
+
+
+def _waits_for_person(ending: Ending) -> bool:
+    """Say whether asking again mends nothing; what else there is may be read at its usual time."""
+    return ending.remedy is not None and ending.remedy.kind is RemedyKind.ASK_PERSON
 
 
 def _unready(failures: int, chance: float) -> timedelta:

@@ -64,7 +64,8 @@ class Page:
     `next_cursor` is where to go on: None leaves the stored cursor as it is, the empty text means
     that the provider is not ready (sync.md 1). `more` says that the update goes on;
     `checkpoint` that it may be committed here although it does (4). A window feed says what it
-    has `covered`: what is absent there follows the connector's rule for absence.
+    has `covered`: what is absent there follows the connector's rule for absence. What the provider
+    has `said` beside its rows, in an answer that is good otherwise, is shown to the person.
     """
 
     upserts: Sequence[TransactionSeen]
@@ -74,6 +75,7 @@ class Page:
     checkpoint: bool = False
     unmapped: Sequence[Unmapped] = ()
     covered: Sequence[Covered] = ()
+    said: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ class Stage:
 
     `covered` are days that are told in full; `whole` says that everything was, from the
     beginning: then each account is covered from its first staged row on. `read_from` is the
-    cursor of the first page.
+    cursor of the first page. `said` is what the provider said to the person; a fresh start does not
+    forget it.
     """
 
     in_memory: int = IN_MEMORY
@@ -77,6 +78,7 @@ class Stage:
     balances: list[BalanceSeen] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
     covered: list[Covered] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     _rows: Spool = field(init=False)
     _answers: Spool = field(init=False)
     _heard: list[Response] = field(default_factory=list)
@@ -106,6 +108,7 @@ class Stage:
             self._rows.write(_REMOVED, self._encoder.encode(page.removed))
         self.unmapped += page.unmapped
         self.covered += page.covered
+        self.said += (one for one in page.said if one not in self.said)
 
     def begin_update(self) -> None:
         """Name rows anew from here on: what was kept is another update."""

@@ -124,8 +124,9 @@ class StreamReader:
         if looks_back and self.driver.connector.sends_removals:
             await self._look_back(stream, stage, move.before)
         stage.whole = whole
-        await self._commit(place, stage, move, self._farewell)
-        return outcome.DONE
+        ending = outcome.told(stage.said) if stage.said else outcome.DONE
+        await self._commit(place, stage, move, self._farewell if ending is outcome.DONE else None)
+        return ending
 
     async def _look_back(self, stream: Stream, stage: Stage, cursor: str | None) -> None:
         """Stage what happened since the stored cursor, after all was read from the beginning.

@@ -65,6 +65,8 @@ _RULES: Final = (
     # What we made ourselves: a refresh token, and the link that makes the first person.
     (re.compile(r"\bpstr_[\w-]{16,}"), MASK),
     (re.compile(r"(/setup\?link=)[^\s&\"'<>]+"), rf"\1{MASK}"),
+    # What is claimed once, at an address of its own.
+    (re.compile(r"(/claim/)[^\s&\"'<>]+"), rf"\1{MASK}"),
     # A JSON Web Token, wherever it turns up.
     (re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[^\s\"'&<>,;]*"), MASK),
 )

@@ -146,6 +146,17 @@ class Authority:
         self._by_access[_hash(token)] = grant
         return token
 
+    def claim(self, token: str) -> str:
+        """Return another access token in place of one that a person made: that is good no more."""
+        grant = self.admit(token)
+        if grant is None or self.state(grant) in DEAD:
+            raise _refused("This token was claimed before, or is none.")
+        self.expire_access(grant)
+        claimed = self._mint()
+        grant.access[_hash(claimed)] = grant.consent_ends
+        self._by_access[_hash(claimed)] = grant
+        return claimed
+
     def admit(self, access: str) -> Grant | None:
         """Return the grant of an access token; None if the token is unknown or too old."""
         name = _hash(access)

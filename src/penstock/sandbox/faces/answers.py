@@ -1,8 +1,11 @@
 """How the bank answers a request for a person's data: shared by every face."""
 
 import asyncio
+from base64 import b64decode
+from binascii import Error as NotBase64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 
 from aiohttp import web
@@ -13,6 +16,13 @@ from penstock.sandbox.bank import Bank
 from penstock.sandbox.faults import Place
 
 BANK = web.AppKey("bank", Bank)
+
+
+class Scheme(StrEnum):
+    """How a program shows its access token: as it is, or as the password of Basic (RFC 7617)."""
+
+    BEARER = "bearer"
+    BASIC = "basic"
 
 
 class Refusal(Exception):
@@ -39,7 +49,8 @@ class Reply:
 
     `answer` writes the right body, `complain` an error from status, code and message, `unready`
     is the body that says "come back later" where the protocol has one, `headers` come with every
-    right answer, and `scope` is what the person must have allowed, where it matters.
+    right answer, and `scope` is what the person must have allowed, where it matters. `scheme` is
+    how tokens are shown, and `unauthorized` the status of the answer to one that is not good.
     """
 
     place: Place
@@ -48,16 +59,27 @@ class Reply:
     unready: bytes = b""
     headers: Callable[[Bank, Grant], Mapping[str, str]] = consent_headers
     scope: str = ""
+    scheme: Scheme = Scheme.BEARER
+    unauthorized: int = HTTPStatus.UNAUTHORIZED
 
 
-def admitted(bank: Bank, request: web.Request) -> Grant:
-    """Return the grant that the request's bearer token belongs to. Raises Refusal."""
+def admitted(bank: Bank, request: web.Request, expected: Scheme = Scheme.BEARER) -> Grant:
+    """Return the grant that the request's access token belongs to. Raises Refusal."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    grant = bank.authority.admit(token) if scheme.lower() == "bearer" else None
+    if expected is Scheme.BASIC:
+        token = _password(token)
+    grant = bank.authority.admit(token) if scheme.lower() == expected else None
     if grant is None:
         raise Refusal(401, "invalid_token", "The access token is missing, unknown or too old.")
     refuse_dead(bank, grant)
     return grant
+
+
+def _password(encoded: str) -> str:
+    try:
+        return b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (NotBase64, ValueError):
+        return ""
 
 
 def refuse_dead(bank: Bank, grant: Grant) -> None:
@@ -78,8 +100,11 @@ def refuse_unasked(grant: Grant, scope: str) -> None:
 def refuse(refusal: Refusal, reply: Reply) -> web.Response:
     """Return the answer that says no."""
     body = reply.complain(refusal.status, refusal.code, refusal.message)
-    if refusal.status != HTTPStatus.UNAUTHORIZED:
-        return json_bytes(body, status=refusal.status)
+    status = refusal.status
+    if status == HTTPStatus.UNAUTHORIZED:
+        status = reply.unauthorized
+    if status != HTTPStatus.UNAUTHORIZED:
+        return json_bytes(body, status=status)
     challenge = {"WWW-Authenticate": f'Bearer error="{refusal.code}"'}
     return json_bytes(body, status=refusal.status, headers=challenge)
 

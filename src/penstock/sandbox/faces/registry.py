@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import own, starling, up
+from penstock.sandbox.faces import own, simplefin, starling, up
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
     own.FACE,
     starling.FACE,
     up.FACE,
+    simplefin.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 

@@ -21,7 +21,7 @@ async def resource(request: web.Request, reply: Reply) -> web.StreamResponse:
     bank.counters[f"requests:{reply.place}"] += 1
     await delay(bank)
     try:
-        grant = admitted(bank, request)
+        grant = admitted(bank, request, reply.scheme)
         refuse_unasked(grant, reply.scope)
         grant.requests += 1
         fault = bank.next_fault(reply.place, grant)
