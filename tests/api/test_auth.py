@@ -62,7 +62,7 @@ def test_every_get_needs_only_to_read(sqlite_api: Api) -> None:
     whoever may connect.
     """
     for method, address, scopes in operations(sqlite_api):
-        if method == "GET" and not address.startswith_OF_OTHERS):
+        if method == "GET" and not address.startswith(_OF_OTHERS):
             assert scopes == {"read"}, address
 
 
