@@ -80,7 +80,7 @@ class SimpleFIN:
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:
         """A setup token, which is claimed for what opens the connection."""
-        return (TokenPlan("a setup token, from the bridge", CREATE, claim=self._claim),)
+        return (TokenPlan("SimpleFIN Bridge, which makes setup tokens", CREATE, claim=self._claim),)
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the Access URL's address and credentials on a request. Raises ContractBroken."""
