@@ -18,7 +18,9 @@ from penstock.db.tables import metadata
 from penstock.domain.secret import Secret
 from penstock.observe.log import configure
 from penstock.sandbox.bank import Options
+from penstock.sandbox.faces.registry import face_named
 from penstock.sandbox.faults import Fault, FaultKind, Place
+from penstock.sandbox.scenario import Scenario
 from penstock.wiring import Penstock
 from tests.databases import Database
 from tests.engine.house import CALLBACK, House, house, play
@@ -74,6 +76,12 @@ async def _a_day(home: House, api: httpx2.AsyncClient) -> list[str]:
     pasted = {"connector": "starling", "token": PASTED}
     said.append((await api.post("/v1/connections", json=pasted)).text)
     said.append((await api.post("/v1/connections", json=pasted | {"token": PASTED + "\n x"})).text)
+    mint = face_named("simplefin").pasted
+    assert mint is not None
+    claimed = {"connector": "simplefin", "token": mint(home.bank, "ada", Scenario.CALM)}
+    said.append((await api.post("/v1/connections", json=claimed)).text)
+    said.append((await api.post("/v1/connections", json=claimed)).text)
+    assert "used before" in said[-1]
     denied = dict(parse_qsl(urlsplit(back).query)) | {"error": "access_denied"}
     said.append((await api.get("/v1/callbacks/sandbox", params=denied)).text)
 
@@ -87,7 +95,7 @@ async def _a_day(home: House, api: httpx2.AsyncClient) -> list[str]:
     paths = ("connections", "accounts", "transactions", "syncs", "changes", "me", "sessions")
     said += [(await api.get(f"/v1/{path}")).text for path in paths]
     listed = (await api.get("/v1/connections")).json()["rows"]
-    assert len(listed) == 2
+    assert len(listed) == 3
     said += [(await api.delete(f"/v1/connections/{one['id']}")).text for one in listed]
     refreshed = {"grant_type": "refresh_token", "refresh_token": "canary-made-up"}
     said.append((await api.post("/token", data=refreshed)).text)
