@@ -88,12 +88,14 @@ class Errand:
     """A person who is about to be sent to the bank.
 
     They must come back to `redirect_uri`, with `state` in the query. `parameters` are what they
-    chose, such as their institution.
+    chose, such as their institution. `renewed` opens the connection that is to be renewed, for
+    banks where that is another visit.
     """
 
     redirect_uri: str
     state: str
     parameters: Mapping[str, str]
+    renewed: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)
