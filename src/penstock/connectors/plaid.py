@@ -92,7 +92,7 @@ class Plaid:
     def link_plans(self) -> tuple[VisitPlan, ...]:
         """A visit to Plaid's Hosted Link, where the person finds their institution."""
         link = HostedLink(self.app, self.client_name, self.countries)
-        return (VisitPlan(link.begin, link.finish),)
+        return (VisitPlan(link.begin, link.finish, end=link.end),)
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the access token into the body. Raises ContractBroken for another address."""

@@ -131,6 +131,12 @@ class HostedLink:
         exchanged = decode(check(answer), _EXCHANGED, "token exchange")
         return Granted(Credentials(access=Secret(exchanged.access_token)))
 
+    def end(self, opened: Credentials) -> Generator[Request, Response, None]:
+        """Remove the Item: Plaid bills for it until then. Raises OAuthError."""
+        answer = yield self._ask("item/remove", access_token=opened.access.reveal())
+        if not is_gone(answer):
+            check(answer)
+
     def _renewed(
         self, sessions: list[_Session], access_token: str
     ) -> Generator[Request, Response, Granted]:

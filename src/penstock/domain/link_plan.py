@@ -121,13 +121,15 @@ class VisitPlan:
 
     `begin` arranges it, `finish` fetches what came of it; either raises OAuthError where the bank
     or the person says no, InvalidInput for a choice that cannot be, and ContractBroken. `chooses`
-    are the parameters without which it cannot begin, such as `institution`.
+    are the parameters without which it cannot begin, such as `institution`. `end` gives back at
+    the bank what came of it, where the bank has a way to; it raises OAuthError.
     """
 
     begin: Callable[[Errand], Generator[Request, Response, Sent]]
     finish: Callable[[Return], Generator[Request, Response, Granted]]
     chooses: tuple[str, ...] = ()
     consent_days: int | None = None
+    end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
 
 
 LinkPlan = OAuthPlan | TokenPlan | VisitPlan
