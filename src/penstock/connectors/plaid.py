@@ -36,7 +36,7 @@ from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit, Scope, quota, rate
 from penstock.domain.link_plan import VisitPlan
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Verdict
+from penstock.domain.protocol import PendingRule, Pull, Search, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
@@ -85,8 +85,10 @@ class Plaid:
     docs_url: str = "https://plaid.com/docs"
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
+    reissues_ids: bool = True
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
+    search: Search | None = None
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:
