@@ -5,12 +5,13 @@
 `empty_database`     the same without any table, for tests of the migrations
 `sqlite_database`, `postgres_database`
                      a fresh, migrated database of that kind only
+`prism`              what holds a face to its provider's specification; skips where it is absent
 `databases`          makes many in one test, on both kinds (for hypothesis, which runs a test's body
                      many times): `with databases.fresh() as database:`, or `.empty()`
 
 PostgreSQL is started once for the whole run, when the first test needs it. Where that is
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
-and see none of the caller's `PENSTOCK_…` variables.
+and see none of the caller's `PENSTOCK_…` variables but the one that says where Prism is.
 """
 
 import os
@@ -22,7 +23,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import loopback
+from tests import loopback, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
@@ -31,6 +32,7 @@ Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
 HOME = pytest.StashKey[Path]()
 
+PRISM_AT = "PENSTOCK_TEST_PRISM"
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
 
@@ -44,7 +46,8 @@ def migrate(url: str) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
-        del os.environ[name]
+        if name != PRISM_AT:
+            del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
     os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     loopback.install()
@@ -128,6 +131,12 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     """Return the maker of databases, of each kind in turn."""
     made: Databases = request.getfixturevalue(f"{request.param}_databases")
     return made
+
+
+@pytest.fixture(name="prism")
+def prism_installed() -> prism.Prism:
+    """Prism, where it is installed."""
+    return prism.find(os.environ.get(PRISM_AT))
 
 
 @pytest.fixture

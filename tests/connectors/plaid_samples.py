@@ -1,10 +1,13 @@
 """Answers as Plaid gives them, of our own making, and its specification where it is at hand."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+
+from penstock.domain.request import Request, Response
 
 SPECIFICATION = Path(__file__).parents[3] / "shared/data/specs/plaid/2020-09-14.yml"
 
@@ -87,6 +90,28 @@ def accounts(*listed: dict[str, Any], **item: Any) -> bytes:
 def error(kind: str, code: str, **more: Any) -> bytes:
     """Write an error."""
     return body(error_type=kind, error_code=code, error_message="…", display_message=None, **more)
+
+
+class Told:
+    """Answers in their order, each good unless it is an error; remembers what was asked."""
+
+    def __init__(self, *answers: bytes, status: int = 200) -> None:
+        self.answers = list(answers)
+        self.status = status
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    def run(self, asking: Generator[Request, Response, Any]) -> Any:
+        """Run a step of a link to its end."""
+        try:
+            request = next(asking)
+            while True:
+                assert not request.authorized
+                self.asked.append((request.endpoint, msgspec.json.decode(request.body or b"")))
+                told = self.answers.pop(0)
+                status = 400 if b"error_code" in told else self.status
+                request = asking.send(Response(status, {}, told))
+        except StopIteration as end:
+            return end.value
 
 
 def specification() -> Path:

@@ -1,7 +1,6 @@
 """Linking through Plaid's Hosted Link, and renewing in update mode."""
 
 import asyncio
-from collections.abc import Generator
 from typing import Any
 
 import msgspec
@@ -15,16 +14,15 @@ from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken, OAuthError, OAuthUnavailable
 from penstock.domain.link_plan import Errand, Granted, Return, Sent, VisitPlan
 from penstock.domain.remedy import RemedyKind
-from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.sandbox.scenario import Scenario
-from tests.connectors.linking import asked, connector_at, link
-from tests.connectors.plaid_samples import ITEM, UPDATED, body, error
+from tests.connectors.linking import connector_at, link, over_http
+from tests.connectors.plaid_samples import ITEM, UPDATED, Told, body, error
 from tests.connectors.recording import BODIES
 from tests.databases import Database
 from tests.engine.house import House
 from tests.engine.linking import at_home
-from tests.sandbox.visitor import REDIRECT, Visitor, visiting
+from tests.sandbox.visitor import REDIRECT, visiting
 
 LINK = HostedLink(App("https://plaid.test", "me", Secret("canary")), "Penstock", ("US",))
 HOSTED = "https://secure.plaid.test/hl/1"
@@ -33,28 +31,6 @@ OPENED = Credentials(Secret("access-1"))
 FRESH = Errand(REDIRECT, "s&1", {})
 AGAIN = Errand(REDIRECT, "s1", {}, OPENED)
 GONE = error("INVALID_INPUT", "INVALID_ACCESS_TOKEN")
-
-
-class Told:
-    """Answers in their order, each good unless it is an error; remembers what was asked."""
-
-    def __init__(self, *answers: bytes, status: int = 200) -> None:
-        self.answers = list(answers)
-        self.status = status
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-
-    def run(self, asking: Generator[Request, Response, Any]) -> Any:
-        """Run a step of a link to its end."""
-        try:
-            request = next(asking)
-            while True:
-                assert not request.authorized
-                self.asked.append((request.endpoint, msgspec.json.decode(request.body or b"")))
-                told = self.answers.pop(0)
-                status = 400 if b"error_code" in told else self.status
-                request = asking.send(Response(status, {}, told))
-        except StopIteration as end:
-            return end.value
 
 
 def back(access_token: str | None = None) -> Return:
@@ -190,27 +166,17 @@ def test_over_the_face_a_refusal_links_nothing() -> None:
             connector = connector_at("plaid", visitor.bank.url)
             (plan,) = connector.link_plans
             assert isinstance(plan, VisitPlan)
-            sent = await over_http(visitor, plan.begin(FRESH))
+            sent = await over_http(visitor.http, plan.begin(FRESH))
             decided = await visitor.send("POST", sent.url, data={"decision": "deny"})
             assert decided.headers["Location"] == f"{REDIRECT}?state=s%261"
             finish = plan.finish(Return({}, REDIRECT, sent.note))
             with pytest.raises(OAuthError):
-                await over_http(visitor, finish)
+                await over_http(visitor.http, finish)
             assert visitor.bank.authority.grants == []
             await link(connector, visitor.bank, visitor.http)
             assert len(visitor.bank.authority.grants) == 1
 
     asyncio.run(story())
-
-
-async def over_http(visitor: Visitor, asking: Generator[Request, Response, Any]) -> Any:
-    """Run a step of a link to its end over HTTP."""
-    try:
-        request = next(asking)
-        while True:
-            request = asking.send(await asked(request, visitor.http))
-    except StopIteration as end:
-        return end.value
 
 
 def test_a_login_that_plaid_wants_again_is_renewed_in_place(database: Database) -> None:

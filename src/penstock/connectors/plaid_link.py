@@ -11,7 +11,7 @@ Item any more, the renewal is a fresh link, and its accounts are recognised by w
 """
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -64,15 +64,15 @@ class _Session(msgspec.Struct):
     def went_well(self) -> bool:
         """Whether the person went through it to its end."""
         handed_off = any(each.event_name == "HANDOFF" for each in self.events or ())
-        return handed_off or any(True for _ in self.public_tokens)
+        return handed_off or bool(self.public_tokens)
 
     @property
-    def public_tokens(self) -> Iterator[str]:
+    def public_tokens(self) -> list[str]:
         """The tokens of the Items that were made; `on_success` is the older way to say so."""
-        for added in self.results.item_add_results if self.results else ():
-            yield added.public_token
-        if self.on_success is not None:
-            yield self.on_success.public_token
+        added = self.results.item_add_results if self.results else []
+        if not added and self.on_success is not None:
+            added = [self.on_success]
+        return [each.public_token for each in added]
 
 
 class _Sessions(msgspec.Struct):
