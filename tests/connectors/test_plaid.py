@@ -12,7 +12,7 @@ from penstock.connectors import build
 from penstock.connectors.plaid import PRODUCTION, Plaid
 from penstock.connectors.plaid_app import App
 from penstock.domain.consent import ConsentState, Credentials
-from penstock.domain.errors import ContractBroken, InvalidInput
+from penstock.domain.errors import ContractBroken, InvalidInput, OAuthError
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Scope
 from penstock.domain.protocol import PendingRule, VerdictKind
@@ -117,6 +117,20 @@ def test_the_institution_is_named_by_the_item_or_asked_for() -> None:
     assert told.asked[-1] == ("institutions/get_by_id", asked)
     told = Answers(accounts__get=[accounts(ACCOUNT, institution_id=None, institution_name=None)])
     assert by_hand(PLAID.discover(), told)[1].institution == Institution("plaid", "Plaid")
+
+
+def test_institutions_are_found_by_their_names() -> None:
+    """By words within a country, or the first of all; an answer that refuses us says so."""
+    listed = body(institutions=[{"institution_id": "ins_1", "name": "Mill Bank"}])
+    told = Answers(institutions__search=[listed], institutions__get=[listed])
+    for words, country in (("mill", "CA"), ("", "")):
+        assert by_hand(PLAID.search(words, country), told)[1] == [Institution("ins_1", "Mill Bank")]
+    (search, asked), (listing, _) = told.asked
+    assert (search, listing) == ("institutions/search", "institutions/get")
+    assert (asked["query"], asked["country_codes"]) == ("mill", ["CA"])
+    refused = Response(400, {}, error("INVALID_INPUT", "INVALID_API_KEYS"))
+    with pytest.raises(OAuthError):
+        by_hand(PLAID.search("mill", ""), lambda _: refused)
 
 
 def test_keys_go_into_headers_and_the_token_into_the_body() -> None:

@@ -20,6 +20,7 @@ from penstock.connectors.plaid_accounts import (
     parse_accounts,
     parse_balances,
     parse_institution,
+    parse_institutions,
     parse_item,
 )
 from penstock.connectors.plaid_app import App
@@ -46,6 +47,8 @@ OF_ITEM = {"access_token": "x"}
 ASKED: dict[str, dict[str, Any]] = {
     "accounts/get": OF_ITEM,
     "institutions/get_by_id": {"institution_id": "x", "country_codes": ["US"]},
+    "institutions/search": {"query": "x", "country_codes": ["US"]},
+    "institutions/get": {"count": 9, "offset": 0, "country_codes": ["US"]},
     "item/get": OF_ITEM,
     "item/public_token/exchange": {"public_token": "x"},
     "item/remove": OF_ITEM,
@@ -107,6 +110,8 @@ def test_the_official_examples_are_understood() -> None:
     last = public_tokens["item_add_results"][-1]["public_token"]
     assert sessions.asked[1][1] == {"public_token": last}
     assert parse_institution(told["institutions/get_by_id"]).name
+    for words in ("", "mill"):
+        assert by_hand(connector.search(words, "US"), answer)[1]
     with pytest.raises(ContractBroken, match="hosted_link_url"):
         Told(told["link/token/create"]).run(plan.begin(Errand(REDIRECT, "s", {})))
 
@@ -133,6 +138,8 @@ def test_the_face_keeps_to_the_specification(prism: Prism) -> None:
         async with held_to_the_specification(prism, transactions=40) as (visitor, connector):
             bank = visitor.bank
             credentials = await link(connector, bank, visitor.http)
+            for words in ("sandbox", ""):
+                assert await over_http(visitor.http, connector.search(words, ""))
             driver, ledger = Driver(connector, visitor.http, credentials), Ledger()
             for turn in range(3):
                 await driver.update(ledger)
@@ -245,6 +252,7 @@ def test_whatever_the_schemas_allow(prism: Prism, tmp_path: Path, seed: int) -> 
         lambda: parse_balances(told["accounts/get"], NOON, connector.zone),
         lambda: parse_item(told["item/get"]),
         lambda: parse_institution(told["institutions/get_by_id"]),
+        lambda: parse_institutions(told["institutions/search"]),
         lambda: Told(told["link/token/create"]).run(plan.begin(Errand(REDIRECT, "s", {}))),
         lambda: Told(told["link/token/get"], told["item/public_token/exchange"]).run(
             plan.finish(back)

@@ -10,18 +10,14 @@ from hypothesis import strategies as st
 
 from penstock.connectors.plaid_app import App
 from penstock.connectors.plaid_link import HostedLink
-from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import ContractBroken, OAuthError, OAuthUnavailable
 from penstock.domain.link_plan import Errand, Granted, Return, Sent, VisitPlan
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
-from penstock.sandbox.scenario import Scenario
 from tests.connectors.linking import connector_at, link, over_http
 from tests.connectors.plaid_samples import ITEM, UPDATED, Told, body, error
 from tests.connectors.recording import BODIES
-from tests.databases import Database
-from tests.engine.house import House
-from tests.engine.linking import at_home
 from tests.sandbox.visitor import REDIRECT, visiting
 
 LINK = HostedLink(App("https://plaid.test", "me", Secret("canary")), "Penstock", ("US",))
@@ -177,70 +173,3 @@ def test_over_the_face_a_refusal_links_nothing() -> None:
             assert len(visitor.bank.authority.grants) == 1
 
     asyncio.run(story())
-
-
-def test_a_login_that_plaid_wants_again_is_renewed_in_place(database: Database) -> None:
-    """sync.md 26: the same connection, Item, accounts, cursor and ids; nothing is doubled."""
-
-    async def story(home: House) -> None:
-        number = await home.link(connector="plaid")
-        await home.sync(number)
-        assert await home.rows() == home.truth()
-        (grant,) = home.bank.authority.grants
-        grant.state = ConsentState.LOGIN_REQUIRED
-        ending, _ = await home.sync(number)
-        assert ending.consent is ConsentState.LOGIN_REQUIRED
-        home.step()
-        assert await home.link(connector="plaid", renew=number) == number
-        assert home.bank.authority.grants == [grant]
-        ending, run = await home.sync(number)
-        assert (ending.outcome, run.tally.pages) == ("done", 1)
-        assert await home.rows() == home.truth()
-
-    at_home(database, story)
-
-
-@pytest.mark.parametrize("state", [ConsentState.EXPIRED, ConsentState.REVOKED])
-def test_an_ended_consent_shows_as_what_it_is(database: Database, state: ConsentState) -> None:
-    """sync.md 26: Plaid's reasons tell an expired consent from one that was taken back."""
-
-    async def story(home: House) -> None:
-        number = await home.link(connector="plaid")
-        home.bank.authority.grants[0].state = state
-        ending, _ = await home.sync(number)
-        assert ending.consent is state
-
-    at_home(database, story)
-
-
-def test_a_disconnect_removes_the_item(database: Database) -> None:
-    """Security, O9: the access ends at Plaid too, and an Item that is gone already is no error."""
-
-    async def story(home: House) -> None:
-        for gone in (False, True):
-            number = await home.link(connector="plaid")
-            if gone:
-                home.expire_access()
-            ended = await home.penstock.forgetter.disconnect(
-                number, owner_id=home.owner_id, delete=False
-            )
-            assert ended.revoked
-        assert home.bank.authority.grants[0].state is ConsentState.REVOKED
-
-    at_home(database, story)
-
-
-@pytest.mark.parametrize(
-    "scenario",
-    [Scenario.MUTATION, Scenario.RATE_LIMITED, Scenario.FLAKY, Scenario.PENDING, Scenario.REMOVED],
-)
-def test_scenarios_end_in_the_truth(database: Database, scenario: Scenario) -> None:
-    """sync.md 3, 7, 10, 12: whatever goes wrong at the bank, the ledger is the bank's."""
-
-    async def story(home: House) -> None:
-        number = await home.link(scenario, connector="plaid")
-        for _ in range(6):
-            await home.sync(number)
-        assert await home.rows() == home.truth(scenario)
-
-    at_home(database, story)

@@ -89,6 +89,11 @@ def test_accounts_and_balances() -> None:
             asked = {"institution_id": "ins_sandbox", "country_codes": ["US"]}
             found = await post(visitor, "institutions/get_by_id", asked)
             assert found.json["institution"]["name"] == "Sandbox Bank"
+            for query, number in (("sand", 1), ("mill", 0)):
+                found = await post(visitor, "institutions/search", {"query": query})
+                assert len(found.json["institutions"]) == number
+            listed = await post(visitor, "institutions/get", {"count": 9, "offset": 0})
+            assert listed.json["total"] == 1
 
     asyncio.run(story())
 
@@ -142,12 +147,13 @@ def test_pages_and_deltas() -> None:
         ("link/token/get", {"link_token": "x"}, "INVALID_LINK_TOKEN"),
         ("item/public_token/exchange", {}, "INVALID_PUBLIC_TOKEN"),
         ("institutions/get_by_id", {"institution_id": "x"}, "INVALID_FIELD"),
+        ("institutions/search", {"query": ""}, "INVALID_FIELD"),
         ("accounts/get", {"access_token": "x"}, "INVALID_ACCESS_TOKEN"),
         ("transactions/sync", {"cursor": "x"}, "INVALID_FIELD"),
         ("transactions/sync", {"count": 501}, "INVALID_FIELD"),
         ("transactions/sync", {"count": "many"}, "INVALID_FIELD"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_wrong_requests_are_refused_in_plaids_words(
     endpoint: str, asked: dict[str, Any], code: str

@@ -6,7 +6,7 @@ an update that is not read to its end begins again at its first page; an empty o
 has not gathered anything yet. A posted row has an id of its own and names its pending one.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -18,11 +18,12 @@ from penstock.connectors.plaid_accounts import (
     parse_accounts,
     parse_balances,
     parse_institution,
+    parse_institutions,
     parse_item,
 )
 from penstock.connectors.plaid_app import App
-from penstock.connectors.plaid_errors import verdict_of
-from penstock.connectors.plaid_link import HostedLink
+from penstock.connectors.plaid_errors import check, verdict_of
+from penstock.connectors.plaid_link import PRODUCTS, HostedLink
 from penstock.connectors.plaid_rows import (
     parse_page,
     parse_removal,
@@ -36,7 +37,7 @@ from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit, Scope, quota, rate
 from penstock.domain.link_plan import VisitPlan
 from penstock.domain.option import Given, Option
-from penstock.domain.protocol import PendingRule, Pull, Search, Verdict
+from penstock.domain.protocol import PendingRule, Pull, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
@@ -88,13 +89,27 @@ class Plaid:
     reissues_ids: bool = True
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
-    search: Search | None = None
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:
         """A visit to Plaid's Hosted Link, where the person finds their institution."""
         link = HostedLink(self.app, self.client_name, self.countries)
         return (VisitPlan(link.begin, link.finish, end=link.end),)
+
+    def search(
+        self, words: str, country: str
+    ) -> Generator[Request, Response, Sequence[Institution]]:
+        """Find institutions, or list the first where there are no words; Link has a search too.
+
+        Raises OAuthError and ContractBroken.
+        """
+        countries = (country,) if country else self.countries
+        wanted: dict[str, Any] = {"query": words, "products": PRODUCTS}
+        if not words:
+            wanted = {"count": MOST_ROWS, "offset": 0, "options": {"products": PRODUCTS}}
+        endpoint = "institutions/search" if words else "institutions/get"
+        answer = yield self.app.post(endpoint, authorized=False, country_codes=countries, **wanted)
+        return parse_institutions(check(answer))
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the access token into the body. Raises ContractBroken for another address."""

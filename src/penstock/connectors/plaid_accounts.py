@@ -95,6 +95,10 @@ class _OfInstitution(msgspec.Struct):
     institution: _Institution
 
 
+class _Institutions(msgspec.Struct):
+    institutions: list[_Institution]
+
+
 @dataclass(frozen=True, slots=True)
 class ItemSeen:
     """When an Item's consent ends, and when it was last updated; None where that is not said."""
@@ -106,6 +110,7 @@ class ItemSeen:
 _ACCOUNTS: Final = msgspec.json.Decoder(_Accounts)
 _OF_ITEM: Final = msgspec.json.Decoder(_OfItem)
 _OF_INSTITUTION: Final = msgspec.json.Decoder(_OfInstitution)
+_INSTITUTIONS: Final = msgspec.json.Decoder(_Institutions)
 
 
 def parse_accounts(body: bytes) -> tuple[Item, tuple[AccountSeen, ...]]:
@@ -147,6 +152,12 @@ def parse_institution(body: bytes) -> Institution:
     """Return an institution by its name. Raises ContractBroken."""
     found = decode(body, _OF_INSTITUTION, "institution").institution
     return Institution(found.institution_id, found.name)
+
+
+def parse_institutions(body: bytes) -> list[Institution]:
+    """Return a list of institutions. Raises ContractBroken."""
+    found = decode(body, _INSTITUTIONS, "institutions", "institution_id").institutions
+    return [Institution(each.institution_id, each.name) for each in found]
 
 
 def _decoded(body: bytes) -> _Accounts:

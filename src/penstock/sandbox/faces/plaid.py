@@ -6,7 +6,7 @@
     POST /plaid/item/get
     POST /plaid/item/remove
     POST /plaid/accounts/get
-    POST /plaid/institutions/get_by_id
+    POST /plaid/institutions/get_by_id, /plaid/institutions/search, /plaid/institutions/get
     POST /plaid/transactions/sync            added / modified / removed, next_cursor, has_more
 
 Every request is a JSON object with our keys in its headers (or in the object itself), and the
@@ -61,6 +61,8 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
         "link/token/get": link.get,
         "item/public_token/exchange": link.exchange,
         "institutions/get_by_id": _institution,
+        "institutions/search": _search,
+        "institutions/get": _list,
     }
     of_items: dict[str, tuple[Place, Admit, Tell]] = {
         "item/get": (Place.ACCOUNTS, _known, _item),
@@ -184,13 +186,19 @@ def _accounts(bank: Bank, grant: Grant, _asked: Asked) -> bytes:
 def _institution(asked: Asked) -> bytes:
     if asked.get("institution_id") != shapes.INSTITUTION["institution_id"]:
         raise Refusal(400, "invalid_request", "there is no such institution")
-    more = {
-        "products": shapes.PRODUCTS,
-        "country_codes": ["US"],
-        "routing_numbers": [],
-        "oauth": True,
-    }
-    return shapes.answer(institution={**shapes.INSTITUTION, **more})
+    return shapes.answer(institution=shapes.institution())
+
+
+def _search(asked: Asked) -> bytes:
+    words = str(asked.get("query") or "")
+    if not words:
+        raise Refusal(400, "invalid_request", "query must be a non-empty value")
+    fits = words.lower() in str(shapes.INSTITUTION["name"]).lower()
+    return shapes.answer(institutions=[shapes.institution()] * fits)
+
+
+def _list(_asked: Asked) -> bytes:
+    return shapes.answer(institutions=[shapes.institution()], total=1)
 
 
 def _sync(bank: Bank, grant: Grant, asked: Asked) -> bytes:

@@ -103,6 +103,17 @@ def item(grant: Grant, trouble: Shape | None) -> Shape:
     }
 
 
+def institution() -> Shape:
+    """Return the one institution that there is."""
+    return {
+        **INSTITUTION,
+        "products": PRODUCTS,
+        "country_codes": ["US"],
+        "routing_numbers": [],
+        "oauth": True,
+    }
+
+
 def accounts(world: World) -> list[Shape]:
     """Return every account, with what stands on it."""
     return [_account(world, each) for each in world.accounts]
