@@ -11,7 +11,7 @@
 
 PostgreSQL is started once for the whole run, when the first test needs it. Where that is
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
-and see none of the caller's `PENSTOCK_…` variables but the one that says where Prism is.
+and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that).
 """
 
 import os
@@ -31,8 +31,8 @@ from tests.postgres import Cluster, Unavailable
 Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
 HOME = pytest.StashKey[Path]()
+PRISM = pytest.StashKey[str]()
 
-PRISM_AT = "PENSTOCK_TEST_PRISM"
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
 
@@ -45,9 +45,10 @@ def migrate(url: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
+    told = getattr(config, "workerinput", {}).get("prism", "")
+    config.stash[PRISM] = os.environ.get("PENSTOCK_TEST_PRISM", told)
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
-        if name != PRISM_AT:
-            del os.environ[name]
+        del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
     os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     loopback.install()
@@ -67,7 +68,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker where PostgreSQL is. The controller runs it: a worker may end early."""
+    """Tell an xdist worker where PostgreSQL is, and where Prism.
+
+    The controller runs PostgreSQL: a worker may end early.
+    """
+    node.workerinput["prism"] = node.config.stash[PRISM]
     started = start_once(node.config)
     port = started.port if isinstance(started, Cluster) else None
     node.workerinput["postgres"] = {"port": port, "why_not": str(started) if port is None else ""}
@@ -134,9 +139,9 @@ def databases(request: pytest.FixtureRequest) -> Databases:
 
 
 @pytest.fixture(name="prism")
-def prism_installed() -> prism.Prism:
+def prism_installed(request: pytest.FixtureRequest) -> prism.Prism:
     """Prism, where it is installed."""
-    return prism.find(os.environ.get(PRISM_AT))
+    return prism.find(request.config.stash[PRISM])
 
 
 @pytest.fixture

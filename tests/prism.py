@@ -75,8 +75,8 @@ class Prism:
             await process.wait()
 
 
-def find(folder: str | None) -> Prism:
-    """Return Prism as it is installed in a folder, or in ours; skips the test where it is not."""
+def find(folder: str) -> Prism:
+    """Return Prism as installed in a folder, or in ours if none is told; skips where it is not."""
     program = (Path(folder) if folder else HERE) / PROGRAM
     node = shutil.which("node")
     if node is None or not program.exists():
