@@ -5,12 +5,13 @@
 `empty_database`     the same without any table, for tests of the migrations
 `sqlite_database`, `postgres_database`
                      a fresh, migrated database of that kind only
+`prism`              what holds a face to its provider's specification; skips where it is absent
 `databases`          makes many in one test, on both kinds (for hypothesis, which runs a test's body
                      many times): `with databases.fresh() as database:`, or `.empty()`
 
 PostgreSQL is started once for the whole run, when the first test needs it. Where that is
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
-and see none of the caller's `PENSTOCK_…` variables.
+and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that).
 """
 
 import os
@@ -22,7 +23,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import loopback
+from tests import loopback, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
@@ -30,6 +31,7 @@ from tests.postgres import Cluster, Unavailable
 Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
 HOME = pytest.StashKey[Path]()
+PRISM = pytest.StashKey[str]()
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
@@ -43,6 +45,8 @@ def migrate(url: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
+    told = getattr(config, "workerinput", {}).get("prism", "")
+    config.stash[PRISM] = os.environ.get("PENSTOCK_TEST_PRISM", told)
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
@@ -64,7 +68,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker where PostgreSQL is. The controller runs it: a worker may end early."""
+    """Tell an xdist worker where PostgreSQL is, and where Prism.
+
+    The controller runs PostgreSQL: a worker may end early.
+    """
+    node.workerinput["prism"] = node.config.stash[PRISM]
     started = start_once(node.config)
     port = started.port if isinstance(started, Cluster) else None
     node.workerinput["postgres"] = {"port": port, "why_not": str(started) if port is None else ""}
@@ -128,6 +136,12 @@ def databases(request: pytest.FixtureRequest) -> Databases:
     """Return the maker of databases, of each kind in turn."""
     made: Databases = request.getfixturevalue(f"{request.param}_databases")
     return made
+
+
+@pytest.fixture(name="prism")
+def prism_installed(request: pytest.FixtureRequest) -> prism.Prism:
+    """Prism, where it is installed."""
+    return prism.find(request.config.stash[PRISM])
 
 
 @pytest.fixture

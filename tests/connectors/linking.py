@@ -1,5 +1,7 @@
 """Linking any connector at its own face of the sandbox bank, in the way that it declares first."""
 
+from collections.abc import Generator
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -12,11 +14,13 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.admission import send_to_bank, take_back, take_pasted
+from penstock.oauth.run import run
 from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces.registry import face_named
 from penstock.sandbox.scenario import Scenario
 from tests.sandbox.visitor import NOON, REDIRECT, VERIFIER, Watch
 
+R = TypeVar("R")
 CHOICES = {"institution": "sandbox"}
 """What people choose, where a plan wants a choice."""
 
@@ -52,6 +56,11 @@ async def asked(request: Request, http: aiohttp.ClientSession) -> Response:
     async with asking as answer:
         headers = {name.lower(): text for name, text in answer.headers.items()}
         return Response(answer.status, headers, await answer.read(), request.url)
+
+
+async def over_http(http: aiohttp.ClientSession, asking: Generator[Request, Response, R]) -> R:
+    """Run a step of a link to its end over HTTP."""
+    return await run(asking, lambda request: asked(request, http))
 
 
 async def _granted(

@@ -31,6 +31,8 @@ PLAIN = build(
         "sandbox_url": Secret("http://127.0.0.1:1"),
         "starling_client_id": Secret("me"),
         "starling_client_secret": CANARY,
+        "plaid_client_id": Secret("me"),
+        "plaid_secret": CANARY,
     }
 )
 NAMES = sorted(PLAIN)

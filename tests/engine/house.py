@@ -63,14 +63,19 @@ class House:
             assert answer.status == 303, await answer.text()
             return answer.headers["Location"]
 
-    async def link(self, scenario: Scenario = Scenario.CALM, renew: int | None = None) -> int:
-        """Link the sandbox bank; return the connection."""
+    async def link(
+        self,
+        scenario: Scenario = Scenario.CALM,
+        renew: int | None = None,
+        connector: str = "sandbox",
+    ) -> int:
+        """Link the sandbox bank, through its own face or another; return the connection."""
         begun = await self.penstock.linker.begin(
-            self.owner_id, "sandbox", redirect_uri=CALLBACK, connection_id=renew
+            self.owner_id, connector, redirect_uri=CALLBACK, connection_id=renew
         )
         back = await self.consent(begun.url, scenario)
         return await self.penstock.linker.finish(
-            "sandbox", parse_qsl(urlsplit(back).query), owner_id=self.owner_id
+            connector, parse_qsl(urlsplit(back).query), owner_id=self.owner_id
         )
 
     async def paste(self, name: str, scenario: Scenario = Scenario.CALM) -> int:

@@ -7,7 +7,7 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import sandbox, simplefin, starling, up
+from penstock.connectors import plaid, sandbox, simplefin, starling, up
 from penstock.connectors.kind import Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
@@ -19,6 +19,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     starling.KIND,
     up.KIND,
     simplefin.KIND,
+    plaid.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 

@@ -88,12 +88,14 @@ class Errand:
     """A person who is about to be sent to the bank.
 
     They must come back to `redirect_uri`, with `state` in the query. `parameters` are what they
-    chose, such as their institution.
+    chose, such as their institution. `renewed` opens the connection that is to be renewed, for
+    banks where that is another visit.
     """
 
     redirect_uri: str
     state: str
     parameters: Mapping[str, str]
+    renewed: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,15 @@ class VisitPlan:
 
     `begin` arranges it, `finish` fetches what came of it; either raises OAuthError where the bank
     or the person says no, InvalidInput for a choice that cannot be, and ContractBroken. `chooses`
-    are the parameters without which it cannot begin, such as `institution`.
+    are the parameters without which it cannot begin, such as `institution`. `end` gives back at
+    the bank what came of it, where the bank has a way to; it raises OAuthError.
     """
 
     begin: Callable[[Errand], Generator[Request, Response, Sent]]
     finish: Callable[[Return], Generator[Request, Response, Granted]]
     chooses: tuple[str, ...] = ()
     consent_days: int | None = None
+    end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
 
 
 LinkPlan = OAuthPlan | TokenPlan | VisitPlan

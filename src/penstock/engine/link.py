@@ -17,6 +17,7 @@ from penstock.db import connections, credentials, leases, links
 from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
+from penstock.domain.consent import Credentials
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
 from penstock.domain.institution import Institution
 from penstock.domain.link_plan import Errand, Granted, LinkPlan, OAuthPlan, TokenPlan, VisitPlan
@@ -70,12 +71,15 @@ class Linker:
         Raises NotFound, InvalidInput, Conflict.
         """
         chosen = self._plan(connector, plan)
+        renewed = None
         if connection_id is not None:
             await self.database.read(_check_renewal, connection_id, owner_id, connector)
+            if isinstance(chosen, VisitPlan):
+                renewed = await self.database.read(self._renewed, connection_id, owner_id)
         state = new_state(self.entropy)
         sent = await send_to_bank(
             chosen,
-            Errand(redirect_uri, state, parameters or {}),
+            Errand(redirect_uri, state, parameters or {}, renewed),
             new_verifier(self.entropy),
             self.send_for(connector),
         )
@@ -174,6 +178,13 @@ class Linker:
             self._open_connection, owner_id, connector, granted, plan, renewed
         )
         return await asyncio.shield(asyncio.ensure_future(stored))
+
+    def _renewed(
+        self, connection: sa.Connection, connection_id: int, owner_id: int
+    ) -> Credentials | None:
+        """Return what opens the connection that is to be renewed, if anything does (any more)."""
+        sealed = credentials.find(connection, connection_id)
+        return self.seals.open(sealed, owner_id) if sealed else None
 
     def _store(self, connection: sa.Connection, values: dict[str, object], verifier: Secret) -> int:
         now = self.clock()

@@ -139,10 +139,13 @@ class Authority:
     def personal_token(self, person: str, scenario: Scenario) -> str:
         """Return an access token that a person made for themselves; it does not expire."""
         grant = self.grant(PERSONAL, person, scenario)
+        grant.consent_ends = self._never
+        return self.lasting_token(grant)
+
+    def lasting_token(self, grant: Grant) -> str:
+        """Return an access token that is good for as long as its grant is."""
         token = self._mint()
-        grant.access[_hash(token)] = grant.consent_ends = datetime.max.replace(
-            tzinfo=self._clock().tzinfo
-        )
+        grant.access[_hash(token)] = self._never
         self._by_access[_hash(token)] = grant
         return token
 
@@ -152,10 +155,11 @@ class Authority:
         if grant is None or self.state(grant) in DEAD:
             raise _refused("This token was claimed before, or is none.")
         self.expire_access(grant)
-        claimed = self._mint()
-        grant.access[_hash(claimed)] = grant.consent_ends
-        self._by_access[_hash(claimed)] = grant
-        return claimed
+        return self.lasting_token(grant)
+
+    @property
+    def _never(self) -> datetime:
+        return datetime.max.replace(tzinfo=self._clock().tzinfo)
 
     def admit(self, access: str) -> Grant | None:
         """Return the grant of an access token; None if the token is unknown or too old."""
@@ -212,10 +216,18 @@ class Authority:
 
     def grant(self, asked: Asked, person: str, scenario: Scenario) -> Grant:
         """Open a new consent of a person."""
-        lasts = SOON if scenario is Scenario.CONSENT_EXPIRING else self._consent
-        grant = Grant(len(self.grants) + 1, asked, person, scenario, self._clock() + lasts)
+        grant = Grant(len(self.grants) + 1, asked, person, scenario, self._clock())
+        self.prolong(grant, scenario)
         self.grants.append(grant)
         return grant
+
+    def prolong(self, grant: Grant, scenario: Scenario) -> None:
+        """Let a person consent again to what they granted: it begins anew."""
+        grant.state = ConsentState.ACTIVE
+        grant.scenario = scenario
+        grant.updates = 0
+        lasts = SOON if scenario is Scenario.CONSENT_EXPIRING else self._consent
+        grant.consent_ends = self._clock() + lasts
 
     def _issue(self, grant: Grant) -> Tokens:
         access, refresh = self._mint(), self._mint()

@@ -50,7 +50,8 @@ class Reply:
     `answer` writes the right body, `complain` an error from status, code and message, `unready`
     is the body that says "come back later" where the protocol has one, `headers` come with every
     right answer, and `scope` is what the person must have allowed, where it matters. `scheme` is
-    how tokens are shown, and `unauthorized` the status of the answer to one that is not good.
+    how tokens are shown, and `unauthorized` the status of the answer to one that is not good;
+    where they are shown in no header, `admit` finds out whose data is asked for, or raises Refusal.
     """
 
     place: Place
@@ -61,6 +62,7 @@ class Reply:
     scope: str = ""
     scheme: Scheme = Scheme.BEARER
     unauthorized: int = HTTPStatus.UNAUTHORIZED
+    admit: Callable[[Bank, web.Request], Grant] | None = None
 
 
 def admitted(bank: Bank, request: web.Request, expected: Scheme = Scheme.BEARER) -> Grant:

@@ -18,12 +18,10 @@ import msgspec
 from aiohttp import web
 
 from penstock.domain.balance import BalanceKind, BalanceSeen
-from penstock.sandbox import steps
 from penstock.sandbox.authority import Grant
 from penstock.sandbox.bank import MOST_ROWS, PEOPLE, Bank, Desk
-from penstock.sandbox.cursor import CursorUnknown
-from penstock.sandbox.delta import Position, beginning, moved, read
-from penstock.sandbox.faces.answers import Refusal, Reply, refuse_dead
+from penstock.sandbox.faces.answers import Refusal, Reply
+from penstock.sandbox.faces.deltas import next_page
 from penstock.sandbox.faces.face import Face
 from penstock.sandbox.faces.own_oauth import OAuthFace
 from penstock.sandbox.faces.own_rows import Pages
@@ -31,7 +29,6 @@ from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faults import Place
 from penstock.sandbox.scenario import Scenario
 
-MUTATIONS = 2
 NOT_READY = b'{"added":[],"modified":[],"removed":[],"next_cursor":"","has_more":false}'
 INSTITUTION = {"id": "sandbox", "name": "Sandbox Bank"}
 
@@ -110,39 +107,11 @@ class OwnFace:
         )
 
     def _transactions(self, grant: Grant, cursor: str | None, limit: int | None) -> bytes:
-        desk = self._bank.desk_of(grant)
-        position = self._position(desk, cursor)
-        if not position.update:
-            self._bank.begin_update(grant)
-            refuse_dead(self._bank, grant)
-            if cursor is None:
-                position = beginning(desk.world)
-        elif grant.scenario is Scenario.MUTATION:
-            self._mutate(grant, desk, position)
-        found = read(desk.world, position, limit or self._bank.options.page_size)
-        grant.updates += not found.more
-        self._bank.counters["rows"] += found.size
-        pages, after = self._pages_of(desk), desk.cursors.write(found.after)
+        found, after = next_page(self._bank, grant, cursor, limit or self._bank.options.page_size)
+        pages = self._pages_of(self._bank.desk_of(grant))
         if grant.scenario is Scenario.NO_IDS:
             return pages.nameless_page(found, after)
         return pages.page(found, after)
-
-    def _position(self, desk: Desk, cursor: str | None) -> Position:
-        world = desk.world
-        if cursor is None:
-            return beginning(world)
-        try:
-            return desk.cursors.read(cursor, rows=world.history.size, version=world.version)
-        except CursorUnknown as unknown:
-            raise Refusal(400, "cursor_not_associated", unknown.message) from None
-
-    def _mutate(self, grant: Grant, desk: Desk, position: Position) -> None:
-        """Move the world twice in a grant's life, and refuse to read on over any change."""
-        if grant.faults < MUTATIONS and not moved(desk.world, position):
-            grant.faults += 1
-            steps.shifting(desk.world)
-        if moved(desk.world, position):
-            raise Refusal(400, "mutation_during_pagination", "The rows changed: begin again.")
 
     def _pages_of(self, desk: Desk) -> Pages:
         pages = self._pages.get(id(desk))

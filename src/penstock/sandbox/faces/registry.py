@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import own, simplefin, starling, up
+from penstock.sandbox.faces import own, plaid, simplefin, starling, up
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
@@ -10,6 +10,7 @@ FACES: Final[tuple[Face, ...]] = (
     starling.FACE,
     up.FACE,
     simplefin.FACE,
+    plaid.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 

@@ -21,7 +21,10 @@ async def resource(request: web.Request, reply: Reply) -> web.StreamResponse:
     bank.counters[f"requests:{reply.place}"] += 1
     await delay(bank)
     try:
-        grant = admitted(bank, request, reply.scheme)
+        if reply.admit is None:
+            grant = admitted(bank, request, reply.scheme)
+        else:
+            grant = reply.admit(bank, request)
         refuse_unasked(grant, reply.scope)
         grant.requests += 1
         fault = bank.next_fault(reply.place, grant)

@@ -110,7 +110,8 @@ def garbled(body: bytes, kind: FaultKind) -> bytes:
     victim = _first_object(content)
     if victim is None:
         return HTML
-    name = next((each for each in ("amount", "current", "currency") if each in victim), "id")
+    money = (each for each in ("amount", "current", "currency") if each in victim)
+    name = next(money, next(iter(victim), "id"))
     if kind is FaultKind.MISSING:
         victim.pop(name, None)
     else:
