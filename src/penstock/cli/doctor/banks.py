@@ -21,14 +21,20 @@ _MOST = 1000
 
 
 def connector_checks(settings: Settings) -> Iterator[Check]:
-    """Say which connectors are ready, and what the others lack."""
+    """Say which connectors are ready, and what those lack that somebody has begun to set up."""
     for connector in connectors_of(settings).values():
         missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector.missing_settings)
-        if missing:
+        if missing and not _is_begun(settings, connector.name):
+            yield ok("connector", f"{connector.name} is not set up, which it need not be")
+        elif missing:
             remedy = f"To use it, set {missing}; see {connector.docs_url}."
             yield warn("connector", f"{connector.name} is not set up", remedy)
         else:
             yield ok("connector", f"{connector.name} is ready")
+
+
+def _is_begun(settings: Settings, name: str) -> bool:
+    return any(option.startswith(f"{name}_") for option in settings.provider_options)
 
 
 def connection_checks(settings: Settings, database: Database, *, now: datetime) -> Iterator[Check]:
