@@ -40,16 +40,6 @@ def test_a_sound_installation_is_all_ok(reader: Terminal) -> None:
     assert {"connector", "connection", "prices"} <= checks.keys()
 
 
-def test_a_connector_is_missed_by_who_has_begun_to_set_it_up(tmp_path: Path) -> None:
-    """One that nobody uses is well; one that lacks a half is a warning that names it."""
-    begun = {"plaid_client_id": SecretStr("me")}
-    untouched = banks.connector_checks(Settings(home=tmp_path))
-    assert {check.state for check in untouched} == {"ok"}
-    checks = banks.connector_checks(Settings(home=tmp_path, provider_options=begun))
-    (lacking,) = [check for check in checks if check.state == "warn"]
-    assert "PENSTOCK_PLAID_SECRET" in lacking.remedy
-
-
 def test_nothing_yet_is_a_warning(tmp_path: Path) -> None:
     """On a bare machine it says how to begin, and changes nothing."""
     bare = in_front_of(tmp_path / "bare")
