@@ -9,7 +9,7 @@ import pytest
 from penstock.db.connections import connections
 from penstock.db.links import links
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import InvalidInput, NotFound, OAuthError
+from penstock.domain.errors import Conflict, InvalidInput, NotFound, OAuthError
 from penstock.domain.institution import Institution
 from penstock.domain.link_plan import Errand, Granted, Return, Sent, TokenPlan, VisitPlan
 from penstock.domain.request import Request, Response
@@ -160,6 +160,20 @@ def test_institutions_are_found_where_there_are_many(database: Database) -> None
             await linker.search("fake", "mill", "")
         with pytest.raises(NotFound):
             await linker.search("nobody", "", "")
+
+    at_home(database, story)
+
+
+def test_what_is_not_set_up_says_what_to_set(database: Database) -> None:
+    """The settings are named as they are written in the environment."""
+
+    async def story(home: House) -> None:
+        fake = FakeBank(missing_settings=("fake_client_id",))
+        linker = replace(linker_of(home, Bank([])), connectors={"fake": fake})
+        with pytest.raises(Conflict) as caught:
+            await linker.begin(home.owner_id, "fake", redirect_uri=CALLBACK)
+        assert caught.value.remedy is not None
+        assert "PENSTOCK_FAKE_CLIENT_ID" in caught.value.remedy.text
 
     at_home(database, story)
 

@@ -12,6 +12,7 @@ from penstock.cli.passwords import ask_secret
 from penstock.cli.terminal import can_ask, print_json, say
 from penstock.cli.words import at, full_id
 from penstock.domain.clock import utc_now
+from penstock.domain.option import variable
 
 if TYPE_CHECKING:
     from penstock.cli.client import Client
@@ -120,7 +121,7 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
             remedy=f"There are: {', '.join(known)}.",
         )
     if connector["missing_settings"]:
-        missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector["missing_settings"])
+        missing = ", ".join(map(variable, connector["missing_settings"]))
         raise Failed(
             f"{connector['title']} is not set up here yet",
             remedy=f"Set {missing}; see {connector['docs_url']}.",

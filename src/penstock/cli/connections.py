@@ -8,6 +8,7 @@ from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import can_ask, print_json, say
 from penstock.cli.words import full_id, minute, remedy_text
+from penstock.domain.option import variable
 
 
 @click.command(cls=Command)
@@ -22,7 +23,7 @@ def connectors(flags: Flags, *, as_json: bool) -> None:
         plain("institution", "title"),
         Column("ready", lambda row, _: "yes" if row["ready"] else "no"),
         Column("linked", lambda row, _: ", or ".join(map(_way, row["plans"]))),
-        Column("to set", lambda row, _: ", ".join(map(_variable, row["missing_settings"]))),
+        Column("to set", lambda row, _: ", ".join(map(variable, row["missing_settings"]))),
     )
     show(flags, Listing("/v1/connectors", columns, "There are none."), as_json=as_json)
 
@@ -116,10 +117,6 @@ def _confirm(name: str, *, delete_data: bool) -> None:
 
 def _way(plan: dict[str, Any]) -> str:
     return "by a token" if plan["kind"] == "token" else "in the browser"
-
-
-def _variable(setting: str) -> str:
-    return f"PENSTOCK_{setting.upper()}"
 
 
 def _next_sync(row: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
+from penstock.domain.option import variable
 from penstock.sandbox.bank import PEOPLE
 from penstock.sandbox.scenario import IN_WORDS, Scenario
 
@@ -106,7 +107,7 @@ def _say_how(face: "Face", bank: "Bank") -> None:
     """Say what to set, and what to paste, to link the bank under this face."""
     say("Set this where Penstock runs:")
     for option, text in face.options(bank.url).items():
-        say(f"  PENSTOCK_{face.name.upper()}_{option.upper()}={text}")
+        say(f"  {variable(f'{face.name}_{option}')}={text}")
     say(f"Then: penstock connect {face.name}")
     if face.pasted:
         person, scenario = next(iter(PEOPLE)), bank.options.scenario

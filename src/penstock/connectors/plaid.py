@@ -25,14 +25,12 @@ from penstock.connectors.plaid_app import App
 from penstock.connectors.plaid_errors import check, verdict_of
 from penstock.connectors.plaid_link import PRODUCTS, HostedLink
 from penstock.connectors.plaid_rows import (
+    parse_entry,
     parse_page,
-    parse_removal,
-    parse_row,
-    says_more_than_removal,
 )
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import ContractBroken, InvalidInput
+from penstock.domain.errors import InvalidInput
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit, Scope, quota, rate
 from penstock.domain.link_plan import VisitPlan
@@ -157,12 +155,7 @@ class Plaid:
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:  # noqa: ARG002  a row names its account
         """Map one row, whichever list of a page it came from. Raises ContractBroken."""
-        try:
-            return parse_row(raw)
-        except ContractBroken:
-            if says_more_than_removal(raw):
-                raise
-            return parse_removal(raw)
+        return parse_entry(raw)
 
     def _sync(self, cursor: str | None) -> Request:
         since: dict[str, Any] = {} if cursor is None else {"cursor": cursor}

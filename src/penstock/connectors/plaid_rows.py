@@ -17,11 +17,13 @@ import msgspec
 
 from penstock.connectors.wire import (
     CANNOT_READ,
+    LOOSE_DELTA,
     PLACEHOLDERS,
     broken,
     clean,
     decode,
     each_mapped,
+    row_or_removal,
     usable_currency,
     usable_id,
 )
@@ -75,16 +77,7 @@ class _Page(msgspec.Struct):
     has_more: bool
 
 
-class _LoosePage(msgspec.Struct):
-    added: list[msgspec.Raw]
-    modified: list[msgspec.Raw]
-    removed: list[msgspec.Raw]
-    next_cursor: str
-    has_more: bool
-
-
 _PAGE: Final = msgspec.json.Decoder(_Page)
-_LOOSE: Final = msgspec.json.Decoder(_LoosePage)
 _ROW: Final = msgspec.json.Decoder(_Row)
 _GONE: Final = msgspec.json.Decoder(_Gone)
 
@@ -113,13 +106,9 @@ def parse_removal(raw: bytes) -> Removal:
     return _removal(decode(raw, _GONE, WHAT, ID))
 
 
-def says_more_than_removal(raw: bytes) -> bool:
-    """Tell whether this is, or tries to be, a row that stands: a removal names it and no more."""
-    try:
-        row = msgspec.json.decode(clean(raw))
-    except CANNOT_READ:
-        return True
-    return not isinstance(row, dict) or not _OF_ROWS.isdisjoint(row)
+def parse_entry(raw: bytes) -> TransactionSeen | Removal:
+    """Return one entry, whichever list of a page it came from. Raises ContractBroken."""
+    return row_or_removal(raw, parse_row, parse_removal, _OF_ROWS)
 
 
 def currency_of(iso: str | None, unofficial: str | None) -> str:
@@ -132,7 +121,7 @@ def currency_of(iso: str | None, unofficial: str | None) -> str:
 
 def _row_by_row(body: bytes) -> Page:
     """Map what can be mapped: one bad row does not hold back the others (sync.md 8)."""
-    answer = decode(body, _LOOSE, WHAT, ID)
+    answer = decode(body, LOOSE_DELTA, WHAT, ID)
     upserts, bad = each_mapped([*answer.added, *answer.modified], parse_row, id_field=ID)
     removed, unheard = each_mapped(answer.removed, parse_removal, id_field=ID)
     return Page(upserts, removed, answer.next_cursor, answer.has_more, unmapped=(*bad, *unheard))

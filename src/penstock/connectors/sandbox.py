@@ -17,15 +17,12 @@ from penstock.connectors.sandbox_wire import (
     error_code,
     parse_accounts,
     parse_balances,
+    parse_entry,
     parse_page,
-    parse_removal,
-    parse_row,
-    says_more_than_removal,
 )
 from penstock.connectors.signing import with_bearer
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials
-from penstock.domain.errors import ContractBroken
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
@@ -149,12 +146,7 @@ class Sandbox:
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:  # noqa: ARG002  a row names its account
         """Map one row, whichever list of a page it came from. Raises ContractBroken."""
-        try:
-            return parse_row(raw)
-        except ContractBroken:
-            if says_more_than_removal(raw):
-                raise
-            return parse_removal(raw)
+        return parse_entry(raw)
 
     def _page_url(self, cursor: str | None) -> str:
         query = {} if cursor is None else {"cursor": cursor}

@@ -9,12 +9,14 @@ import msgspec
 
 from penstock.connectors.wire import (
     CANNOT_READ,
+    LOOSE_DELTA,
     PLACEHOLDERS,
     amount_of,
     broken,
     clean,
     decode,
     each_mapped,
+    row_or_removal,
     usable_currency,
     usable_id,
 )
@@ -100,14 +102,6 @@ class _Page(msgspec.Struct):
     has_more: bool
 
 
-class _LoosePage(msgspec.Struct):
-    added: list[msgspec.Raw]
-    modified: list[msgspec.Raw]
-    removed: list[msgspec.Raw]
-    next_cursor: str
-    has_more: bool
-
-
 class _Error(msgspec.Struct):
     code: str
 
@@ -119,7 +113,6 @@ class _Refusal(msgspec.Struct):
 _ACCOUNTS = msgspec.json.Decoder(_Accounts)
 _BALANCES = msgspec.json.Decoder(_Balances)
 _PAGE = msgspec.json.Decoder(_Page)
-_LOOSE = msgspec.json.Decoder(_LoosePage)
 _ROW = msgspec.json.Decoder(_Row)
 _GONE = msgspec.json.Decoder(_Gone)
 _REFUSAL = msgspec.json.Decoder(_Refusal)
@@ -172,18 +165,14 @@ def parse_removal(raw: bytes) -> Removal:
     return _removal(decode(raw, _GONE, WHAT))
 
 
-def says_more_than_removal(raw: bytes) -> bool:
-    """Tell whether this is, or tries to be, a row that stands: a removal names it and no more."""
-    try:
-        row = msgspec.json.decode(clean(raw))
-    except CANNOT_READ:
-        return True
-    return not isinstance(row, dict) or not _OF_ROWS.isdisjoint(row)
+def parse_entry(raw: bytes) -> TransactionSeen | Removal:
+    """Return one entry, whichever list of a page it came from. Raises ContractBroken."""
+    return row_or_removal(raw, parse_row, parse_removal, _OF_ROWS)
 
 
 def _row_by_row(body: bytes) -> Page:
     """Map what can be mapped: one bad row does not hold back the others (sync.md 8)."""
-    answer = decode(body, _LOOSE, WHAT)
+    answer = decode(body, LOOSE_DELTA, WHAT)
     upserts, bad = each_mapped([*answer.added, *answer.modified], parse_row)
     removed, unheard = each_mapped(answer.removed, parse_removal)
     return Page(upserts, removed, answer.next_cursor, answer.has_more, unmapped=(*bad, *unheard))

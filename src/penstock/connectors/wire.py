@@ -11,6 +11,7 @@ import msgspec
 from penstock.domain.currency import minor_digits
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.money import canonical
+from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Unmapped
 
 T = TypeVar("T")
@@ -65,6 +66,46 @@ def each_mapped(
             account = _text_in(text, account_field) if account_field else None
             bad.append(Unmapped(account, _text_in(text, id_field), error.message, text))
     return good, bad
+
+
+class LooseDelta(msgspec.Struct):
+    """A page of a delta whose rows are not looked into yet."""
+
+    added: list[msgspec.Raw]
+    modified: list[msgspec.Raw]
+    removed: list[msgspec.Raw]
+    next_cursor: str
+    has_more: bool
+
+
+LOOSE_DELTA: Final = msgspec.json.Decoder(LooseDelta)
+
+
+def row_or_removal(
+    raw: bytes,
+    row: Callable[[bytes], TransactionSeen],
+    removal: Callable[[bytes], Removal],
+    of_rows: frozenset[str],
+) -> TransactionSeen | Removal:
+    """Map one entry of a delta, whichever list it came from. Raises ContractBroken.
+
+    A removal names a row and no more: what has any of the fields `of_rows` is, or tries to be, a
+    row that stands.
+    """
+    try:
+        return row(raw)
+    except ContractBroken:
+        if _holds_any(raw, of_rows):
+            raise
+        return removal(raw)
+
+
+def _holds_any(raw: bytes, fields: frozenset[str]) -> bool:
+    try:
+        content = msgspec.json.decode(clean(raw))
+    except CANNOT_READ:
+        return True
+    return not isinstance(content, dict) or not fields.isdisjoint(content)
 
 
 def _text_in(raw: bytes, field: str) -> str | None:

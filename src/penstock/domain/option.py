@@ -9,6 +9,11 @@ from penstock.domain.remedy import fix_code
 from penstock.domain.secret import Secret
 
 
+def variable(setting: str) -> str:
+    """Return how a setting such as `plaid_url` is written in the environment."""
+    return f"PENSTOCK_{setting.upper()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One thing to set. That of a connector `plaid` by the name `url` is `PENSTOCK_PLAID_URL`.
@@ -64,9 +69,8 @@ class Given:
         text = text.rstrip("/")
         parts = urlsplit(text)
         if text and not (parts.scheme in ("http", "https") and parts.hostname):
-            variable = f"PENSTOCK_{self._setting(name).upper()}"
             raise InvalidInput(
-                f"{variable} is no address.",
+                f"{variable(self._setting(name))} is no address.",
                 remedy=fix_code("Write it whole, with https://."),
             )
         return text

@@ -21,6 +21,7 @@ from penstock.domain.consent import Credentials
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
 from penstock.domain.institution import Institution
 from penstock.domain.link_plan import Errand, Granted, LinkPlan, OAuthPlan, TokenPlan, VisitPlan
+from penstock.domain.option import variable
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.secret import Secret
@@ -252,7 +253,9 @@ class Linker:
         if found.missing_settings:
             raise Conflict(
                 f"{found.title} is not set up here yet.",
-                remedy=fix_code(f"Set {', '.join(found.missing_settings)}; see {found.docs_url}."),
+                remedy=fix_code(
+                    f"Set {', '.join(map(variable, found.missing_settings))}; see {found.docs_url}."
+                ),
             )
         return found
 

@@ -13,6 +13,7 @@ from penstock.db.users import users
 from penstock.domain.consent import ConsentState
 from penstock.domain.freshness import FreshnessState, Standing, freshness
 from penstock.domain.ids import public_id
+from penstock.domain.option import variable
 from penstock.domain.remedy import RemedyKind
 from penstock.settings import Settings
 from penstock.wiring import connectors_of
@@ -23,7 +24,7 @@ _MOST = 1000
 def connector_checks(settings: Settings) -> Iterator[Check]:
     """Say which connectors are ready, and what those lack that somebody has begun to set up."""
     for connector in connectors_of(settings).values():
-        missing = ", ".join(f"PENSTOCK_{one.upper()}" for one in connector.missing_settings)
+        missing = ", ".join(map(variable, connector.missing_settings))
         if missing and not _is_begun(settings, connector.name):
             yield ok("connector", f"{connector.name} is not set up, which it need not be")
         elif missing:
