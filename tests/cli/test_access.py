@@ -1,7 +1,6 @@
 """Tokens: where they are kept, to whom they go, and how they are renewed."""
 
 import asyncio
-import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from penstock.cli.failure import Failed
 from penstock.cli.session import Session, Sessions
+from tests.cli.modes import posix
 from tests.cli.pretending import HERE, NOW, Server, client, refusal, stored
 
 
@@ -152,7 +152,7 @@ def test_the_last_session_takes_the_file_along(tmp_path: Path) -> None:
     assert not sessions.path.exists()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+@posix
 def test_the_session_is_the_owners(tmp_path: Path) -> None:
     """The file with the tokens, and a home made for it, are closed to everybody else."""
     home = tmp_path / "home"

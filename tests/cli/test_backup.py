@@ -1,7 +1,6 @@
 """backup and restore at the command line: files, keys and passphrases."""
 
 import contextlib
-import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from penstock.db.connect import open_database
 from penstock.domain.clock import utc_now
 from penstock.engine.backup import Stamp, back_up
 from tests.cli.conftest import Terminal, in_front_of
+from tests.cli.modes import posix
 from tests.databases import Database
 
 WORDS = "gate mill lever autumn stone"
@@ -43,7 +43,7 @@ def test_an_installation_moves_with_its_key(reader: Terminal, tmp_path: Path) ->
     }
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+@posix
 def test_only_its_owner_reads_a_backup(reader: Terminal, tmp_path: Path) -> None:
     """The file has mode 0600, and so have the database and the key that come out of it."""
     file = tmp_path / "backup"

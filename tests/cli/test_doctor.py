@@ -1,7 +1,6 @@
 """The doctor: each check says ok, warn or fail, what it found, and what to do."""
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,9 @@ from penstock.db.migrations import upgrade
 from penstock.domain.consent import ConsentState
 from penstock.settings import Profile, Settings
 from tests.cli.conftest import Bank, Terminal, in_front_of
+from tests.cli.modes import posix
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-posix = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 
 
 def by_name(terminal: Terminal, code: int) -> dict[str, dict[str, str]]:

@@ -1,14 +1,12 @@
 """Files that are written whole or not at all."""
 
-import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from penstock.cli.files import make_private_folder, written_whole
-
-posix = pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+from tests.cli.modes import posix
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:

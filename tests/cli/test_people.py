@@ -1,12 +1,12 @@
 """Making people, signing in and out, and what is said to whoever is not signed in."""
 
-import os
 import stat
 
 import pytest
 
 from penstock.cli.app import COMMANDS
 from tests.cli.conftest import PASSWORD, Terminal
+from tests.cli.modes import posix
 
 READERS = (
     *("whoami", "connectors", "connections", "accounts", "balances", "transactions"),
@@ -90,7 +90,7 @@ def test_a_bad_token_is_not_stored(stranger: Terminal) -> None:
     assert (stranger.home / "session.json").read_text() == before
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+@posix
 def test_the_session_file_is_the_owners(stranger: Terminal) -> None:
     """Tokens lie in a file with the mode 0600, in a home with the mode 0700."""
     stranger.sign_in("ada")
