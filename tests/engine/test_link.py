@@ -172,7 +172,7 @@ def test_what_cannot_begin_leaves_nothing(database: Database) -> None:
                 await who.begin(home.owner_id, name, redirect_uri=CALLBACK, **more)
             if error is Conflict:
                 assert caught.value.remedy is not None
-                assert "sandbox_url" in caught.value.remedy.text
+                assert "PENSTOCK_SANDBOX_URL" in caught.value.remedy.text
         assert await home.all(links.select()) == []
 
     at_home(database, story)
