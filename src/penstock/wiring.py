@@ -25,6 +25,7 @@ from penstock.domain.secret import Secret
 from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
 from penstock.engine.health import Health
+from penstock.engine.hooks import Inbox
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
@@ -34,6 +35,7 @@ from penstock.engine.opening import Bounds
 from penstock.engine.replay import Replayer
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
+from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.identity import Identity
@@ -74,6 +76,7 @@ class Penstock:
     forgetter: Forgetter
     replayer: Replayer
     runner: Runner
+    inbox: Inbox
     notifier: Notifier
     quotes: QuoteEngine
 
@@ -202,6 +205,7 @@ def _assemble(
         meters=meters,
         every=timedelta(minutes=settings.sync_every_minutes),
         bounds=Bounds(caps_of(settings, connectors)),
+        hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
     return Penstock(
         settings=settings,
@@ -231,6 +235,7 @@ def _assemble(
             # On SQLite there are no workers: what a person asks for is synced here in any case.
             carries=settings.worker or database.kind == "sqlite",
         ),
+        inbox=Inbox(database, connectors, seals, send_for, metrics, timing.clock),
         notifier=_notifier(settings, timing, database, key),
         quotes=_quotes(settings, timing, outbound),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan, TokenPlan
@@ -72,6 +73,7 @@ class FakeBank:
     link_plans: tuple[LinkPlan, ...] = (TokenPlan("anywhere", "https://bank.example"),)
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+    hooks: Hooks | None = None
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the token into a header of its own."""

@@ -22,6 +22,7 @@ from penstock.domain.errors import (
     ContractBroken,
     Forbidden,
     GrantRefused,
+    HookRefused,
     InvalidInput,
     LeaseLost,
     NotFound,
@@ -94,6 +95,7 @@ KINDS: Final[Mapping[type[PenstockError], Kind]] = {
     BadCursor: Kind(400, "bad-cursor", "The cursor is not one of this list."),
     NotSignedIn: Kind(401, "not-signed-in", "Sign in first."),
     Forbidden: Kind(403, "forbidden", "The token does not allow this."),
+    HookRefused: Kind(403, "hook-refused", "This is not the provider's word, or not any more."),
     NotFound: NOWHERE,
     Conflict: Kind(409, "conflict", "This contradicts what is there already."),
     StillRunning: Kind(409, "still-running", "The same request is still being worked on."),
@@ -114,6 +116,7 @@ KINDS: Final[Mapping[type[PenstockError], Kind]] = {
 
 _BY_STATUS: Final = {kind.status: kind for kind in KINDS.values() if kind is not INTERNAL} | {
     400: KINDS[MalformedRequest],
+    403: KINDS[Forbidden],
     405: METHOD,
     409: KINDS[Conflict],
     422: INVALID,

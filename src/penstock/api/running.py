@@ -13,6 +13,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.protocol import Connector
 from penstock.domain.quote import Quote, QuoteError
 from penstock.engine.forget import Forgetter
+from penstock.engine.hooks import Inbox
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
@@ -116,6 +117,10 @@ class Installation(Protocol):
     @property
     def runner(self) -> Runner:
         """How it is synced."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where providers tell us that there is news."""
 
     @property
     def meters(self) -> Meters:

@@ -46,6 +46,7 @@ COMMANDS: Final[Sections] = {
         "replay": ("penstock.cli.replay:replay", "Read again what the bank said, unasked."),
         "quarantine": ("penstock.cli.quarantine:quarantine", "Rows that could not be read."),
         "suggestions": ("penstock.cli.suggestions:suggestions", "Decide what is not certain."),
+        "hooks": ("penstock.cli.hooks:hooks", "Show which banks tell of news by themselves."),
         "budgets": ("penstock.cli.budgets:budgets", "Show how often banks may be asked."),
     },
     "Reading": {

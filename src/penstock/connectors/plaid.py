@@ -23,6 +23,7 @@ from penstock.connectors.plaid_accounts import (
 )
 from penstock.connectors.plaid_app import App
 from penstock.connectors.plaid_errors import check, verdict_of
+from penstock.connectors.plaid_hooks import Webhooks
 from penstock.connectors.plaid_link import PRODUCTS, HostedLink
 from penstock.connectors.plaid_rows import (
     parse_entry,
@@ -31,6 +32,7 @@ from penstock.connectors.plaid_rows import (
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit, Scope, quota, rate
 from penstock.domain.link_plan import VisitPlan
@@ -87,6 +89,11 @@ class Plaid:
     reissues_ids: bool = True
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
+
+    @property
+    def hooks(self) -> Hooks:
+        """Each Item's address is set by us."""
+        return Webhooks(self.app).declared()
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:

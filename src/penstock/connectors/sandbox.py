@@ -23,6 +23,7 @@ from penstock.connectors.sandbox_wire import (
 from penstock.connectors.signing import with_bearer
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.hook import Hooks
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
@@ -73,6 +74,7 @@ class Sandbox:
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     search: Search | None = None
+    hooks: Hooks | None = None
 
     @property
     def docs_url(self) -> str:

@@ -30,6 +30,7 @@ from penstock.connectors.wire import broken
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import DAY, Limit, Scope, quota
 from penstock.domain.link_plan import Granted, LinkPlan, TokenPlan
@@ -76,6 +77,7 @@ class SimpleFIN:
     absence: Absence = Absence.PENDING_GONE
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+    hooks: Hooks | None = None
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:

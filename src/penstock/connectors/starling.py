@@ -35,6 +35,7 @@ from penstock.connectors.wire import CANNOT_READ, broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import ClientAuth, LinkPlan, OAuthPlan, Rotation, TokenPlan
@@ -96,6 +97,7 @@ class Starling:
     absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+    hooks: Hooks | None = None
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:

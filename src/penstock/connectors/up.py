@@ -23,12 +23,14 @@ from penstock.connectors.up_accounts import (
     parse_available,
 )
 from penstock.connectors.up_cursor import Since, next_cursor, read_cursor
+from penstock.connectors.up_hooks import Webhooks
 from penstock.connectors.up_rows import Reading, parse_row, parse_rows
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit, Scope, quota
 from penstock.domain.link_plan import Granted, LinkPlan, TokenPlan
@@ -74,6 +76,11 @@ class Up:
     absence: Absence = Absence.PENDING_GONE
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+
+    @property
+    def hooks(self) -> Hooks:
+        """One webhook for each connection, made by us."""
+        return Webhooks(self.base_url).declared()
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:

@@ -17,6 +17,7 @@ PenstockError                 has a message and, where somebody can act, a remed
 ├── TransportFailure          no whole answer came: refused, reset, timed out, cut short, too large
 │   └── DestinationRefused    the address is one that we do not talk to
 ├── ContractBroken            the provider sent what its own documents do not allow
+├── HookRefused               a webhook that the provider did not send, or not now
 └── LeaseLost                 another worker holds the connection now: commit nothing
 """
 
@@ -122,6 +123,10 @@ class ContractBroken(PenstockError):
         super().__init__(
             message, remedy=fix_code("Nothing was stored. Report this with the run's id.")
         )
+
+
+class HookRefused(PenstockError):
+    """This is not the provider's word, or not any more."""
 
 
 class LeaseLost(PenstockError):

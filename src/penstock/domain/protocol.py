@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan
@@ -133,6 +134,10 @@ class Connector(Protocol):
     @property
     def absence(self) -> Absence:
         """What it means that a row is missing where the feed was told in full."""
+
+    @property
+    def hooks(self) -> Hooks | None:
+        """How the provider tells us by itself that there is news; None where it does not."""
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Return the request with the credentials on it."""

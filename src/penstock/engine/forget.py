@@ -16,6 +16,7 @@ from penstock.db import (
     cursors,
     erasures,
     feeds,
+    hooks,
     leases,
     transactions,
     waiting,
@@ -29,6 +30,7 @@ from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.refresh import plan_of
 from penstock.engine.revoking import revoke_at_bank
 from penstock.engine.seal import Seals
+from penstock.engine.subscribing import unsubscribe
 from penstock.observe.log import get_logger
 
 log = get_logger(__name__)
@@ -58,8 +60,13 @@ class Forgetter:
         feed. Raises NotFound.
         """
         row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
+        hooked = await self.database.read(hooks.find_subscription, connection_id)
         had, opened = await self.database.write(self._end, connection_id, owner_id)
         revoked = False if had else None
+        connector = self.connectors.get(row.connector)
+        if opened and hooked and connector:
+            send = self.send_for(row.connector)
+            await unsubscribe(connector, hooked.external_id, opened[1], send)
         if opened:
             revoked = await self._revoke(row.connector, *opened)
         if delete:
@@ -80,6 +87,7 @@ class Forgetter:
         opened = self._open(sealed, owner_id) if sealed else None
         credentials.delete(connection, connection_id)
         cursors.delete_all(connection, connection_id)
+        hooks.forget_subscription(connection, connection_id)
         connections.mark_disconnected(connection, connection_id, now=self.clock())
         why = "The connection was disconnected first."
         waiting.drop(connection, connection_id, why, now=self.clock())

@@ -21,6 +21,9 @@ from penstock.engine.seal import Seals
 from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
 
+HookUrl = Callable[[str, int], str | None]
+"""Gives the address for the webhooks of a connector's connection; None where nobody reaches us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gear:
@@ -40,6 +43,7 @@ class Gear:
     lease_time: timedelta = timedelta(seconds=12)
     bounds: Bounds = field(default_factory=Bounds)
     random: Callable[[], float] = random.random
+    hook_url: HookUrl = lambda *_: None
 
 
 def driver_of(

@@ -7,7 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import leases, runs, turns, waiting
+from penstock.db import hooks, leases, runs, turns, waiting
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.waiting import Cause
@@ -19,6 +19,8 @@ from penstock.observe.log import get_logger
 
 SCHEDULE: Final = "schedule"
 """The trigger of what was merely due: where another worker is at it, nothing is left to do."""
+HOOK: Final = "hook"
+"""The trigger of what the provider itself said was worth a look (sync.md 28)."""
 SUSPECT: Final = 2
 """So many starts in a row without an ending, and a connection is started only beside no other
 such: what kills the process is then found alone, and takes nobody with it a third time."""
@@ -141,15 +143,25 @@ def _run(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> tup
         cause = waiting.adopt(connection, queued, now=opening.now)
         if cause is not None:
             return queued, cause
+    cause = Cause(_trigger(connection, row, opening), opening.request_id)
     run_id = runs.begin(
         connection,
         owner_id=row.owner_id,
         connection_id=row.id,
-        trigger=opening.trigger,
-        request_id=opening.request_id,
+        trigger=cause.trigger,
+        request_id=cause.request_id,
         now=opening.now,
     )
-    return run_id, Cause(opening.trigger, opening.request_id)
+    return run_id, cause
+
+
+def _trigger(connection: sa.Connection, row: ConnectionRow, opening: Opening) -> str:
+    """Return what wanted the run: what is due because a webhook came is told apart."""
+    asked_at = row.sync_requested_at
+    if opening.trigger == SCHEDULE and asked_at is not None:
+        hooked = hooks.asked_for_it(connection, row.id, at=asked_at)
+        return HOOK if hooked else SCHEDULE
+    return opening.trigger
 
 
 def _park(connection: sa.Connection, row: ConnectionRow, lease: Lease, now: datetime) -> None:

@@ -48,6 +48,18 @@ class Seals:
         """Return a link's PKCE verifier."""
         return self.cipher.open(sealed, Place(f"user:{owner_id}", f"link:{link_id}", "verifier"))
 
+    def seal_hook(self, secret: Secret, connection_id: int, owner_id: int) -> str:
+        """Return the secret of a webhook as it may be stored."""
+        return self.cipher.seal(secret, _hook(connection_id, owner_id))
+
+    def open_hook(self, sealed: str, connection_id: int, owner_id: int) -> Secret:
+        """Return the secret of a webhook. Raises SealBroken, KeyWrong."""
+        return self.cipher.open(sealed, _hook(connection_id, owner_id))
+
+
+def _hook(connection_id: int, owner_id: int) -> Place:
+    return Place(f"user:{owner_id}", f"connection:{connection_id}", "hook")
+
 
 def _places(connection_id: int, owner_id: int, version: int) -> dict[str, Place]:
     return {

@@ -39,6 +39,7 @@ from penstock.engine.opening import Opening, open_run
 from penstock.engine.recognise import as_stored, recognise
 from penstock.engine.record import Closing, Schedule, close
 from penstock.engine.streams import StreamReader
+from penstock.engine.subscribing import keep_subscribed
 from penstock.engine.tieout import tie_out_connection
 from penstock.observe.log import get_logger
 
@@ -152,6 +153,7 @@ class Run:
         driver = driver_of(syncer, connection, connector, self.run_id, self.tally, known)
         discovery = await driver.run(connector.discover())
         ids = await self._recognise(discovery, known)
+        await keep_subscribed(syncer, self.lease, connection.owner_id, driver)
         self._reader = reader = StreamReader(
             syncer.database, syncer.clock, driver, self.from_start, syncer.lease_time, known.cursors
         )

@@ -44,6 +44,7 @@ class Metrics:
         self._held_back = self._counter(
             "held_back", "Runs ended because the bank was not to be asked", "connector", "reason"
         )
+        self._hooks = self._counter("hooks", "Webhooks that came in", "connector", "outcome")
         self._sign_ins = self._counter("sign_ins", "Attempts to sign in", "outcome")
         self._http = self._counter(
             "http_requests", "Requests that the API answered", "method", "route", "status"
@@ -104,6 +105,10 @@ class Metrics:
             self._asked[connector, status] = known
         known[0].inc()
         known[1].observe(seconds)
+
+    def hook_heard(self, connector: str, outcome: str) -> None:
+        """Count a webhook by what became of it: heard, duplicate, waiting, refused."""
+        self._hooks.labels(connector, outcome).inc()
 
     def signed_in(self, outcome: str) -> None:
         """Count an attempt to sign in by its outcome: ok, refused, throttled."""

@@ -11,10 +11,12 @@ from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import InvalidInput, NotFound
 from penstock.sandbox import steps
-from penstock.sandbox.authority import Authority, Grant
+from penstock.sandbox.authority import DEAD, Authority, Grant
 from penstock.sandbox.authorization import Client
 from penstock.sandbox.cursor import Cursors
 from penstock.sandbox.faults import Fault, Place, scheduled
+from penstock.sandbox.hooks import HookBook
+from penstock.sandbox.log import ChangeLog
 from penstock.sandbox.plan import ZONE, Plan
 from penstock.sandbox.scenario import SHAPES_THE_WORLD, Scenario
 from penstock.sandbox.visits import Visits
@@ -106,6 +108,7 @@ class Bank:
         )
         self.visits = Visits(options.mint)
         self.counters: Counter[str] = Counter()
+        self.hooks = HookBook(self._log_of, self.counters)
         zone = ZoneInfo(options.zone)
         self._today = options.today or date.fromordinal(
             options.clock().astimezone(zone).date().toordinal() - 1
@@ -173,6 +176,11 @@ class Bank:
         if step is not None and self._moves[grant.number] < grant.updates:
             self._moves[grant.number] = grant.updates
             step(self.desk_of(grant).world)
+
+    def _log_of(self, grant: Grant) -> ChangeLog | None:
+        """Return what happened in a grant's world, for those whom it still lets in."""
+        alive = self.authority.state(grant) not in DEAD
+        return self.desk_of(grant).world.log if alive else None
 
     def _take_queued(self, place: Place) -> Fault | None:
         for queued in self._queue:

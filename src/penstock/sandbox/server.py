@@ -11,6 +11,7 @@ from penstock.sandbox.faces.answers import BANK
 from penstock.sandbox.faces.control import ControlFace
 from penstock.sandbox.faces.front_page import front_page
 from penstock.sandbox.faces.registry import FACES
+from penstock.sandbox.telling import Teller
 
 __all__ = ["Bank", "Options", "application", "running"]
 
@@ -19,6 +20,7 @@ def application(bank: Bank) -> web.Application:
     """Return everything that a bank answers, under all its faces."""
     app = web.Application()
     app[BANK] = bank
+    Teller(bank).install(app)
     app.add_routes([web.get("/", front_page), *visit.routes(), *ControlFace(bank).routes()])
     for face in FACES:
         app.add_routes(face.routes(bank))

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from penstock.wiring import Penstock
+from penstock.worker.hearing import hearing
 from penstock.worker.schedule import kept_fresh
 from penstock.worker.telling import telling
 
@@ -22,5 +23,5 @@ async def at_work(penstock: Penstock) -> AsyncIterator[None]:
         working = JobEngine(
             penstock.runner, penstock.database, tuple(penstock.connectors)
         ).working()
-    async with working, telling(penstock.notifier):
+    async with working, telling(penstock.notifier), hearing(penstock.inbox):
         yield

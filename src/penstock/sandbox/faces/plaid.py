@@ -5,6 +5,7 @@
     POST /plaid/item/public_token/exchange   the access token of a new Item
     POST /plaid/item/get
     POST /plaid/item/remove
+    POST /plaid/item/webhook/update, /plaid/webhook_verification_key/get
     POST /plaid/accounts/get
     POST /plaid/institutions/get_by_id, /plaid/institutions/search, /plaid/institutions/get
     POST /plaid/transactions/sync            added / modified / removed, next_cursor, has_more
@@ -28,6 +29,7 @@ from penstock.sandbox.faces.answers import BANK, Refusal, Reply, json_bytes, ref
 from penstock.sandbox.faces.deltas import next_page
 from penstock.sandbox.faces.face import Face
 from penstock.sandbox.faces.plaid_link import LinkFace
+from penstock.sandbox.faces.plaid_webhooks import WebhookFace
 from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faults import Place
 from penstock.sandbox.plan import ZONE
@@ -56,6 +58,12 @@ _NOT_READY = shapes.answer(
 def _routes(bank: Bank) -> list[web.RouteDef]:
     """Return every route."""
     link = LinkFace(bank)
+    webhooks = WebhookFace(bank.options.clock)
+
+    def update(bank: Bank, grant: Grant, asked: Asked) -> bytes:
+        url = webhooks.update(bank.hooks, grant, asked)
+        return shapes.answer(item=_item_shape(bank, grant) | {"webhook": url})
+
     of_nobody: dict[str, Callable[[Asked], bytes]] = {
         "link/token/create": link.create,
         "link/token/get": link.get,
@@ -63,10 +71,12 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
         "institutions/get_by_id": _institution,
         "institutions/search": _search,
         "institutions/get": _list,
+        "webhook_verification_key/get": webhooks.key,
     }
     of_items: dict[str, tuple[Place, Admit, Tell]] = {
         "item/get": (Place.ACCOUNTS, _known, _item),
         "item/remove": (Place.ACCOUNTS, _known, _remove),
+        "item/webhook/update": (Place.ACCOUNTS, _known, update),
         "accounts/get": (Place.BALANCES, _alive, _accounts),
         "transactions/sync": (Place.TRANSACTIONS, _alive, _sync),
     }

@@ -5,8 +5,9 @@
     GET /up/api/v1/accounts/{account}
     GET /up/api/v1/accounts/{account}/transactions?filter[since]=…&filter[until]=…&page[size]=…
 
-A list has a `links.next` as long as there is more, whole, with a `page[after]` that says after
-which row. A thousand requests an hour are answered, and each says how many are left.
+and webhooks (up_webhooks.py). A list has a `links.next` as long as there is more, whole, with a
+`page[after]` that says after which row. A thousand requests an hour are answered, and each says
+how many are left.
 
 What Up's protocol cannot say is left out: credit cards and wallets, current and opening balances,
 value days, an id of its own for a row that settled, and a word about what was taken back.
@@ -33,6 +34,7 @@ from penstock.sandbox.faces.face import Face
 from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faces.up_feed import MELBOURNE, Told, money, newest_first, uid
 from penstock.sandbox.faces.up_feed import resource as transaction
+from penstock.sandbox.faces.up_webhooks import WebhookFace
 from penstock.sandbox.faults import Place
 from penstock.sandbox.plan import AccountPlan
 from penstock.sandbox.scenario import Scenario
@@ -72,8 +74,11 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
         "accounts/{account}/transactions": (Place.TRANSACTIONS, _transactions),
     }
     return [
-        web.get(f"{PREFIX}/{path}", _handler(bank, place, describe, hours))
-        for path, (place, describe) in described.items()
+        *(
+            web.get(f"{PREFIX}/{path}", _handler(bank, place, describe, hours))
+            for path, (place, describe) in described.items()
+        ),
+        *WebhookFace(bank, PREFIX, complain).routes(),
     ]
 
 
