@@ -130,7 +130,7 @@ class Cluster:
     def _start(self) -> tuple["subprocess.Popen[bytes]", int]:
         """Start on a free port. Another program may take it first, so try a few."""
         for _ in range(STARTS):
-            port = _free_port()
+            port = free_port()
             server = self._spawn(port)
             if self._answers(server, port):
                 return server, port
@@ -207,7 +207,8 @@ def _reachable(folder: Path, user: _Unprivileged | None) -> Path:
     return Path("/tmp")  # noqa: S108 - a private folder is made in it
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

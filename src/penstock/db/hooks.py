@@ -221,4 +221,4 @@ def _insert(connection: sa.Connection, values: dict[str, object]) -> bool:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(hook_events).values(values)
     unless_known = statement.on_conflict_do_nothing(index_elements=["connection_id", "event_id"])
-    return connection.execute(unless_known).rowcount == 1
+    return connection.execute(unless_known.returning(_e.id)).first() is not None
