@@ -108,7 +108,7 @@ def test_an_alert_says_what_to_do() -> None:
     """Each alert has a summary, an action and a severity, and a name of its own."""
     for rule in rules():
         assert rule["annotations"].keys() == {"summary", "action"}
-        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert rule["labels"]["severity"] in {"info", "warning", "critical"}
     assert len({rule["alert"] for rule in rules()}) == len(rules()) > 10
 
 

@@ -16,6 +16,7 @@ def everything() -> Metrics:
     metrics.held_back("sandbox", "budget")
     metrics.token_refreshed("sandbox", "ok")
     metrics.asked("sandbox", "2xx", 0.02)
+    metrics.hook_heard("up", "heard")
     metrics.signed_in("refused")
     metrics.answered("GET", "/v1/accounts/{id}", 200, 0.001)
     metrics.watch(lambda: {one.name: [(tuple("x" for _ in one.labels), 1.0)] for one in STATES})

@@ -215,7 +215,7 @@ def test_trouble_of_the_item_inside_a_good_answer() -> None:
     assert (verdict.kind, verdict.consent) == (VerdictKind.OK, None)
 
 
-@pytest.mark.parametrize(("days", "warned"), [(6, True), (8, False), (-1, True)])
+@pytest.mark.parametrize(("days", "warned"), [(13, True), (15, False), (-1, True)])
 def test_a_consent_that_ends_soon_is_told_ahead(days: int, *, warned: bool) -> None:
     """sync.md 26: a week ahead, as Plaid's own webhook does."""
     ends = (NOON + timedelta(days=days)).astimezone(UTC).isoformat()

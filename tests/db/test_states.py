@@ -51,6 +51,12 @@ def test_connections_are_told_by_connector(database: Database) -> None:
     bank = ("sandbox",)
     assert found["freshness_age_seconds"] == {bank: 7200, ("starling",): 86400}
     assert found["consent_days_left"] == {bank: 3}
+    assert found["consents_ending"] == {
+        ("sandbox", "1"): 0,
+        ("sandbox", "7"): 1,
+        ("sandbox", "14"): 2,
+        **{("starling", days): 0 for days in ("1", "7", "14")},
+    }
     assert found["connections_failing"] == {bank: 1, ("starling",): 0}
     assert found["connections_parked"] == {bank: 1, ("starling",): 0}
     assert found["connections"] == {

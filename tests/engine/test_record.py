@@ -13,12 +13,12 @@ from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.runs import RunRow, Tally
 from penstock.domain import outcome
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import WARNED_DAYS, ConsentState
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.limit import DAY, Limit, Scope, quota
 from penstock.domain.outcome import DONE, Ending, Outcome
 from penstock.engine.opening import Bounds, Opening, open_run
-from penstock.engine.record import WARN_BEFORE, Closing, close
+from penstock.engine.record import Closing, close
 from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 
@@ -251,10 +251,10 @@ def test_a_consent_that_ended_is_said_until_it_works_again(
         assert (row.consent, row.next_sync_at) == (ConsentState.ACTIVE, NOW + EVERY)
 
 
-def test_a_consent_is_warned_of_a_week_ahead(database: Database) -> None:
+def test_a_consent_is_warned_of_two_weeks_ahead(database: Database) -> None:
     """sync.md 26: expiring is said with its day, or "soon" where only the bank warns."""
-    ends = NOW + WARN_BEFORE
-    assert timedelta(days=7) == WARN_BEFORE
+    ends = NOW + timedelta(days=max(WARNED_DAYS))
+    assert WARNED_DAYS == (1, 7, 14)
     with desk(database, consent_expires_at=ends + MINUTE) as it:
         row = it.run(DONE)
         assert (row.consent, row.remedy_text) == (ConsentState.ACTIVE, None)

@@ -12,6 +12,7 @@ from penstock.api.running import Installation
 from penstock.api.schemas import Moment, Outgoing, Remedy, remedy
 from penstock.db import accounts, quarantine, suggestions
 from penstock.db.connections import ConnectionRow
+from penstock.domain.consent import warned
 from penstock.domain.freshness import FreshnessState, Standing, consent_holds, freshness
 from penstock.domain.ids import public_id
 from penstock.domain.remedy import RemedyKind, unreadable
@@ -67,6 +68,11 @@ def remedy_of(row: ConnectionRow, quarantined: int, now: datetime) -> Remedy | N
     if row.paused_at is not None:
         again = f"`penstock sync {public_id('con', row.id)}` starts it again."
         return _ask(f"It rests, because its latest sync was undone: {again}")
+    if row.remedy_kind is None and warned(row.consent_expires_at, now) is not None:
+        return _ask(
+            f"The consent ends on {row.consent_expires_at:%Y-%m-%d}. Renew it before: "
+            "`penstock connect NAME --renew ID`."
+        )
     if row.remedy_kind is None and quarantined:
         what = unreadable(quarantined)
         return Remedy(kind=what.kind, text=what.text, until=None)

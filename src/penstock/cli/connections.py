@@ -136,4 +136,5 @@ def _consent(row: dict[str, Any]) -> str:
     consent = row["consent"]
     is_open = consent["state"] in {"active", "expiring"} and consent["expires_at"]
     until = f" until {consent['expires_at'][:10]}" if is_open else ""
-    return f"{consent['state'].replace('_', ' ')}{until}"
+    near = f" ({consent['days_left']} days left)" if consent["state"] == "expiring" else ""
+    return f"{consent['state'].replace('_', ' ')}{until}{near if until else ''}"

@@ -5,7 +5,7 @@ is. An Item that has trouble says so in its own `error`, even within a good answ
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -13,14 +13,11 @@ import msgspec
 
 from penstock.connectors.answer import by_status
 from penstock.connectors.wire import CANNOT_READ
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import ConsentState, warned
 from penstock.domain.errors import OAuthError, OAuthUnavailable
 from penstock.domain.protocol import Verdict, VerdictKind
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.request import Response
-
-WARNED_AHEAD: Final = timedelta(days=7)
-"""How long before the end of a consent Plaid itself warns (its webhook PENDING_EXPIRATION)."""
 
 GONE: Final = frozenset({"INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND"})
 """The Item is no more: it cannot be mended, only be linked anew."""
@@ -150,7 +147,7 @@ def _of_item(body: bytes, now: datetime) -> Verdict | None:
         if verdict.kind is VerdictKind.CONSENT:
             return verdict
     ends = item.consent_expiration_time
-    if ends is None or ends.tzinfo is None or ends - now > WARNED_AHEAD:
+    if ends is None or ends.tzinfo is None or warned(ends, now) is None:
         return None
     return Verdict(VerdictKind.OK, "The consent ends soon.", ConsentState.EXPIRING)
 

@@ -18,7 +18,7 @@ from penstock.db.quarantine import quarantine
 from penstock.db.suggestions import suggestions
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.clock import Clock
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import WARNED_DAYS, ConsentState
 from penstock.domain.tieout import TieOutStatus
 
 Values = list[tuple[tuple[str, ...], float]]
@@ -56,6 +56,10 @@ def _of_connections(connection: sa.Connection, now: datetime) -> dict[str, Value
             _how_many(due),
             _how_many(c.failures > 0),
             _how_many(c.parked_at.is_not(None)),
+            *(
+                _how_many(sa.and_(_OPEN, c.consent_expires_at <= now + timedelta(days=days)))
+                for days in WARNED_DAYS
+            ),
         )
         .where(_LINKED)
         .group_by(c.connector)
@@ -65,17 +69,21 @@ def _of_connections(connection: sa.Connection, now: datetime) -> dict[str, Value
         for name in (
             "freshness_age_seconds",
             "consent_days_left",
+            "consents_ending",
             "sync_lag_seconds",
             "sync_due",
             "connections_failing",
             "connections_parked",
         )
     }
-    for name, fresh, ends, waiting, due_now, failing, parked in connection.execute(query):
+    for row in connection.execute(query):
+        name, fresh, ends, waiting, due_now, failing, parked, *ending = row
         label = (name,)
         found["freshness_age_seconds"].append((label, (now - fresh).total_seconds()))
         if ends is not None:
             found["consent_days_left"].append((label, (ends - now) / _DAY))
+        steps = zip(WARNED_DAYS, ending, strict=True)
+        found["consents_ending"] += [((name, f"{days}"), number) for days, number in steps]
         lag = (now - waiting).total_seconds() if waiting is not None else 0.0
         found["sync_lag_seconds"].append((label, max(lag, 0.0)))
         found["sync_due"].append((label, due_now))

@@ -16,7 +16,7 @@ from penstock.db.connections import connections
 from penstock.db.quarantine import quarantine
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.account import known_as
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import ConsentState, warned
 from penstock.domain.ids import public_id
 from penstock.domain.notice import Finding, NoticeKind, Topic
 from penstock.domain.tieout import TieOutStatus
@@ -26,9 +26,6 @@ FAILURES: Final = 5
 
 LONGEST: Final = timedelta(days=1)
 """So long a connection may fail, or not be synced, before it is told."""
-
-REMINDERS: Final = (1, 7, 14)
-"""Days before a consent ends on which that is told."""
 
 _OPEN: Final = (ConsentState.ACTIVE, ConsentState.EXPIRING)
 _RENEW: Final = "Renew it: `penstock connect {connector} --renew {id}`. Nothing is doubled or lost."
@@ -60,13 +57,11 @@ def _of_connection(row: sa.Row[Any], view: View) -> Iterator[Finding]:
     if row.consent not in _OPEN:
         yield _consent(row, "ended", "has ended")
         return
-    if row.consent_expires_at is not None:
-        left = row.consent_expires_at - view.now
-        step = next((days for days in REMINDERS if left <= timedelta(days=days)), None)
-        if left <= timedelta(0):
-            yield _consent(row, "ended", "has ended")
-        elif step is not None:
-            yield _consent(row, str(step), f"ends on {row.consent_expires_at:%Y-%m-%d}")
+    step = warned(row.consent_expires_at, view.now)
+    if step == 0:
+        yield _consent(row, "ended", "has ended")
+    elif step is not None:
+        yield _consent(row, str(step), f"ends on {row.consent_expires_at:%Y-%m-%d}")
     age = view.now - (row.last_success_at or row.created_at)
     failing = row.failures and (row.failures >= FAILURES or age >= LONGEST)
     if failing or row.parked_at is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,15 +10,12 @@ from penstock.db import connections, leases, runs, turns
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.db.runs import Tally
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import ConsentState, warned
 from penstock.domain.errors import LeaseLost
 from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Outcome
 from penstock.domain.remedy import Remedy, ask_person
 from penstock.domain.schedule import is_shared, next_pace, not_oftener, syncs_a_day, when_next
-
-WARN_BEFORE: Final = timedelta(days=7)
-"""How long before its end a consent counts as expiring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +135,7 @@ def _consent(
     if ending.outcome is not Outcome.DONE:
         return row.consent, ending.remedy
     ends = row.consent_expires_at
-    near = ends is not None and ends - now <= WARN_BEFORE
+    near = warned(ends, now) is not None
     if not near and ending.consent is not ConsentState.EXPIRING:
         return ConsentState.ACTIVE, None
     when = f"on {ends:%Y-%m-%d}" if near else "soon"

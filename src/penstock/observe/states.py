@@ -34,6 +34,11 @@ STATES: Final = (
     State("connections_failing", "Linked connections whose last sync did not go well."),
     State("connections_parked", "Linked connections that are not synced until somebody looks."),
     State("consent_days_left", "Days until the first consent ends; below 0 where it has ended."),
+    State(
+        "consents_ending",
+        "Consents that end within 1, 7 and 14 days, each counted in all that it comes to.",
+        ("connector", "days"),
+    ),
     State("sync_due", "Connections whose turn it is, and that nobody syncs yet."),
     State("sync_lag_seconds", "How long the first of those has been waiting."),
     State("syncs_running", "Connections that are being synced now."),

@@ -1,6 +1,7 @@
 """Connections: how fresh each one is, what it asks for, and how it ends."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from penstock.api.schemas import (
 from penstock.api.standing import Counted, Freshness, count, freshness_of, remedy_of
 from penstock.db import connections
 from penstock.db.connections import ConnectionRow
-from penstock.domain.consent import ConsentState
+from penstock.domain.consent import ConsentState, standing
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.outcome import Outcome
 from penstock.engine import edit
@@ -46,6 +47,9 @@ class Consent(Outgoing):
 
     state: Annotated[ConsentState, Field(examples=["active"])]
     expires_at: Moment | None
+    days_left: Annotated[
+        int | None, Field(description="Whole days until then; null where there is no end.")
+    ]
 
 
 class Paused(Outgoing):
@@ -189,7 +193,7 @@ def shape(row: ConnectionRow, counted: Counted, running: Installation) -> Connec
         institution=Institution(id=row.institution_id or "", name=row.institution_name or "")
         if known
         else None,
-        consent=Consent(state=row.consent, expires_at=row.consent_expires_at),
+        consent=_consent(row, running.clock()),
         freshness=freshness_of(row, running),
         last_outcome=Outcome(row.last_outcome) if row.last_outcome else None,
         last_sync_id=public_id("run", row.last_run_id) if row.last_run_id else None,
@@ -217,3 +221,12 @@ def _read_one(
 ) -> tuple[ConnectionRow, Counted]:
     row = connections.get(connection, number, owner_id=owner_id)
     return row, count(connection, owner_id=owner_id)
+
+
+def _consent(row: ConnectionRow, now: datetime) -> Consent:
+    ends = row.consent_expires_at
+    return Consent(
+        state=standing(row.consent, ends, now),
+        expires_at=ends,
+        days_left=None if ends is None else max((ends - now).days, 0),
+    )
