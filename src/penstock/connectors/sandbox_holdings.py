@@ -43,17 +43,20 @@ _ACCOUNTS: Final = msgspec.json.Decoder(_Accounts)
 
 
 def parse_holdings(body: bytes, accounts: Sequence[str]) -> tuple[Holdings, ...]:
-    """Return what each of these accounts holds; one that is left out holds nothing.
+    """Return what each of these accounts holds.
 
-    The answer is always of the whole bank: nothing of it may be taken for no news. Raises
-    ContractBroken.
+    Raises ContractBroken; so too where one of them is left out: that it holds nothing is said with
+    an empty list.
     """
-    told = {name: Holdings(name, ()) for name in accounts}
+    told: dict[str, Holdings] = {}
     for each in decode(body, _ACCOUNTS, _WHAT, "account_id").accounts:
         if each.as_of.tzinfo is None:
             raise broken(_WHAT, "`as_of` has no offset", each.account_id)
         rows = tuple(_seen(one, each) for one in each.holdings)
         told[each.account_id] = Holdings(each.account_id, rows)
+    for name in accounts:
+        if name not in told:
+            raise broken(_WHAT, "nothing is said of the account", name)
     return tuple(told.values())
 
 
