@@ -112,8 +112,9 @@ def test_columns_stand_still(sqlite_api: Api) -> None:
     client = sqlite_api.signed_in("ada")
     heads = {
         kind: download(client, format="csv", kind=kind).decode().rstrip("\r\n").split(",")
-        for kind in ("accounts", "balances", "transactions")
+        for kind in ("accounts", "balances", "holdings", "transactions")
     }
+    assert heads["holdings"][:5] == "id account_id symbol isin name".split()
     assert heads["balances"] == (
         "id account_id type amount currency as_of as_of_on observed_at".split()
     )
@@ -127,15 +128,21 @@ def test_everything_in_one_file(api: Api) -> None:
     owner = api.person("ada")
     account = books.account(owner, books.connection(owner), hidden=True)
     books.balance(owner, account)
+    books.holding(owner, account)
+    books.holding(owner, account, ended_at=NOW, quantity=Decimal("-0.000000000000000001"))
     books.transactions(owner, account, [{}, {"removed_at": NOW}, {"deleted_at": NOW}])
     lines = [json.loads(line) for line in download(client).splitlines()]
-    assert [line["kind"] for line in lines] == ["account", "balance", *["transaction"] * 3]
+    assert [line["kind"] for line in lines] == [
+        *("account", "balance", "holding", "holding"),
+        *["transaction"] * 3,
+    ]
     with zipfile.ZipFile(io.BytesIO(download(client, format="csv"))) as archive:
         assert archive.testzip() is None
         tables = {name: read_csv(archive.read(name)) for name in archive.namelist()}
     assert {name: len(rows) for name, rows in tables.items()} == {
         "accounts.csv": 1,
         "balances.csv": 1,
+        "holdings.csv": 2,
         "transactions.csv": 3,
     }
     for line in lines:
@@ -160,14 +167,15 @@ def test_a_stranger_takes_nothing_out(api: Api) -> None:
     account = books.account(owner, books.connection(owner))
     books.transaction(owner, account)
     books.balance(owner, account)
+    books.holding(owner, account)
     stranger = api.signed_in("eve")
     assert download(stranger) == b""
-    for kind in ("accounts", "balances", "transactions"):
+    for kind in ("accounts", "balances", "holdings", "transactions"):
         content = download(stranger, format="csv", kind=kind)
         assert content.count(b"\r\n") == 1
 
 
-@pytest.mark.parametrize("parameters", [{"format": "xlsx"}, {"kind": "holdings"}, {"from": "x"}])
+@pytest.mark.parametrize("parameters", [{"format": "xlsx"}, {"kind": "quotes"}, {"from": "x"}])
 def test_what_cannot_be_exported_is_refused(sqlite_api: Api, parameters: dict[str, str]) -> None:
     """An unknown format or kind is an error before anything is sent."""
     answer = sqlite_api.signed_in("ada").get("/v1/export", params=parameters)

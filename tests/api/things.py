@@ -1,7 +1,8 @@
 """How to make, for a person, each thing that a route knows by an id: one line a path parameter.
 
 They are written as rows, without a bank: what is tested with them is who may see them. All that
-is one person's belongs together: one connection, one account in it, its transaction and balance.
+is one person's belongs together: one connection, one account in it, its transaction, balance and
+holding.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from penstock.db import (
     runs,
     suggestions,
 )
+from penstock.db.holdings import holdings
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
 from tests.api.serving import NOWHERE, Api
@@ -100,6 +102,7 @@ def _add_account(connection: sa.Connection, api: Api, owner_id: int) -> int:
     }
     account_id = accounts.create(connection, values)
     _add_balance(connection, api, owner_id, account_id)
+    _add_holding(connection, api, owner_id, account_id)
     return account_id
 
 
@@ -117,6 +120,24 @@ def _add_balance(connection: sa.Connection, api: Api, owner_id: int, account_id:
         "change_number": feeds.next_change(connection, owner_id),
     }
     balances.append(connection, [row])
+
+
+def _add_holding(connection: sa.Connection, api: Api, owner_id: int, account_id: int) -> None:
+    values = {
+        "owner_id": owner_id,
+        "account_id": account_id,
+        "external_id": "h-1",
+        "name": "Mill & Weir",
+        "type": "stock",
+        "quantity": Decimal("2.5"),
+        "currency": "EUR",
+        "as_of": api.clock(),
+        "first_run_id": 1,
+        "created_at": api.clock(),
+        "updated_at": api.clock(),
+        "change_number": feeds.next_change(connection, owner_id),
+    }
+    connection.execute(holdings.insert().values(values))
 
 
 def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:

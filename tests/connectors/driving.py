@@ -1,6 +1,6 @@
 """Driving a connector: over real HTTP against a face, or by hand with answers of the test's own."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
@@ -9,14 +9,15 @@ import aiohttp
 
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.consent import Credentials
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.protocol import Connector, Pause, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Status, TransactionSeen
-from penstock.domain.update import Absence, Balances, Covered, Discovery, Page, Stream
+from penstock.domain.update import Absence, Balances, Covered, Discovery, Holdings, Page, Stream
 from tests.connectors.linking import asked
 
 R = TypeVar("R")
-Found = list[Page | Balances]
+Found = list[Page | Balances | Holdings]
 Answering = Callable[[Request], Response]
 
 
@@ -43,6 +44,7 @@ class Ledger:
     discovery: Discovery | None = None
     rows: dict[tuple[str, str], TransactionSeen] = field(default_factory=dict)
     balances: list[BalanceSeen] = field(default_factory=list)
+    holdings: dict[str, Sequence[HoldingSeen]] = field(default_factory=dict)
     cursors: dict[str, str | None] = field(default_factory=dict)
 
     def take(
@@ -62,6 +64,9 @@ class Ledger:
         for step in found:
             if isinstance(step, Balances):
                 self.balances += step.balances
+                continue
+            if isinstance(step, Holdings):
+                self.holdings[step.account] = step.holdings
                 continue
             told |= self._fold(step)
             covered += step.covered

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from penstock.db import feeds, leases
+from penstock.db import feeds, holdings, leases
 from penstock.db.accounts import accounts
 from penstock.db.balances import balances
 from penstock.db.connect import open_database
@@ -108,6 +108,28 @@ class Books:
             "change_number": self.number(owner),
         }
         return self._add(balances, known | values)
+
+    def holding(self, owner: int, account: int, **values: Any) -> int:
+        """Make two and a half shares."""
+        known = {
+            "owner_id": owner,
+            "account_id": account,
+            "external_id": f"h{next(self._names)}",
+            "symbol": "WEIR",
+            "name": "Mill & Weir",
+            "type": "stock",
+            "quantity": Decimal("2.5"),
+            "price": Decimal("10.00"),
+            "value": Decimal("25.00"),
+            "cost_basis": Decimal("20.00"),
+            "currency": "EUR",
+            "as_of": NOW,
+            "first_run_id": 1,
+            "created_at": NOW,
+            "updated_at": NOW,
+            "change_number": self.number(owner),
+        }
+        return self._add(holdings.holdings, known | values)
 
     def run(self, owner: int, connection: int, **values: Any) -> int:
         """Make a sync that went well, a minute long."""

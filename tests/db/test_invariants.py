@@ -38,6 +38,11 @@ BREAKS: list[tuple[str, str, str]] = [
     ("UPDATE balances SET amount = '100.5'", "amounts", "balances"),
     ("UPDATE transactions SET amount = '-10.000'", "amounts", "transactions"),
     ("UPDATE transactions SET amount = 'NaN'", "amounts", "transactions"),
+    ("UPDATE holdings SET quantity = '1.50'", "amounts", "holdings"),
+    ("UPDATE holdings SET price = '3.1'", "amounts", "holdings"),
+    ("UPDATE holdings SET value = '3.1'", "amounts", "holdings"),
+    ("UPDATE holdings SET cost_basis = '3'", "amounts", "holdings"),
+    ("UPDATE holdings SET owner_id = owner_id + 1", "owners", "holdings"),
     (
         "INSERT INTO signing_keys (kid, sealed, created_at) VALUES ('k', 's', '2026-11-20')",
         "seals",
@@ -48,7 +53,7 @@ BREAKS: list[tuple[str, str, str]] = [
 
 @pytest.fixture
 def books(database: Database) -> Iterator[Books]:
-    """Return the books of one person, with two rows and a balance, all as it should be."""
+    """Return the books of one person: two rows, a balance and a holding, as they should be."""
     opened = open_database(database.url)
     made = Books(opened)
     owner = made.person()
@@ -56,6 +61,7 @@ def books(database: Database) -> Iterator[Books]:
     account = made.account(owner, made.connection(owner))
     made.transactions(owner, account, [{"dated_on": DAY, **POSTED} for _ in range(2)])
     made.balance(owner, account)
+    made.holding(owner, account)
     yield made
     opened.close()
 

@@ -12,6 +12,7 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.engine.backup import Contents, Stamp, back_up, restore
 from penstock.sandbox.bank import Options
+from penstock.sandbox.scenario import Scenario
 from tests.db.books import NOW
 from tests.engine.house import house, play
 
@@ -56,7 +57,7 @@ def everything(url: str) -> dict[str, list[list[dump.Value]]]:
 
 
 def lived_in(url: str, **options: Any) -> None:
-    """Let somebody link a bank and sync it twice."""
+    """Let somebody link a bank and sync it twice, and link another where they have invested."""
 
     async def story() -> None:
         async with house(url, Options(**options)) as home:
@@ -64,5 +65,6 @@ def lived_in(url: str, **options: Any) -> None:
             await home.sync(number)
             home.step()
             await home.sync(number)
+            await home.sync(await home.link(Scenario.INVESTED))
 
     play(story())

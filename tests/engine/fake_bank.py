@@ -13,7 +13,7 @@ from penstock.domain.link_plan import LinkPlan, TokenPlan
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
-from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
+from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
 
 URL = "https://bank.example/v1"
 STATUSES = {
@@ -40,7 +40,7 @@ def page(
     return Page(upserts, [], cursor, more=more, checkpoint=checkpoint)
 
 
-def reading(*steps: Page | Balances | Request) -> Callable[[str | None], Pull]:
+def reading(*steps: Page | Balances | Holdings | Request) -> Callable[[str | None], Pull]:
     """Return a stream that always gives these steps, whatever its cursor."""
 
     def pull(_cursor: str | None) -> Pull:

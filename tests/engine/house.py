@@ -13,9 +13,10 @@ import aiohttp
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from penstock.db import runs, tie_outs, transactions
+from penstock.db import holdings, runs, tie_outs, transactions
 from penstock.db.accounts import accounts
 from penstock.db.runs import RunRow
+from penstock.domain.holding import canonical_price, canonical_quantity
 from penstock.domain.outcome import Ending
 from penstock.domain.secret import Secret
 from penstock.sandbox.bank import Bank, Options
@@ -108,6 +109,18 @@ class House:
         assert len({row[0] for row in found}) == len(found), "a row was doubled"
         return {row[0]: (row[1], row[2], str(row[3]), row[4]) for row in found}
 
+    async def held(self) -> dict[str, tuple[str | None, ...]]:
+        """Return what is held by the bank's id: symbol, quantity, price, value, cost, exactly."""
+        h = holdings.holdings
+        found = await self.all(h.select().where(h.c.ended_at.is_(None)))
+        assert len({row.external_id for row in found}) == len(found), "a holding was doubled"
+        return {row.external_id: _position(row) for row in found}
+
+    def worth(self, scenario: Scenario = Scenario.INVESTED) -> dict[str, tuple[str | None, ...]]:
+        """Return what the bank says is held, in the same form."""
+        world = self.bank.desk("ada", scenario).world
+        return {each.external_id: _position(each) for each in world.holdings()}
+
     def truth(self, scenario: Scenario = Scenario.CALM) -> dict[str, tuple[str, str, str, str]]:
         """Return what the bank says stands, in the same form."""
         truth = self.bank.desk("ada", scenario).world.truth()
@@ -132,6 +145,14 @@ class House:
     async def all(self, query: sa.Select[Any]) -> list[Any]:
         """Return every row of a query."""
         return await self.penstock.database.read(lambda connection: list(connection.execute(query)))
+
+
+def _position(seen: Any) -> tuple[str | None, ...]:
+    """Write a position's numbers the one way: canonical ones are stored, others stated."""
+    numbers = (seen.price, seen.value, seen.cost_basis)
+    quantity = format(canonical_quantity(seen.quantity), "f")
+    exact = (None if one is None else format(canonical_price(one, "EUR"), "f") for one in numbers)
+    return (seen.symbol, quantity, *exact)
 
 
 @asynccontextmanager

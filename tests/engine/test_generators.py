@@ -8,7 +8,7 @@ from penstock.domain.errors import ContractBroken
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.protocol import Pause, Pull
 from penstock.domain.request import Request, Response
-from penstock.domain.update import Balances, Page
+from penstock.domain.update import Balances, Holdings, Page
 from penstock.engine.drive import Limits
 from tests.engine.fake_bank import page
 from tests.engine.house import play
@@ -19,7 +19,7 @@ class Watched:
     """A generator whose end is noticed."""
 
     def __init__(
-        self, *steps: Request | Pause | Page | Balances, then: Exception | None = None
+        self, *steps: Request | Pause | Page | Balances | Holdings, then: Exception | None = None
     ) -> None:
         self.steps = steps
         self.then = then
@@ -60,7 +60,7 @@ def test_a_stream_hands_over_its_pages() -> None:
     one, two, stated = page(cursor="1", more=True), page(cursor="2"), Balances([])
     watched = Watched(GET, one, GET, stated, two)
 
-    async def read() -> list[Page | Balances]:
+    async def read() -> list[Page | Balances | Holdings]:
         return [step async for step in Road([200, 200]).driver.pull(watched.pull())]
 
     assert play(read()) == [one, stated, two]
@@ -78,7 +78,7 @@ def test_a_pause_is_waited_out_as_long_as_the_run_may_wait() -> None:
     """sync.md 1, 22: a provider that is still at work when the run's patience ends is not ready."""
     watched = Watched(GET, Pause(3), GET, Pause(3), GET, page(cursor="1"))
 
-    async def read(road: Road) -> list[Page | Balances]:
+    async def read(road: Road) -> list[Page | Balances | Holdings]:
         return [step async for step in road.driver.pull(watched.pull())]
 
     patient = Road([200] * 3)

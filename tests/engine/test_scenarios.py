@@ -60,6 +60,7 @@ FAULTY = [
     Scenario.TWINS,
     Scenario.FUTURE_DATED,
     Scenario.MANY_CURRENCIES,
+    Scenario.INVESTED,
     Scenario.ROTATION_WITH_GRACE,
     Scenario.PENDING,
     Scenario.REMOVED,

@@ -44,6 +44,7 @@ from penstock.api.routes import (
     docs,
     export,
     health,
+    holdings,
     hooks,
     institutions,
     links,
@@ -74,6 +75,7 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     callbacks,
     accounts,
     balances,
+    holdings,
     transactions,
     syncs,
     undo,
@@ -95,7 +97,7 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
 """Every module with routes. A new one is one line here."""
 
 _ABOUT: Final = (
-    "Your accounts, balances and transactions, in step with the bank. "
+    "Your accounts, balances, holdings and transactions, in step with the bank. "
     "Amounts are decimals in strings, + is towards you; instants are UTC; lists are pages. "
     "Errors are `application/problem+json`, with a `remedy` where somebody can act."
 )

@@ -76,6 +76,7 @@ def _id(prefix: str) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type 
 ConnectionId = Annotated[str, _id("con")]
 AccountId = Annotated[str, _id("acc")]
 BalanceId = Annotated[str, _id("bal")]
+HoldingId = Annotated[str, _id("hol")]
 TransactionId = Annotated[str, _id("txn")]
 SyncId = Annotated[str, _id("run")]
 LinkId = Annotated[str, _id("lnk")]

@@ -66,11 +66,15 @@ def _columns() -> "Sequence[Column]":
     return (
         plain("kind", "kind"),
         plain("id", "id"),
-        Column("day", lambda row, _: row.get("dated_on") or row.get("as_of_on") or ""),
+        Column("day", lambda row, _: _day(row)),
         Column("what", lambda row, _: _what(row)),
-        Column("amount", lambda row, _: money(row.get("amount")), right=True),
+        Column("amount", lambda row, _: money(row.get("amount") or row.get("value")), right=True),
         Column("currency", lambda row, _: row.get("currency") or ""),
     )
+
+
+def _day(row: dict[str, Any]) -> str:
+    return str(row.get("dated_on") or row.get("as_of_on") or row.get("as_of", "")[:10])
 
 
 def _what(row: dict[str, Any]) -> str:
@@ -81,6 +85,8 @@ def _what(row: dict[str, Any]) -> str:
             return str(row["type"])
         case "account":
             return str(row["label"] or row["name"])
+        case "holding":
+            return f"{'held no more: ' if row['ended_at'] else ''}{row['name']}"
         case _:
             gone = "taken back: " if row["removed_at"] else ""
             return f"{gone}{row['description']}"

@@ -24,7 +24,7 @@ from penstock.cli.terminal import say
 )
 @click.option(
     "--kind",
-    type=click.Choice(["everything", "accounts", "balances", "transactions"]),
+    type=click.Choice(["everything", "accounts", "balances", "holdings", "transactions"]),
     help="Which rows. Left out: everything as JSON lines, transactions as CSV.",
 )
 @click.option(
@@ -36,7 +36,7 @@ from penstock.cli.terminal import say
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @pass_flags
 def export(flags: Flags, form: str, kind: str | None, output: Path | None, *, force: bool) -> None:
-    """Take everything out, as it is read: accounts, balances, transactions.
+    """Take everything out, as it is read: accounts, balances, holdings, transactions.
 
     A CSV file holds one kind of row; --kind everything makes a zip of them.
     """

@@ -38,12 +38,16 @@ def undo(
 
         say(
             f"{number}: {counted(would['restored'], 'row')} as before, "
-            f"{would['deleted']} gone, {len(would['kept'])} left alone."
+            f"{would['deleted']} gone, "
+            f"{len(would['kept']) + len(would['kept_holdings'])} left alone."
         )
         if would["kept"]:
             say("These changed again since, and stay as they are:")
             paths = [f"/v1/transactions/{one}" for one in would["kept"][:_SHOWN]]
             say_briefs([await client.get(path) for path in paths], len(would["kept"]))
+        if would["kept_holdings"]:
+            names = ", ".join(would["kept_holdings"][:_SHOWN])
+            say(f"Holdings that changed again since, and stay as they are: {names}")
 
     async def work(client: Client) -> tuple[Row, bool]:
         path = f"/v1/syncs/{number}/undo"

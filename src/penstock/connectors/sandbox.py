@@ -4,6 +4,7 @@ One delta stream for all accounts, with an opaque cursor: added, modified, remov
 Amounts are decimal texts, + towards the holder, also on credit cards, where what is owed is
 negative. Days are the bank's own. A posted row that was pending has an id of its own and names
 the pending one. When rows moved in mid-pagination, the bank asks for the update to begin again.
+What investment accounts hold is a stream of its own, told whole each time, without a cursor.
 """
 
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 
 from penstock.connectors.answer import by_status, response_of
 from penstock.connectors.kind import Kind
+from penstock.connectors.sandbox_holdings import parse_holdings
 from penstock.connectors.sandbox_wire import (
     error_code,
     parse_accounts,
@@ -21,6 +23,7 @@ from penstock.connectors.sandbox_wire import (
     parse_page,
 )
 from penstock.connectors.signing import with_bearer
+from penstock.domain.account import AccountType
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.hook import Hooks
@@ -33,6 +36,7 @@ from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
 
 TRANSACTIONS: Final = "transactions"
+HOLDINGS: Final = "holdings"
 SCOPES: Final = ("accounts", "balances", "transactions")
 CONSENT_DAYS: Final = 90
 CONSENT_STATE: Final = "consent-state"
@@ -126,10 +130,25 @@ class Sandbox:
         return parse_accounts(response.body)
 
     def streams(self, discovery: Discovery) -> tuple[Stream, ...]:
-        """Return the one stream that carries every account."""
-        return (Stream(TRANSACTIONS, tuple(each.external_id for each in discovery.accounts)),)
+        """Return the one stream that carries every account, and one for what is held.
 
-    def pull(self, stream: Stream, cursor: str | None) -> Pull:  # noqa: ARG002  there is but one
+        Nobody is asked for holdings who has no account for them.
+        """
+        rows = Stream(TRANSACTIONS, tuple(each.external_id for each in discovery.accounts))
+        invested = tuple(
+            each.external_id for each in discovery.accounts if each.type is AccountType.INVESTMENT
+        )
+        return (rows, Stream(HOLDINGS, invested)) if invested else (rows,)
+
+    def pull(self, stream: Stream, cursor: str | None) -> Pull:
+        """Read page after page, or what is held. Raises ContractBroken."""
+        if stream.key == HOLDINGS:
+            answer = yield Request("GET", f"{self.base_url}/v1/holdings")
+            yield from parse_holdings(response_of(answer).body, stream.accounts)
+            return
+        yield from self._rows(cursor)
+
+    def _rows(self, cursor: str | None) -> Pull:
         """Read page after page.
 
         The balances are asked for after the last page, and handed over before it, so that who

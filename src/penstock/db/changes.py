@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, balances, erasures, feeds, transactions
+from penstock.db import accounts, balances, erasures, feeds, holdings, transactions
 from penstock.db.metadata import Id
 
-KINDS: Final = ("account", "balance", "transaction", "erasure")
-"""The order of the kinds within one number."""
+KINDS: Final = ("account", "balance", "transaction", "erasure", "holding")
+"""The order of the kinds within one number; the places stand in cursors that readers keep."""
 
 
 class Position(NamedTuple):
@@ -108,4 +108,5 @@ def _readings() -> Sequence[tuple[sa.Select[Any], sa.ColumnCollection[str, sa.Co
         (balances.reading(), balances.balances.c),
         (transactions.reading(), transactions.transactions.c),
         (erasures.reading(), erasures.erasures.c),
+        (holdings.reading(), holdings.holdings.c),
     )

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db.holdings import holding_images
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.db.runs import runs
 from penstock.db.statements import Statements
 
 # The columns of `transactions` that a sync writes.
@@ -79,11 +81,23 @@ run_commits = sa.Table(
 
 
 def note_commit(
-    connection: sa.Connection, connection_id: int, run_id: int, change_number: int
+    connection: sa.Connection,
+    connection_id: int,
+    run_id: int,
+    change_number: int,
+    *,
+    holdings_only: bool = False,
 ) -> None:
-    """Note that this run took this change number; what earlier runs did is past undoing."""
-    c = run_commits.c
+    """Note that this run took this change number; what earlier runs did is past undoing.
+
+    Where it wrote holdings only, the latest run that wrote transactions can still be undone:
+    prices move at each sync, and must not take that away.
+    """
+    c, r = run_commits.c, runs.c
     earlier = sa.select(c.run_id).where(c.connection_id == connection_id, c.run_id < run_id)
+    if holdings_only:
+        wrote = r.inserted + r.changed + r.removed + r.paired
+        earlier = earlier.join(runs, r.id == c.run_id).where(wrote == 0)
     old = list(connection.execute(earlier.distinct()).scalars())
     if old:
         delete_of(connection, old)
@@ -122,7 +136,7 @@ def cursors_before(connection: sa.Connection, run_id: int) -> dict[str, str | No
 
 def delete_of(connection: sa.Connection, run_ids: Sequence[int]) -> None:
     """Forget the images of these runs: what they did cannot be undone any more."""
-    for table in (before_images, alias_images, cursor_images, run_commits):
+    for table in (before_images, alias_images, cursor_images, holding_images, run_commits):
         connection.execute(table.delete().where(table.c.run_id.in_(run_ids)))
 
 

@@ -5,7 +5,7 @@ nothing. Foreign keys guard some of it on PostgreSQL already; a file that other 
 restore that ended early, may be wrong in any way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -18,6 +18,7 @@ from penstock.db.feeds import feeds
 from penstock.db.tables import metadata
 from penstock.db.transactions import transactions
 from penstock.domain.errors import InvalidInput
+from penstock.domain.holding import canonical_price, canonical_quantity
 from penstock.domain.money import canonical
 
 _AT_ONCE: Final = 5_000
@@ -199,23 +200,40 @@ def _seals() -> Queries:
 
 def _amounts(connection: sa.Connection) -> Iterator[Broken]:
     """Read every different amount once, a few thousand at a time."""
-    for name in ("transactions", "balances"):
+    for name, column, written in _WRITTEN:
         c = metadata.tables[name].c
-        amount = sa.cast(c.amount, sa.Text())
+        amount = sa.cast(c[column], sa.Text())
         query = sa.select(amount, c.currency, sa.func.count(), sa.func.min(c.id))
+        query = query.where(c[column].is_not(None))
         rows, example = 0, 0
         found = connection.execution_options(yield_per=_AT_ONCE).execute(
             query.group_by(amount, c.currency)
         )
         for text, currency, count, first in found:
-            if not _is_canonical(text, currency):
+            if not _is_written(text, currency, written):
                 rows, example = rows + count, min(example or first, first)
         if rows:
-            yield Broken(name, rows, "an amount that is not written as we write them", str(example))
+            fault = f"{_AN[column]} that is not written as we write them"
+            yield Broken(name, rows, fault, str(example))
 
 
-def _is_canonical(text: str, currency: str) -> bool:
+_AN: Final = {
+    "amount": "an amount",
+    "quantity": "a quantity",
+    "price": "a price",
+    "value": "a value",
+    "cost_basis": "a cost",
+}
+_WRITTEN: Final[tuple[tuple[str, str, Callable[[Decimal, str], Decimal]], ...]] = (
+    ("transactions", "amount", canonical),
+    ("balances", "amount", canonical),
+    ("holdings", "quantity", lambda quantity, _: canonical_quantity(quantity)),
+    *(("holdings", name, canonical_price) for name in ("price", "value", "cost_basis")),
+)
+
+
+def _is_written(text: str, currency: str, written: Callable[[Decimal, str], Decimal]) -> bool:
     try:
-        return format(canonical(Decimal(text), currency), "f") == text
+        return format(written(Decimal(text), currency), "f") == text
     except (InvalidOperation, InvalidInput):
         return False

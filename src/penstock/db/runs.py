@@ -45,6 +45,7 @@ runs = sa.Table(
             "removed",
             "paired",
             "quarantined",
+            "holdings",
         )
     ),
     sa.Column("undone_at", Instant),
@@ -69,7 +70,11 @@ OF_OUR_OWN: Final = (REPLAY, RETRY)
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has done so far. Waits are milliseconds, sizes bytes; the rest is counted."""
+    """What a run has done so far. Waits are milliseconds, sizes bytes; the rest is counted.
+
+    The counts from `inserted` on are of transactions; `holdings` are the positions that were
+    written, new, changed or held no more.
+    """
 
     pages: int = 0
     requests: int = 0
@@ -85,10 +90,11 @@ class Tally:
     removed: int = 0
     paired: int = 0
     quarantined: int = 0
+    holdings: int = 0
 
     @property
     def quiet(self) -> bool:
-        """Whether no row was written and none set aside."""
+        """Whether no transaction was written and none set aside."""
         written = (self.inserted, self.changed, self.removed, self.paired, self.quarantined)
         return not any(written)
 

@@ -12,6 +12,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     cursors,
     erasures,
     feeds,
+    holdings,
     hooks,
     idempotency,
     images,

@@ -17,6 +17,7 @@ NOUNS: Final = {
     "acc": "account",
     "bal": "balance",
     "con": "connection",
+    "hol": "holding",
     "lnk": "link",
     "qua": "row in quarantine",
     "run": "sync",

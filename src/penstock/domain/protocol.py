@@ -17,7 +17,7 @@ from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan
 from penstock.domain.request import Request, Response
 from penstock.domain.transaction import Removal, TransactionSeen
-from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
+from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
 
 Sender = Callable[[Request], Awaitable[Response]]
 """Sends one request. Raises TransportFailure where no whole answer came."""
@@ -33,9 +33,9 @@ class Pause:
     seconds: float
 
 
-Pull = Generator[Request | Pause | Page | Balances, Response | None, None]
-"""A stream being read: yields requests, pauses, pages and balances; is sent a response for each
-request, and None for all else."""
+Pull = Generator[Request | Pause | Page | Balances | Holdings, Response | None, None]
+"""A stream being read: yields requests, pauses, pages, balances and holdings; is sent a response
+for each request, and None for all else."""
 
 
 Search = Callable[[str, str], Generator[Request, Response, Sequence[Institution]]]
@@ -154,8 +154,8 @@ class Connector(Protocol):
     def pull(self, stream: Stream, cursor: str | None) -> Pull:
         """Read a stream from `cursor` (None: from the beginning, as far back as the bank gives).
 
-        Yields requests (and is sent responses), pauses, pages and balances (and is sent None).
-        Raises ContractBroken.
+        Yields requests (and is sent responses), pauses, pages, balances and holdings (and is sent
+        None). Raises ContractBroken.
         """
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:

@@ -1,4 +1,4 @@
-"""What a connector hands to the engine while it reads: pages, balances, and where it got to."""
+"""What a connector hands to the engine while it reads: pages, balances, holdings, and how far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from penstock.domain.account import AccountSeen
 from penstock.domain.balance import BalanceSeen
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.institution import Institution
 from penstock.domain.transaction import Removal, TransactionSeen
 
@@ -83,3 +84,16 @@ class Balances:
     """Balances that belong to the update being read."""
 
     balances: Sequence[BalanceSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Everything that one account holds now: what is not told of is held no more.
+
+    So it is yielded whole, once an update: a connector gathers the pages of an answer itself, and
+    sums what its broker lists lot by lot, unless each lot has an id of its own. An account of which
+    none is yielded keeps what it has; where it is yielded twice, the later one counts.
+    """
+
+    account: str
+    holdings: Sequence[HoldingSeen]

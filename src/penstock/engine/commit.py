@@ -1,4 +1,4 @@
-"""The one transaction of an update: rows, removals, balances, cursor and run record together.
+"""The one transaction of an update: rows, balances, holdings, cursor and run record together.
 
 Nothing here touches the network. Lock order: lease (by its fence), feed, rows (sync.md 2, 19, 20).
 """
@@ -16,6 +16,7 @@ from penstock.db import (
     bulk,
     cursors,
     feeds,
+    holdings,
     images,
     leases,
     quarantine,
@@ -32,6 +33,7 @@ from penstock.domain.errors import ContractBroken, LeaseLost
 from penstock.domain.money import canonical
 from penstock.domain.outcome import Ending
 from penstock.domain.update import Absence, Unmapped
+from penstock.engine import positions
 from penstock.engine.record import Closing, Schedule, close_held
 from penstock.engine.stage import Stage
 
@@ -114,7 +116,7 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
     if cursor != move.before:
         raise LeaseLost("The cursor was moved while this update was being read.")
     done = tally
-    if stage.balances or not stage.empty or not place.feed.sends_removals:
+    if stage.balances or stage.held or not stage.empty or not place.feed.sends_removals:
         done = _store(connection, place, stage, move, tally, now)
     if move.after is not None and move.after != move.before:
         cursors.save(connection, connection_id, place.stream, move.after, now=now)
@@ -137,15 +139,11 @@ def _nothing_is_new(
 def _store(
     connection: sa.Connection, place: Place, stage: Stage, move: Move, tally: Tally, now: datetime
 ) -> Tally:
-    """Write what the update tells: rows, balances, what could not be mapped, and the archive."""
+    """Write what the update tells: rows, balances, holdings, what is unread, and the archive."""
     connection_id = place.lease.connection_id
-    try:
-        observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
-    except KeyError as error:
-        raise _not_listed(error) from None
-    said = [_balance(place, account_id, seen, now) for account_id, seen in observed]
-    new = balances.unheard(connection, said)
-    if stage.empty and not new and place.feed.sends_removals:
+    new = _unheard(connection, place, stage, now)
+    held = holdings.news(connection, positions.as_stored(stage.held, place.accounts))
+    if stage.empty and not new and not held.size and place.feed.sends_removals:
         return tally
     change = feeds.next_change(connection, place.owner_id)
     into = Into(
@@ -160,11 +158,19 @@ def _store(
     except KeyError as error:
         raise _not_listed(error) from None
     balances.insert(connection, [{**one, "change_number": change} for one in new])
+    holdings.store(connection, held, into)
     read_now = unread > 0 and quarantine.count_open(connection, connection_id) < unread
     _keep_what_came(connection, place, stage, now, news=counts.wrote or read_now)
+    if counts.wrote or held.size:
+        images.note_commit(
+            connection, connection_id, place.run_id, change, holdings_only=not counts.wrote
+        )
     if counts.wrote:
-        images.note_commit(connection, connection_id, place.run_id, change)
         images.note_cursor(connection, place.run_id, place.stream, move.before)
+    return _added(tally, counts, quarantined=len(stage.unmapped), holdings=held.size)
+
+
+def _added(tally: Tally, counts: bulk.Counts, *, quarantined: int, holdings: int) -> Tally:
     return replace(
         tally,
         inserted=tally.inserted + counts.inserted,
@@ -172,8 +178,21 @@ def _store(
         unchanged=tally.unchanged + counts.unchanged,
         removed=tally.removed + counts.removed,
         paired=tally.paired + counts.paired,
-        quarantined=tally.quarantined + len(stage.unmapped),
+        quarantined=tally.quarantined + quarantined,
+        holdings=tally.holdings + holdings,
     )
+
+
+def _unheard(
+    connection: sa.Connection, place: Place, stage: Stage, now: datetime
+) -> list[dict[str, Any]]:
+    """Return the balances that are new."""
+    try:
+        observed = [(place.accounts[seen.account], seen) for seen in stage.balances]
+    except KeyError as error:
+        raise _not_listed(error) from None
+    said = [_balance(place, account_id, seen, now) for account_id, seen in observed]
+    return balances.unheard(connection, said)
 
 
 def _keep_what_came(

@@ -26,7 +26,7 @@ from penstock.domain.protocol import Connector, Pause, Pull, Sender, Verdict, Ve
 from penstock.domain.request import Request, Response
 from penstock.domain.retry_after import retry_after
 from penstock.domain.schedule import SOON
-from penstock.domain.update import Balances, Page
+from penstock.domain.update import Balances, Holdings, Page
 from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
 
@@ -97,8 +97,8 @@ class Driver:
 
     async def pull(
         self, pull: Pull, heard: Callable[[Response], None] = lambda _: None
-    ) -> AsyncIterator[Page | Balances]:
-        """Run a stream's generator; yield pages and balances. Each answer is told to `heard`.
+    ) -> AsyncIterator[Page | Balances | Holdings]:
+        """Run a stream's generator; yield what it found. Each answer is told to `heard`.
 
         Raises Halt, CursorLost, Restart.
         """

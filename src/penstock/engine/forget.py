@@ -16,6 +16,7 @@ from penstock.db import (
     cursors,
     erasures,
     feeds,
+    holdings,
     hooks,
     leases,
     transactions,
@@ -56,8 +57,8 @@ class Forgetter:
     async def disconnect(self, connection_id: int, *, owner_id: int, delete: bool) -> Disconnected:
         """End a connection. A sync that runs at this moment commits nothing more.
 
-        Where `delete`, accounts, balances and transactions go too, and leave stubs in the change
-        feed. Raises NotFound.
+        Where `delete`, accounts, balances, holdings and transactions go too, and leave stubs in the
+        change feed. Raises NotFound.
         """
         row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
         hooked = await self.database.read(hooks.find_subscription, connection_id)
@@ -111,7 +112,11 @@ def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> Non
     ours = sa.select(accounts.accounts.c.id).where(
         accounts.accounts.c.connection_id == connection_id
     )
-    for kind, table in (("transaction", transactions.transactions), ("balance", balances.balances)):
+    for kind, table in (
+        ("transaction", transactions.transactions),
+        ("balance", balances.balances),
+        ("holding", holdings.holdings),
+    ):
         rows = sa.select(table.c.id).where(table.c.account_id.in_(ours))
         erasures.note(connection, owner_id=owner_id, kind=kind, rows=rows, change_number=number)
     erasures.note(connection, owner_id=owner_id, kind="account", rows=ours, change_number=number)

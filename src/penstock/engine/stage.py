@@ -6,7 +6,7 @@ with the process. So is each answer of the bank, compressed, for the archive (18
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self
@@ -16,9 +16,10 @@ import msgspec
 from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.errors import ContractBroken
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.naming import Names
 from penstock.domain.request import Response
-from penstock.domain.update import Covered, Page, Unmapped
+from penstock.domain.update import Balances, Covered, Holdings, Page, Unmapped
 from penstock.engine.packing import pack_answer
 
 IN_MEMORY = 16 * 1024 * 1024
@@ -65,9 +66,9 @@ class Stage:
     """The pages of one update, in the order in which they came.
 
     `covered` are days that are told in full; `whole` says that everything was, from the
-    beginning: then each account is covered from its first staged row on. `read_from` is the
-    cursor of the first page. `said` is what the provider said to the person; a fresh start does not
-    forget it.
+    beginning: then each account is covered from its first staged row on. `held` is all that an
+    account holds, by the provider's id of the account. `read_from` is the cursor of the first page.
+    `said` is what the provider said to the person; a fresh start does not forget it.
     """
 
     in_memory: int = IN_MEMORY
@@ -76,6 +77,7 @@ class Stage:
     whole: bool = False
     read_from: str | None = None
     balances: list[BalanceSeen] = field(default_factory=list)
+    held: dict[str, Sequence[HoldingSeen]] = field(default_factory=dict)
     unmapped: list[Unmapped] = field(default_factory=list)
     covered: list[Covered] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -109,6 +111,13 @@ class Stage:
         self.unmapped += page.unmapped
         self.covered += page.covered
         self.said += (one for one in page.said if one not in self.said)
+
+    def note(self, beside: Balances | Holdings) -> None:
+        """Keep what is told beside the pages; of an account's holdings the later telling counts."""
+        if isinstance(beside, Balances):
+            self.balances.extend(beside.balances)
+        else:
+            self.held[beside.account] = beside.holdings
 
     def begin_update(self) -> None:
         """Name rows anew from here on: what was kept is another update."""
@@ -156,6 +165,7 @@ class Stage:
         self.whole = False
         self._heard, self._heard_bytes = [], 0
         self.balances, self.unmapped, self.covered = [], [], []
+        self.held = {}
         self.begin_update()
 
     def close(self) -> None:

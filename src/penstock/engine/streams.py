@@ -18,7 +18,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.errors import ContractBroken, LeaseLost, VaultError
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.schedule import SOON
-from penstock.domain.update import Balances, Page, Stream
+from penstock.domain.update import Page, Stream
 from penstock.engine.commit import Closed, Farewell, Move, Place, commit
 from penstock.engine.drive import CursorLost, Driver, Restart
 from penstock.engine.fault import ending_of
@@ -105,8 +105,8 @@ class StreamReader:
         stage.read_from = cursor
         pages = self.driver.pull(self.driver.connector.pull(stream, cursor), stage.hear)
         async for step in pages:
-            if isinstance(step, Balances):
-                stage.balances.extend(step.balances)
+            if not isinstance(step, Page):
+                stage.note(step)
                 continue
             if step.next_cursor == "":
                 return outcome.not_ready(self.clock() + SOON)
@@ -141,8 +141,8 @@ class StreamReader:
         try:
             pull = self.driver.connector.pull(stream, cursor)
             async for step in self.driver.pull(pull):
-                if isinstance(step, Balances):
-                    stage.balances.extend(step.balances)
+                if not isinstance(step, Page):
+                    stage.note(step)
                     continue
                 if step.next_cursor == "":
                     raise Halt(outcome.not_ready(self.clock() + SOON))

@@ -19,6 +19,7 @@ from penstock.db import (
     cursors,
     erasures,
     feeds,
+    holdings,
     images,
     leases,
     quarantine,
@@ -43,11 +44,15 @@ PAUSED: Final = "undone"
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was undone: rows as before, rows that are gone, and rows left alone, by number."""
+    """What was undone: rows as before, rows that are gone, and rows left alone, by number.
+
+    The rows are transactions and holdings; those left alone are told apart.
+    """
 
     restored: int
     deleted: int
     kept: Sequence[int]
+    kept_holdings: Sequence[int] = ()
 
 
 def undo(
@@ -77,10 +82,13 @@ def undo(
     kept += [row[0] for row in statements.all(_NOT_RESTORED)]
     statements.do(_FORGET_ALIASES)
     statements.do(_REMEMBER_ALIASES)
+    held = holdings.undo(
+        connection, run_id, _numbers(run_id), owner_id=owner_id, change_number=number, now=now
+    )
     _forget(connection, run, now, afresh=bool(kept))
     _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)
-    done = Undone(restored, deleted, sorted(set(kept)))
+    done = Undone(restored + held.restored, deleted + held.deleted, sorted(set(kept)), held.kept)
     if dry:
         raise DryRun(done)
     return done
@@ -103,7 +111,7 @@ def _check(connection: sa.Connection, run: RunRow) -> None:
 
 
 def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bool) -> None:
-    """Put the cursors back and pause, if it moved any, and let go of everything that it left.
+    """Put the cursors back and pause, if it asked a bank, and let go of everything that it left.
 
     Where rows were kept the next sync reads everything `afresh`: what the bank took back of them
     after the old cursors it would never say again. What could not be mapped stays in quarantine:
@@ -115,10 +123,11 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bo
             cursors.delete(connection, run.connection_id, stream)
         else:
             cursors.save(connection, run.connection_id, stream, cursor, now=now)
-    if before:
+    if run.trigger not in runs.OF_OUR_OWN:
         turns.pause(connection, run.connection_id, reason=PAUSED, now=now)
         why = "What an earlier sync had brought was taken back first."
         waiting.drop(connection, run.connection_id, why, now=now)
+    if before:
         # Later runs changed nothing, but heard what will be heard again now.
         archives.delete_of_streams(connection, run.connection_id, before, since=run.id)
     ended = run.finished_at or now

@@ -42,6 +42,7 @@ class Place(StrEnum):
     ANY = "any"
     ACCOUNTS = "accounts"
     BALANCES = "balances"
+    HOLDINGS = "holdings"
     TRANSACTIONS = "transactions"
     TOKEN = "token"  # noqa: S105  an endpoint's name, no token
 

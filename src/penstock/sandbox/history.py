@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
+from penstock.domain.account import AccountType
 from penstock.domain.currency import minor_digits
 from penstock.domain.money import canonical, from_minor
 from penstock.domain.transaction import Status, TransactionSeen
@@ -19,7 +20,7 @@ from penstock.sandbox.scenario import Scenario
 
 CYCLE = 4_000
 MOST_LAG = 3
-CHECKING, SAVINGS, CARD = 0, 1, 2
+CHECKING, SAVINGS, CARD, BROKER = 0, 1, 2, 3
 SATOSHIS = 15
 ROUND = 20
 """A household repeats itself every so many rows: wages, rent, card bill, savings, shopping."""
@@ -148,10 +149,12 @@ def _cycle(plan: Plan, accounts: tuple[AccountPlan, ...]) -> list[Pattern]:
 
 def _round(random: Random, accounts: tuple[AccountPlan, ...], number: int) -> list[Pattern]:
     """Draw one round of a household's rows; what comes in is what goes out, give or take."""
-    shopping = [_purchase(random, accounts) for _ in range(ROUND - 6)]
+    trading = _trading(random, number) if _invested(accounts) else []
+    shopping = [_purchase(random, accounts) for _ in range(ROUND - 6 - len(trading))]
     rent, saved = _euros(random, 60_000, 80_000), _euros(random, 4_000, 15_000)
     bill = -sum((each.amount for each in shopping if each.account == CARD), Decimal(0))
     spent = -sum((each.amount for each in shopping if each.account == CHECKING), Decimal(0))
+    spent -= sum((each.amount for each in trading if each.account == CHECKING), Decimal(0))
     wages = spent + rent + saved + bill + _euros(random, -2_000, 4_000)
     note = f"invoice {number + 1:05d}"
     return [
@@ -161,7 +164,28 @@ def _round(random: Random, accounts: tuple[AccountPlan, ...], number: int) -> li
         Pattern(CARD, bill, "Payment received", "Everyday account", "transfer", note),
         Pattern(CHECKING, -saved, "To savings", "Savings", "transfer"),
         Pattern(SAVINGS, saved, "From everyday account", "Everyday account", "transfer"),
+        *trading,
         *shopping,
+    ]
+
+
+def _invested(accounts: tuple[AccountPlan, ...]) -> bool:
+    return any(each.type is AccountType.INVESTMENT for each in accounts)
+
+
+def _trading(random: Random, number: int) -> list[Pattern]:
+    """Draw what happens on the broker's account: money in, a purchase, a dividend, a fee."""
+    put, shares = _euros(random, 20_000, 40_000), random.randrange(1, 4)
+    paid, dividend = _euros(random, 4_000, 15_000), _euros(random, 150, 900)
+    note = f"order {number + 1:05d}"
+    return [
+        Pattern(CHECKING, -put, "To broker", "Broker account", "transfer"),
+        Pattern(BROKER, put, "From everyday account", "Everyday account", "transfer"),
+        Pattern(
+            BROKER, -paid, f"Bought {shares} WEIR", "Mill & Weir Ltd", "buy", note, value_lag=1
+        ),
+        Pattern(BROKER, dividend, "Dividend WEIR", "Mill & Weir Ltd", "dividend"),
+        Pattern(BROKER, coins(-99, "EUR"), "Custody fee", "Sandbox Bank", "fee", note),
     ]
 
 
@@ -172,7 +196,8 @@ def _euros(random: Random, least: int, most: int) -> Decimal:
 def _purchase(random: Random, accounts: tuple[AccountPlan, ...]) -> Pattern:
     shop = random.choice(SHOPS)
     cents = random.randrange(shop.least, shop.most)
-    account = random.choice((CHECKING, CARD, CARD, *range(CARD + 1, len(accounts))))
+    others = range(CARD + 1, BROKER if _invested(accounts) else len(accounts))
+    account = random.choice((CHECKING, CARD, CARD, *others))
     currency = accounts[account].currency
     abroad = shop.currency if shop.currency != currency else None
     return Pattern(

@@ -81,11 +81,15 @@ _ABROAD = (
     ("dinar", "Dinar account", AccountType.CHECKING, "KWD", 4_500_125, None),
     ("bitcoin", "Bitcoin wallet", AccountType.OTHER, "BTC", 1_234_567_890, None),
 )
+_BROKER = ("invest", "Broker account", AccountType.INVESTMENT, "EUR", 250_000, None)
 
 
 def accounts_of(plan: Plan) -> tuple[AccountPlan, ...]:
-    """Return the person's accounts: checking, savings and card, more where currencies are many."""
-    rows = (_EUROS[0], *_ABROAD) if plan.flavour is Scenario.MANY_CURRENCIES else _EUROS
+    """Return the person's accounts: checking, savings and card, and what a flavour adds."""
+    rows = {
+        Scenario.MANY_CURRENCIES: (_EUROS[0], *_ABROAD),
+        Scenario.INVESTED: (*_EUROS, _BROKER),
+    }.get(plan.flavour, _EUROS)
     return tuple(
         AccountPlan(
             external_id=f"acc-{plan.person}-{word}",

@@ -24,6 +24,7 @@ class Scenario(StrEnum):
     GARBAGE = "garbage"
     FUTURE_DATED = "future_dated"
     MANY_CURRENCIES = "many_currencies"
+    INVESTED = "invested"
 
 
 IN_WORDS = {
@@ -45,7 +46,10 @@ IN_WORDS = {
     Scenario.GARBAGE: "HTML, wrong types, NaN and huge numbers, six times over",
     Scenario.FUTURE_DATED: "pending rows are dated in days to come",
     Scenario.MANY_CURRENCIES: "accounts in six currencies, with 0 to 8 decimals",
+    Scenario.INVESTED: "an account with shares, coins and a short, whose prices move",
 }
 
-SHAPES_THE_WORLD = frozenset({Scenario.TWINS, Scenario.FUTURE_DATED, Scenario.MANY_CURRENCIES})
+SHAPES_THE_WORLD = frozenset(
+    {Scenario.TWINS, Scenario.FUTURE_DATED, Scenario.MANY_CURRENCIES, Scenario.INVESTED}
+)
 """Scenarios that change what the world contains; all others change how the bank behaves."""

@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo
 from penstock.domain.account import AccountSeen
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.errors import Conflict, InvalidInput, NotFound
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.money import canonical
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox.books import Books
 from penstock.sandbox.history import History, coins
 from penstock.sandbox.log import Change, ChangeLog
 from penstock.sandbox.plan import AccountPlan, Plan, accounts_of
+from penstock.sandbox.portfolio import Portfolio
 from penstock.sandbox.purchases import shop_named_in
 
 BETWEEN_CHANGES = timedelta(seconds=7)
@@ -32,6 +34,7 @@ class Truth:
     accounts: tuple[AccountSeen, ...]
     transactions: tuple[TransactionSeen, ...]
     balances: tuple[BalanceSeen, ...]
+    holdings: tuple[HoldingSeen, ...] = ()
 
 
 class World:
@@ -49,6 +52,7 @@ class World:
         self._ids = 0
         self._settled: set[str] = set()
         self._books = Books(self.history)
+        self._portfolio = Portfolio(plan, self.accounts)
 
     @property
     def version(self) -> int:
@@ -92,6 +96,19 @@ class World:
         """Yield the balances of one account, as of now."""
         return self._books.balances(account, self.now)
 
+    def holdings(self) -> tuple[HoldingSeen, ...]:
+        """Return every position of the investment accounts, as of now."""
+        return tuple(self._portfolio.held(self.now, self.today))
+
+    def trade(self, word: str, quantity: Decimal) -> TransactionSeen:
+        """Buy some of a security today, or sell where negative, and book it. Raises NotFound.
+
+        `word` is its symbol, or the last word of its position's id.
+        """
+        account, amount, traded = self._portfolio.trade(word, quantity, self.today)
+        act = "Bought" if quantity > 0 else "Sold"
+        return self.post(account, amount, f"{act} {abs(quantity):f} {traded.symbol or traded.name}")
+
     def truth(self) -> Truth:
         """Return everything that is so now, in our own terms. It holds every row: mind the size."""
         accounts = tuple(
@@ -100,7 +117,7 @@ class World:
             )
             for each in self.accounts
         )
-        return Truth(accounts, tuple(self.live()), self.balances())
+        return Truth(accounts, tuple(self.live()), self.balances(), self.holdings())
 
     def account(self, word: str) -> AccountPlan:
         """Return the account with this id, or with this last word of it. Raises NotFound."""

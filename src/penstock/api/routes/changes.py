@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from penstock.api.auth import require
 from penstock.api.paging import Page, cursor_after
-from penstock.api.routes import accounts, balances, transactions
+from penstock.api.routes import accounts, balances, holdings, transactions
 from penstock.api.routing import nouns
 from penstock.api.rows import answer, row_of
 from penstock.api.running import Running
@@ -20,7 +20,7 @@ from penstock.identity.caller import Caller
 router = nouns("changes")
 
 _LISTING: Final = "changes"
-_PREFIXES: Final = {"account": "acc", "balance": "bal", "transaction": "txn"}
+_PREFIXES: Final = {"account": "acc", "balance": "bal", "transaction": "txn", "holding": "hol"}
 
 
 class AccountChange(accounts.Account):
@@ -35,6 +35,12 @@ class BalanceChange(balances.Balance):
     kind: Literal["balance"]
 
 
+class HoldingChange(holdings.Holding):
+    """A position as it is now: one that is held no more says so."""
+
+    kind: Literal["holding"]
+
+
 class TransactionChange(transactions.Transaction):
     """A transaction as it is now: hidden, deleted and removed ones too, and says so."""
 
@@ -46,11 +52,14 @@ class Erasure(Outgoing):
 
     kind: Literal["erasure"]
     id: Annotated[str, Field(description="The erased row's.", examples=["txn_0000000000011"])]
-    erased: Annotated[Literal["account", "balance", "transaction"], Field(examples=["transaction"])]
+    erased: Annotated[
+        Literal["account", "balance", "transaction", "holding"], Field(examples=["transaction"])
+    ]
 
 
 AnyChange = Annotated[
-    AccountChange | BalanceChange | TransactionChange | Erasure, Field(discriminator="kind")
+    AccountChange | BalanceChange | HoldingChange | TransactionChange | Erasure,
+    Field(discriminator="kind"),
 ]
 
 
@@ -64,6 +73,7 @@ class Changes(Outgoing):
 
 _account: Final = row_of(AccountChange, kind="account")
 _balance: Final = row_of(BalanceChange, kind="balance")
+_holding: Final = row_of(HoldingChange, kind="holding")
 _transaction: Final = row_of(TransactionChange, kind="transaction")
 _erasure: Final = row_of(Erasure, kind="erasure")
 
@@ -98,6 +108,8 @@ def _as_row(change: Change) -> Any:  # noqa: ANN401 - a struct that is only writ
             return _account(*accounts.values(change.row))
         case "balance":
             return _balance(*balances.values(change.row))
+        case "holding":
+            return _holding(*holdings.values(change.row))
         case "transaction":
             (values,) = transactions.in_order([change.row])
             return _transaction(*values)

@@ -19,13 +19,19 @@ from starlette.responses import StreamingResponse
 from penstock.api import csv_lines
 from penstock.api.archive import zipped
 from penstock.api.auth import require
-from penstock.api.routes import accounts, balances, transactions
-from penstock.api.routes.changes import AccountChange, BalanceChange, TransactionChange
+from penstock.api.routes import accounts, balances, holdings, transactions
+from penstock.api.routes.changes import (
+    AccountChange,
+    BalanceChange,
+    HoldingChange,
+    TransactionChange,
+)
 from penstock.api.routing import nouns
 from penstock.api.rows import Row, row_of
 from penstock.api.running import Installation, Running
 from penstock.db import accounts as stored_accounts
 from penstock.db import balances as stored_balances
+from penstock.db import holdings as stored_holdings
 from penstock.db import transactions as stored_transactions
 from penstock.identity.caller import Caller
 
@@ -34,7 +40,9 @@ router = nouns("export")
 BATCH: Final = 1000
 """How many rows are read, and held in memory, at a time."""
 
-_AMOUNTS: Final = frozenset({"amount", "original_amount"})
+_AMOUNTS: Final = frozenset(
+    {"amount", "original_amount", "quantity", "price", "value", "cost_basis"}
+)
 _encoder: Final = msgspec.json.Encoder()
 
 Read = Callable[[sa.Connection, int, date, int], Sequence[sa.Row[Any]]]
@@ -57,6 +65,7 @@ class Kind(StrEnum):
     TRANSACTIONS = "transactions"
     ACCOUNTS = "accounts"
     BALANCES = "balances"
+    HOLDINGS = "holdings"
     EVERYTHING = "everything"
 
 
@@ -89,6 +98,13 @@ def _read_balances(
     return stored_balances.page_by_number(connection, owner_id=owner_id, after=after, limit=BATCH)
 
 
+def _read_holdings(
+    connection: sa.Connection, owner_id: int, _today: date, after: int
+) -> Sequence[sa.Row[Any]]:
+    wanted = stored_holdings.Wanted(ended=True, hidden=True)
+    return stored_holdings.page(connection, wanted, owner_id=owner_id, after=after, limit=BATCH)
+
+
 def _read_transactions(
     connection: sa.Connection, owner_id: int, today: date, after: int
 ) -> Sequence[sa.Row[Any]]:
@@ -111,6 +127,13 @@ TABLES: Final = (
         row_of(BalanceChange, kind="balance"),
         _read_balances,
         lambda rows: map(balances.values, rows),
+    ),
+    Table(
+        Kind.HOLDINGS,
+        tuple(holdings.Holding.model_fields),
+        row_of(HoldingChange, kind="holding"),
+        _read_holdings,
+        lambda rows: map(holdings.values, rows),
     ),
     Table(
         Kind.TRANSACTIONS,

@@ -61,6 +61,9 @@ class Counts(Outgoing):
     quarantined: Annotated[
         int, Field(description="Rows that could not be read, and are kept aside.", examples=[0])
     ]
+    holdings: Annotated[
+        int, Field(description="Positions that are new, changed or held no more.", examples=[0])
+    ]
 
 
 class Sync(Outgoing):

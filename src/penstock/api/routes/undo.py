@@ -7,7 +7,7 @@ from pydantic import Field
 from penstock.api.auth import require
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import Attempt, Outgoing, SyncId, TransactionId
+from penstock.api.schemas import Attempt, HoldingId, Outgoing, SyncId, TransactionId
 from penstock.domain.ids import public_id, row_number
 from penstock.engine import undo as engine
 from penstock.engine.own_run import DryRun
@@ -22,11 +22,17 @@ class UndoneSync(Outgoing):
 
     sync_id: SyncId
     dry_run: bool
-    restored: Annotated[int, Field(description="Rows that are as they were before.", examples=[4])]
-    deleted: Annotated[int, Field(description="Rows that it had brought, and are gone.")]
+    restored: Annotated[
+        int, Field(description="Rows and holdings as they were before.", examples=[4])
+    ]
+    deleted: Annotated[int, Field(description="Those that it had brought, and are gone.")]
     kept: Annotated[
         list[TransactionId],
         Field(description="Rows that changed again since: they stay as they are.", examples=[[]]),
+    ]
+    kept_holdings: Annotated[
+        list[HoldingId],
+        Field(description="Holdings of which the same is true.", examples=[[]]),
     ]
 
 
@@ -51,6 +57,7 @@ async def undo_sync(
         restored=done.restored,
         deleted=done.deleted,
         kept=[public_id("txn", row) for row in done.kept],
+        kept_holdings=[public_id("hol", row) for row in done.kept_holdings],
     )
 
 

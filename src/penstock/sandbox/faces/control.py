@@ -2,7 +2,7 @@
 
 Everything is POST with a JSON object (an empty body is an empty object), but for the two that read:
 
-    GET  /control/truth                 accounts, transactions and balances, in our own words
+    GET  /control/truth                 accounts, transactions, balances and holdings, in our words
     GET  /control/counters              what was asked of the bank, and what went wrong
     POST /control/step        {"name": "demo"}
     POST /control/post        {"account": "checking", "amount": "-1.00", "description": "Tea"}
@@ -12,6 +12,7 @@ Everything is POST with a JSON object (an empty body is an empty object), but fo
     POST /control/revive      {"id": …}
     POST /control/amend       {"id": …, "description": optional, "amount": optional}
     POST /control/rekey       {"id": …}
+    POST /control/trade       {"symbol": "WEIR", "quantity": "-2"}: buy, or sell where negative
     POST /control/advance     {"days": 1}
     POST /control/consent     {"state": "expired" | "revoked" | "login_required" | "active"}
     POST /control/expire-access         every access token is too old now
@@ -64,6 +65,13 @@ class Step(msgspec.Struct, forbid_unknown_fields=True):
     name: str = "demo"
 
 
+class Trade(msgspec.Struct, forbid_unknown_fields=True):
+    """Something bought, or sold."""
+
+    symbol: str
+    quantity: Decimal
+
+
 class Days(msgspec.Struct, forbid_unknown_fields=True):
     """Time that goes by at the bank."""
 
@@ -112,6 +120,7 @@ class ControlFace:
             "revive": lambda desk, body: _row(desk.world.revive(_named(body).id)),
             "rekey": lambda desk, body: _row(desk.world.rekey(_named(body).id)),
             "amend": self._amend,
+            "trade": self._trade,
             "advance": self._advance,
             "consent": self._consent,
             "expire-access": self._expire_access,
@@ -147,6 +156,7 @@ class ControlFace:
                 "accounts": [asdict(each) for each in truth.accounts],
                 "transactions": [_row(each) for each in truth.transactions],
                 "balances": [asdict(each) for each in truth.balances],
+                "holdings": [asdict(each) for each in truth.holdings],
             }
         )
 
@@ -168,6 +178,10 @@ class ControlFace:
         named = _named(body)
         row = desk.world.amend(named.id, description=named.description, amount=named.amount)
         return _row(row)
+
+    def _trade(self, desk: Desk, body: bytes) -> object:
+        wanted = msgspec.json.decode(body, type=Trade)
+        return _row(desk.world.trade(wanted.symbol, wanted.quantity))
 
     def _advance(self, desk: Desk, body: bytes) -> object:
         desk.world.advance(msgspec.json.decode(body, type=Days).days)

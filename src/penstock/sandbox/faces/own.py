@@ -1,7 +1,8 @@
-"""The bank's own protocol: accounts, balances, and transactions as a delta with an opaque cursor.
+"""The bank's own protocol: accounts, balances, holdings, and rows as a delta with a cursor.
 
     GET /v1/accounts
     GET /v1/balances
+    GET /v1/holdings          what the investment accounts hold, whole; under the scope of balances
     GET /v1/transactions?cursor=…&limit=…     added / modified / removed, next_cursor, has_more
 
 Decimals travel as texts, + towards the holder (what is owed on a card is negative); instants are
@@ -17,7 +18,9 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
+from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
+from penstock.domain.holding import HoldingSeen
 from penstock.sandbox.authority import Grant
 from penstock.sandbox.bank import MOST_ROWS, PEOPLE, Bank, Desk
 from penstock.sandbox.faces.answers import Refusal, Reply
@@ -47,6 +50,11 @@ class OwnFace:
     async def balances(self, request: web.Request) -> web.StreamResponse:
         """List the balances of all accounts."""
         return await self._reply(request, Place.BALANCES, self._balances)
+
+    async def holdings(self, request: web.Request) -> web.StreamResponse:
+        """List what each investment account holds: all of it."""
+        reply = Reply(Place.HOLDINGS, self._holdings, complain, scope=Place.BALANCES.value)
+        return await resource(request, reply)
 
     async def transactions(self, request: web.Request) -> web.StreamResponse:
         """Give one page of what is new since the cursor."""
@@ -106,6 +114,25 @@ class OwnFace:
             }
         )
 
+    def _holdings(self, grant: Grant) -> bytes:
+        world = self._bank.desk_of(grant).world
+        held = world.holdings()
+        return msgspec.json.encode(
+            {
+                "accounts": [
+                    {
+                        "account_id": each.external_id,
+                        "as_of": world.now,
+                        "holdings": [
+                            _position(one) for one in held if one.account == each.external_id
+                        ],
+                    }
+                    for each in world.accounts
+                    if each.type is AccountType.INVESTMENT
+                ]
+            }
+        )
+
     def _transactions(self, grant: Grant, cursor: str | None, limit: int | None) -> bytes:
         found, after = next_page(self._bank, grant, cursor, limit or self._bank.options.page_size)
         pages = self._pages_of(self._bank.desk_of(grant))
@@ -132,6 +159,26 @@ def _stated(balance: BalanceSeen) -> object:
     return amount
 
 
+def _position(held: HoldingSeen) -> dict[str, str]:
+    """Write a position; what is not so is left out."""
+    stated = {
+        "id": held.external_id,
+        "symbol": held.symbol,
+        "isin": held.isin,
+        "name": held.name,
+        "type": held.type.value,
+        "currency": held.currency,
+    }
+    numbers = {
+        "quantity": held.quantity,
+        "price": held.price,
+        "value": held.value,
+        "cost_basis": held.cost_basis,
+    }
+    written = {name: f"{each:f}" for name, each in numbers.items() if each is not None}
+    return {name: text for name, text in stated.items() if text is not None} | written
+
+
 def _limit(request: web.Request) -> int | None:
     text = request.query.get("limit")
     if text is None:
@@ -153,6 +200,7 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
         web.post("/oauth/introspect", oauth.introspect),
         web.get("/v1/accounts", own.accounts),
         web.get("/v1/balances", own.balances),
+        web.get("/v1/holdings", own.holdings),
         web.get("/v1/transactions", own.transactions),
     ]
 
