@@ -43,8 +43,8 @@ def _position(row: HoldingSeen) -> Position:
         raise _broken(row, "is stated as of an instant without an offset")
     try:
         return {
-            "symbol": row.symbol and _storable(row.symbol),
-            "isin": row.isin and _storable(row.isin),
+            "symbol": _storable(row.symbol) if row.symbol else None,
+            "isin": _storable(row.isin) if row.isin else None,
             "name": _storable(row.name),
             "type": str(row.type),
             "quantity": canonical_quantity(row.quantity),
