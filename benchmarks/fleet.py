@@ -179,6 +179,7 @@ def workers(count: int, url: str, bank_url: str, home: str) -> Iterator[None]:
         "PENSTOCK_DATABASE_URL": url,
         "PENSTOCK_KEY": sync_penstock.KEY,
         "PENSTOCK_SANDBOX_URL": bank_url,
+        "PENSTOCK_LINK_TWICE": "true",
         "PENSTOCK_SYNC_AT_ONCE": str(HANDS),
         "PENSTOCK_PROVIDER_CAPS": "sandbox=1000",
         "PENSTOCK_LOG_LEVEL": "ERROR",

@@ -123,7 +123,9 @@ async def linked(url: str, rows: int) -> AsyncIterator[tuple[Penstock, int]]:
 async def linked_to(bank_url: str, url: str) -> AsyncIterator[tuple[Penstock, int]]:
     """Open an installation over `url`, linked to a bank that is running already."""
     with TemporaryDirectory() as home:
-        settings = Settings(home=Path(home), database_url=url, key=KEY, sandbox_url=bank_url)
+        settings = Settings(
+            home=Path(home), database_url=url, key=KEY, sandbox_url=bank_url, link_twice=True
+        )
         async with open_penstock(settings) as penstock:
             owner = await penstock.database.write(add_person)
             begun = await penstock.linker.begin(owner, "sandbox", redirect_uri=CALLBACK)

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         ge=0,
         description="The longest wait inside a sync; a longer one is stored, and the sync ends.",
     )
+    link_twice: bool = Field(
+        False,
+        description="Whether a person may link the same login at a bank more than once: then each "
+        "of its accounts is there as often. False: the second is refused, and nothing is stored.",
+    )
     password_grant: bool = Field(
         True, description="Whether `POST /token` takes a user name and a password."
     )

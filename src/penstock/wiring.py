@@ -205,6 +205,7 @@ def _assemble(
         meters=meters,
         every=timedelta(minutes=settings.sync_every_minutes),
         bounds=Bounds(caps_of(settings, connectors)),
+        link_twice=settings.link_twice,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
     return Penstock(

@@ -208,6 +208,7 @@ def bank_process(machine: Machine, options: Options) -> Iterator[str]:
 async def fleet(url: str, home: Path, options: Options, bank_url: str) -> AsyncIterator[Fleet]:
     """Open an installation with one person over the migrated PostgreSQL at `url`."""
     given = {"PENSTOCK_KEY": KEY, "PENSTOCK_DATABASE_URL": url, "PENSTOCK_SANDBOX_URL": bank_url}
+    given["PENSTOCK_LINK_TWICE"] = "true"  # one person, many connections
     settings = settings_of(home=str(home), url=url, bank_url=bank_url)
     async with open_penstock(settings) as penstock:
         await penstock.database.write(lambda one: one.exec_driver_sql(_NOTE_WHO_BEGINS))

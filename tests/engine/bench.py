@@ -145,6 +145,7 @@ async def bench(
             "clock": watch,
             "sleep": no_wait,
             "limits": Limits(wait_at_most=1000),
+            "link_twice": True,  # many stories want more than one connection
         }
         owner_id = await database.write(_add_person)
         connection_id = await database.write(_connect, owner_id, bank.name, watch())

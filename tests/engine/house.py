@@ -170,7 +170,7 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                     for face in FACES[1:]
                     for option, text in face.options(bank.url).items()
                 },
-                **settings,
+                **({"link_twice": True} | settings),  # many stories want more than one
             )
             async with open_penstock(given, sleep=no_wait) as penstock:
                 owner_id = await penstock.database.write(add_person, "ann")

@@ -18,7 +18,8 @@ from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.errors import LeaseLost
 from penstock.domain.institution import Institution
 from penstock.domain.update import Discovery
-from penstock.engine.recognise import match, recognise
+from penstock.engine.matching import match
+from penstock.engine.recognise import recognise
 from tests.databases import Database, Databases
 from tests.db.books import NOW, Books, open_books
 

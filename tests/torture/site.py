@@ -39,6 +39,7 @@ def settings_of(*, home: str, url: str, bank_url: str, **more: Any) -> Settings:
         key=KEY,
         sandbox_url=bank_url,
         provider_options={"starling_url": SecretStr(f"{bank_url}/starling")},
+        link_twice=True,  # one person, many connections
         **more,
     )
 

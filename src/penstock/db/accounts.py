@@ -71,6 +71,26 @@ def of_connection(connection: sa.Connection, connection_id: int) -> list[Account
     return [AccountRow(*row) for row in connection.execute(_OF_CONNECTION, {"of": connection_id})]
 
 
+def beside(
+    connection: sa.Connection, connection_id: int, institution_id: str, *, connected: bool
+) -> list[AccountRow]:
+    """Return the accounts that other connections of the same owner and connector have.
+
+    Of the same institution; of those that are connected, or of those that no longer are.
+    """
+    mine, c = connections.connections.alias("mine"), connections.connections.c
+    ended = c.disconnected_at.is_(None) if connected else c.disconnected_at.is_not(None)
+    query = (
+        accounts.select()
+        .join(connections.connections, c.id == accounts.c.connection_id)
+        .join(mine, sa.and_(mine.c.owner_id == c.owner_id, mine.c.connector == c.connector))
+        .where(mine.c.id == connection_id, c.id != connection_id, ended)
+        .where(c.institution_id == institution_id)
+        .order_by(accounts.c.id)
+    )
+    return [AccountRow(*row) for row in connection.execute(query)]
+
+
 def get(connection: sa.Connection, account_id: int, *, owner_id: int) -> AccountRow:
     """Return one of the owner's accounts. Raises NotFound."""
     query = accounts.select().where(accounts.c.id == account_id, accounts.c.owner_id == owner_id)

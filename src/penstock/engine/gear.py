@@ -44,6 +44,7 @@ class Gear:
     bounds: Bounds = field(default_factory=Bounds)
     random: Callable[[], float] = random.random
     hook_url: HookUrl = lambda *_: None
+    link_twice: bool = False
 
 
 def driver_of(

@@ -1,8 +1,6 @@
-"""Which stored account is which of the accounts that the bank lists now (sync.md 17, 26).
+"""What a bank lists, stored: which stored account is which (matching.py), and what is new of each.
 
-By its id; else by what it says of itself (an IBAN's keyed hash); else by type, currency, name and
-mask, where that is the only match both ways and no hash contradicts. An account that is no longer
-listed becomes inactive.
+An account that is no longer listed becomes inactive (sync.md 17, 26).
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +15,8 @@ from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.domain.account import AccountSeen
 from penstock.domain.update import Discovery
+from penstock.engine.matching import match
+from penstock.engine.relinked import refuse_second_copy, take_over
 
 Fingerprint = Callable[[str], str]
 """A keyed hash of what identifies an account, so that the text itself is never stored."""
@@ -51,7 +51,7 @@ def compare(
     stored: Sequence[AccountRow], seen: Sequence[AccountSeen], fingerprint: Fingerprint
 ) -> Compared:
     """Find the stored account of each listed one, and those that are listed no longer."""
-    hashes = {one.external_id: fingerprint(one.identity) for one in seen if one.identity}
+    hashes = _hashes(seen, fingerprint)
     known = match(stored, seen, hashes)
     steps = [
         (one, row, _values(one, row, hashes.get(one.external_id)))
@@ -60,6 +60,10 @@ def compare(
     ]
     listed = {row.id for _, row, _ in steps if row}
     return Compared(steps, [row.id for row in stored if row.active and row.id not in listed])
+
+
+def _hashes(seen: Sequence[AccountSeen], fingerprint: Fingerprint) -> dict[str, str]:
+    return {one.external_id: fingerprint(one.identity) for one in seen if one.identity}
 
 
 def as_stored(
@@ -76,7 +80,7 @@ def as_stored(
     return None if compared.changed or compared.gone else Recognised(compared.ids)
 
 
-def recognise(
+def recognise(  # noqa: PLR0913  one transaction needs all of it
     connection: sa.Connection,
     lease: Lease,
     discovery: Discovery,
@@ -84,8 +88,14 @@ def recognise(
     owner_id: int,
     fingerprint: Fingerprint,
     now: datetime,
+    link_twice: bool = False,
 ) -> Recognised:
-    """Store what a discovery says, in one transaction under the lease. Raises LeaseLost."""
+    """Store what a discovery says, in one transaction under the lease.
+
+    Unless one may `link_twice`, a connection that has no accounts yet takes over those of the same
+    login that a disconnected one kept, and Halt is raised where a living one has them. Raises
+    LeaseLost.
+    """
     leases.lock(connection, lease)
     connection_id = lease.connection_id
     institution = discovery.institution
@@ -96,9 +106,16 @@ def recognise(
         institution_name=institution.name,
     )
     stored = accounts.of_connection(connection, connection_id)
+    number = 0
+    if not stored and not link_twice:
+        hashes = _hashes(discovery.accounts, fingerprint)
+        refuse_second_copy(connection, connection_id, discovery, hashes)
+        number = feeds.next_change(connection, owner_id)
+        stored = take_over(connection, connection_id, discovery, hashes, change_number=number)
     compared = compare(stored, discovery.accounts, fingerprint)
     changed, gone, ids = compared.changed, compared.gone, compared.ids
-    number = feeds.next_change(connection, owner_id) if changed or gone else 0
+    if number == 0 and (changed or gone):
+        number = feeds.next_change(connection, owner_id)
     for seen, row, values in changed:
         if row:
             accounts.change(connection, row.id, {**values, "change_number": number})
@@ -109,42 +126,6 @@ def recognise(
     if gone:
         accounts.deactivate(connection, gone, change_number=number)
     return Recognised(ids)
-
-
-def match(
-    stored: Sequence[AccountRow], seen: Sequence[AccountSeen], hashes: dict[str, str]
-) -> dict[str, AccountRow]:
-    """Return the stored account of each listed one that has one, by the listed one's id."""
-    known = {row.external_id: row for row in stored}
-    found = {one.external_id: known[one.external_id] for one in seen if one.external_id in known}
-    for of_seen, of_stored in (
-        (lambda one: hashes.get(one.external_id), lambda row: row.identity_hash),
-        (_looks_of_seen, _looks_of_stored),
-    ):
-        taken = {row.id for row in found.values()}
-        new = [one for one in seen if one.external_id not in found]
-        free = [row for row in stored if row.id not in taken]
-        for one in new:
-            key = of_seen(one)
-            rows = [row for row in free if key and of_stored(row) == key]
-            rivals = [other for other in new if of_seen(other) == key]
-            if len(rows) == len(rivals) == 1 and not _contradict(one, rows[0], hashes):
-                found[one.external_id] = rows[0]
-    return found
-
-
-def _contradict(one: AccountSeen, row: AccountRow, hashes: dict[str, str]) -> bool:
-    """Say whether both tell who they are, and it is not the same."""
-    told = hashes.get(one.external_id)
-    return None not in (told, row.identity_hash) and told != row.identity_hash
-
-
-def _looks_of_seen(one: AccountSeen) -> tuple[str, ...] | None:
-    return (one.type, one.currency, one.name, one.mask) if one.mask else None
-
-
-def _looks_of_stored(row: AccountRow) -> tuple[str, ...] | None:
-    return (row.type, row.currency, row.name, row.mask) if row.mask else None
 
 
 def _values(

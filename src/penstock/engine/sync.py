@@ -200,6 +200,7 @@ class Run:
             owner_id=connection.owner_id,
             fingerprint=syncer.fingerprint,
             now=syncer.clock(),
+            link_twice=syncer.link_twice,
         )
         return recognised.ids
 
