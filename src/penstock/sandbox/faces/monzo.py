@@ -27,7 +27,7 @@ from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
 from penstock.sandbox.authority import Grant
 from penstock.sandbox.bank import Bank
-from penstock.sandbox.faces.answers import Refusal, Reply, refuse_dead
+from penstock.sandbox.faces.answers import Refusal, Reply
 from penstock.sandbox.faces.face import Face
 from penstock.sandbox.faces.monzo_feed import Told, minor, oldest_first, transaction, uid, written
 from penstock.sandbox.faces.monzo_login import CLIENT_ID, SECRET, MonzoLogin, complain
@@ -99,7 +99,7 @@ class MonzoFace:
         account = _asked(world, request.query.get("account_id", ""))
         if _begins_update(world, account, request):
             self.bank.begin_update(grant)
-            refuse_dead(self.bank, grant)
+            self.login.refuse_dead(grant)
             grant.updates += 1
         listed = oldest_first(world, account.external_id)
         rows = _window(listed, request.query, world.now, tells_all=self.login.tells_all(grant))

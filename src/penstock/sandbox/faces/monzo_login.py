@@ -105,6 +105,11 @@ class MonzoLogin(OAuthFace):
             raise Refusal(403, "forbidden.insufficient_permissions", message)
         return grant
 
+    def refuse_dead(self, grant: Grant) -> None:
+        """Raise Refusal where the person no longer allows it: then the token is none any more."""
+        if self.bank.authority.state(grant) in DEAD:
+            raise Refusal(401, "unauthorized.bad_access_token.evicted", "Access token was evicted")
+
     def tells_all(self, grant: Grant) -> bool:
         """Whether the person approved so short a time ago that everything is told."""
         since = self.approved.get(grant.number)
@@ -115,8 +120,7 @@ class MonzoLogin(OAuthFace):
         grant = self.bank.authority.admit(token) if scheme.lower() == "bearer" else None
         if grant is None:
             raise Refusal(401, "unauthorized.bad_access_token.expired", "Access token has expired")
-        if self.bank.authority.state(grant) in DEAD:
-            raise Refusal(401, "unauthorized.bad_access_token.evicted", "Access token was evicted")
+        self.refuse_dead(grant)
         return grant
 
     def _tokens(self, form: dict[str, str], client_id: str) -> Tokens:
