@@ -295,13 +295,3 @@ def test_any_answer_is_a_token_or_an_error_without_secrets(body: bytes, status: 
             assert answer.access.reveal().isascii()
             assert answer.expires_in is None or 0 < answer.expires_in <= LONGEST_LIFE
             assert "***" in repr(answer)
-
-
-def test_a_bank_may_have_a_word_of_its_own_for_dead_tokens() -> None:
-    """RFC 6749 §5.2 notwithstanding: what the plan recognises ends the consent, no more."""
-    plan = replace(PLAN, is_dead=lambda response: b"evicted" in response.body)
-    for content, error in ((b"evicted", GrantRefused), (b"busy", OAuthError)):
-        with pytest.raises(OAuthError) as caught:
-            play(refresh(plan, Secret("rt")), answering(content, 401))
-        assert type(caught.value) is error
-    assert play(refresh(plan, Secret("rt")), answering(GOOD))[0].access.reveal() == "at-1"
