@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -63,7 +62,8 @@ def requests_at(url: str) -> dict[str, Request]:
 def undeclared(answer: Response) -> bool:
     """Tell whether an answer violates nothing but that its status is not in the file."""
     violations = json.loads(answer.headers.get("sl-violations", "[]"))
-    return all("response status code" in one["message"].lower() for one in violations)
+    unknown = "Unable to match the returned status code"
+    return all(one["message"].startswith(unknown) for one in violations)
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ def test_the_face_keeps_to_the_specification(prism: Prism, document: Path) -> No
             bank.queue(Fault(FaultKind.WRONG_TYPE), place=Place.TRANSACTIONS)
             answer = await driver.send(listing)
             assert answer.status == 500, "so it would be seen"
-            assert "attributes" in answer.headers["sl-violations"]
+            assert '"data"' in answer.headers["sl-violations"]
             bank.authority.end(bank.authority.grants[0], ConsentState.REVOKED)
             answer = await driver.send(listing)
             assert driver.connector.classify(answer).kind is VerdictKind.UNAUTHORIZED
@@ -133,7 +133,10 @@ def test_every_currency_keeps_to_it(prism: Prism, document: Path) -> None:
 
 
 def test_nonsense_would_be_seen(prism: Prism, document: Path) -> None:
-    """Prism is silent on a schema that it cannot read: it reads that of each of our endpoints."""
+    """Prism is silent on a schema that it cannot read: it reads that of each of our endpoints.
+
+    Parameters with brackets in their names it does not see; those the face refuses by itself.
+    """
 
     async def story() -> None:
         async with (
@@ -144,9 +147,7 @@ def test_nonsense_would_be_seen(prism: Prism, document: Path) -> None:
                 told = await asked(request, http)
                 assert told.status == 500, (name, told.body)
                 assert "sl-violations" in told.headers
-            wrong = Request("GET", f"{url}/accounts?page%5Bsize%5D=many", headers=TOKEN)
-            assert (await asked(wrong, http)).status == 422
-            unsigned = replace(wrong, url=f"{url}/accounts", headers={})
+            unsigned = Request("GET", f"{url}/accounts")
             assert (await asked(unsigned, http)).status == 401
 
     asyncio.run(story())
