@@ -156,3 +156,19 @@ def test_it_listens_on_this_machine_only() -> None:
     assert parts.hostname == "127.0.0.1"
     assert parts.port
     assert parts.path == "/callback/bank"
+
+
+def test_a_port_may_be_asked_for() -> None:
+    """Some banks want to be told the whole address before: then it is always the same."""
+
+    async def run() -> None:
+        async with listening("/callback/bank") as first:
+            taken = urlsplit(first.redirect_uri).port
+            assert taken
+            with pytest.raises(OSError, match=r"in use|denied|permitted"):
+                async with listening("/callback/bank", taken):
+                    pass
+        async with listening("/callback/bank", taken) as again:
+            assert again.redirect_uri == f"http://127.0.0.1:{taken}/callback/bank"
+
+    asyncio.run(run())

@@ -149,7 +149,8 @@ class Driver:
                     continue
                 response = await self.send(step)
                 verdict = self.connector.classify(response)
-                assert verdict.kind is VerdictKind.OK, (verdict, response.body)
+                refused = step.takes_refusal and verdict.kind is VerdictKind.NOT_READY
+                assert refused or verdict.kind is VerdictKind.OK, (verdict, response.body)
                 step = reading.send(response)
         except StopIteration as end:
             return found, end.value

@@ -33,6 +33,8 @@ PLAIN = build(
         "starling_client_secret": CANARY,
         "plaid_client_id": Secret("me"),
         "plaid_secret": CANARY,
+        "monzo_client_id": Secret("me"),
+        "monzo_client_secret": CANARY,
     }
 )
 NAMES = sorted(PLAIN)

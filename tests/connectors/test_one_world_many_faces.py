@@ -21,7 +21,6 @@ from penstock.sandbox import steps
 from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces.registry import FACES
 from penstock.sandbox.scenario import Scenario
-from penstock.sandbox.world import World
 from tests.connectors.driving import Driver, Ledger
 from tests.connectors.linking import connector_at, link
 from tests.sandbox.visitor import visiting
@@ -34,12 +33,14 @@ class Says:
     """What a protocol can say.
 
     `types`: of which accounts. `later`: whatever happens to a row, however old it is; else it has
-    to be read from the beginning to be as the bank's own. `to_come`: when a payment will be made.
+    to be read from the beginning to be as the bank's own. `long_ago`: what happened months ago, at
+    any time; else only to who has just been linked. `to_come`: when a payment will be made.
     `abroad`: what it was in another currency. `balances`: which of them.
     """
 
     types: frozenset[AccountType] = frozenset({AccountType.CHECKING, AccountType.SAVINGS})
     later: bool = True
+    long_ago: bool = True
     to_come: bool = True
     abroad: bool = True
     balances: frozenset[BalanceKind] = frozenset({BalanceKind.CURRENT})
@@ -55,16 +56,17 @@ OTHERS = {
         abroad=False,
         balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
     ),
+    "monzo": Says(frozenset({AccountType.CHECKING}), later=False, long_ago=False, to_come=False),
 }
 
 
 @asynccontextmanager
-async def two_readers(name: str, scenario: Scenario) -> AsyncIterator[tuple[World, Driver, Driver]]:
+async def two_readers(name: str, scenario: Scenario) -> AsyncIterator[tuple[Bank, Driver, Driver]]:
     """Run one bank with two readers, one of its own face, one of another."""
     async with visiting(transactions=60, page_size=25, scenario=scenario) as visitor:
         bank = visitor.bank
         own, other = [await reader(each, bank, visitor.http) for each in ("sandbox", name)]
-        yield bank.world, own, other
+        yield bank, own, other
 
 
 async def reader(name: str, bank: Bank, http: aiohttp.ClientSession) -> Driver:
@@ -135,12 +137,13 @@ def test_same_world_same_ledger(name: str, scenario: Scenario, seed: int) -> Non
     says = OTHERS[name]
 
     async def story() -> None:
-        async with two_readers(name, scenario) as (world, own, other):
-            first, second = Ledger(), Ledger()
+        async with two_readers(name, scenario) as (bank, own, other):
+            first, second, world = Ledger(), Ledger(), bank.world
             for turn in range(4):
                 await own.update(first)
                 second = second if says.later else Ledger()
-                await other.update(second)
+                anew = None if says.long_ago else await reader(name, bank, other.http)
+                await (anew or other).update(second)
                 truth = {(row.account, row.external_id): row for row in world.live()}
                 assert first.rows == truth
                 assert set(first.balances) == set(world.balances())
@@ -172,8 +175,8 @@ def test_a_settled_row_is_one_row_in_both(name: str) -> None:
     """Some faces link two ids, others do not: either way there is one row, booked."""
 
     async def story() -> None:
-        async with two_readers(name, Scenario.CALM) as (world, own, other):
-            first, second = Ledger(), Ledger()
+        async with two_readers(name, Scenario.CALM) as (bank, own, other):
+            first, second, world = Ledger(), Ledger(), bank.world
             held = world.hold("checking", -world.history.row(0).amount, "A long journey")
             await own.update(first)
             await other.update(second)
@@ -196,8 +199,8 @@ def test_a_pending_row_that_is_taken_back_is_gone_from_both(name: str) -> None:
     """Whether the bank says so or only speaks of it no more."""
 
     async def story() -> None:
-        async with two_readers(name, Scenario.CALM) as (world, own, other):
-            first, second = Ledger(), Ledger()
+        async with two_readers(name, Scenario.CALM) as (bank, own, other):
+            first, second, world = Ledger(), Ledger(), bank.world
             held = world.hold("checking", -world.history.row(0).amount, "A room for a night")
             for seen in (True, False):
                 await own.update(first)

@@ -12,8 +12,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from penstock.connectors.plaid import Plaid
 from penstock.connectors.plaid_accounts import (
@@ -36,6 +34,7 @@ from penstock.sandbox import steps
 from penstock.sandbox.faces.plaid import CLIENT_ID, SECRET
 from penstock.sandbox.faults import Fault, FaultKind, Place
 from penstock.sandbox.scenario import Scenario
+from tests.connectors.contracts import before_nonsense
 from tests.connectors.driving import Driver, Ledger, by_hand
 from tests.connectors.linking import asked, connector_at, link, over_http
 from tests.connectors.plaid_samples import Told, specification
@@ -201,18 +200,9 @@ def test_every_kind_of_account_keeps_to_it(prism: Prism) -> None:
 def test_nonsense_would_be_seen(prism: Prism, tmp_path: Path) -> None:
     """Prism is silent on a schema that it cannot read: it reads that of each of our endpoints."""
 
-    async def nothing(_request: web.Request) -> web.Response:
-        return web.json_response({})
-
     async def story() -> None:
         document = readable(specification(), tmp_path)
-        upstream = web.Application()
-        upstream.router.add_post("/{any:.*}", nothing)
-        async with (
-            TestServer(upstream) as server,
-            prism.proxying(document, str(server.make_url("")).rstrip("/")) as url,
-            aiohttp.ClientSession() as http,
-        ):
+        async with before_nonsense(prism, document) as url, aiohttp.ClientSession() as http:
             app = at(url).app
             for endpoint, content in ASKED.items():
                 told = await asked(app.post(endpoint, **content), http)

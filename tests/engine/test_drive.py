@@ -1,6 +1,7 @@
 """The driver sends what generators ask for, and takes each answer as it must be taken."""
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -15,7 +16,7 @@ from penstock.domain.remedy import RemedyKind
 from penstock.domain.request import Request
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
 from tests.engine.fake_bank import URL
-from tests.engine.road import NOW, Road, Said, answer
+from tests.engine.road import GET, NOW, Road, Said, answer
 
 
 def test_what_is_asked_is_signed_and_counted() -> None:
@@ -148,6 +149,16 @@ def test_who_has_something_to_do_at_the_bank_is_told() -> None:
     assert ending.outcome is Outcome.NOT_READY
     assert ending.remedy is not None
     assert (ending.remedy.kind, ending.remedy.text) == (RemedyKind.ASK_PERSON, "The bank said 425.")
+
+
+def test_who_can_do_without_is_handed_the_refusal() -> None:
+    """A part that the bank does not tell now must not end the whole: its asker hears of it."""
+    braced = replace(GET, takes_refusal=True)
+    road = Road([425])
+    assert road.ask(braced).status == 425
+    assert road.slept == []
+    assert Road([403]).halt(braced).outcome is Outcome.CONSENT
+    assert Road([422]).halt(braced).outcome is Outcome.CONTRACT
 
 
 def test_a_consent_that_ends_soon_is_remembered() -> None:

@@ -1,5 +1,7 @@
 """`penstock connect`: link an institution, or renew the consent of one that is linked."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -30,6 +32,7 @@ class Wish:
     browser: bool
     token_from_stdin: bool
     institution: str | None = None
+    port: int = 0
 
 
 @click.command(cls=Command)
@@ -46,6 +49,12 @@ class Wish:
     metavar="ID",
     help="Which bank, where the connector reaches many (see `penstock institutions`).",
 )
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=0,
+    help="Be reached on this port by the bank's answer: some banks must know the address before.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @click.option(
     "--token-stdin",
@@ -60,6 +69,7 @@ def connect(
     renew: str | None,
     scenario: str | None,
     institution: str | None,
+    port: int,
     *,
     auto_consent: bool,
     no_browser: bool,
@@ -88,6 +98,7 @@ def connect(
             institution=institution,
             browser=not no_browser,
             token_from_stdin=token_stdin,
+            port=port,
         )
         return await link(client, wish)
 
@@ -156,9 +167,8 @@ async def _link_by_token(client: "Client", wish: Wish, plan: dict[str, Any]) -> 
 
 async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -> dict[str, Any]:
     from penstock.cli.consent import consent_at_sandbox, open_browser, take_pasted
-    from penstock.cli.loopback import listening
 
-    async with listening(f"/callback/{wish.connector}") as listener:
+    async with _listening(wish) as listener:
         chosen = {"institution": wish.institution} if wish.institution else {}
         body = _body(wish, plan, redirect_uri=listener.redirect_uri, parameters=chosen)
         link = (await client.post(_path(wish), body)).json()["link"]
@@ -178,6 +188,22 @@ async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -
         answer = await client.post(f"/v1/links/{link['id']}/finish", {"callback": callback})
     connection: dict[str, Any] = answer.json()
     return connection
+
+
+@contextlib.asynccontextmanager
+async def _listening(wish: Wish) -> AsyncIterator["Listener"]:
+    from penstock.cli.loopback import listening
+
+    async with contextlib.AsyncExitStack() as stack:
+        opening = listening(f"/callback/{wish.connector}", wish.port)
+        try:
+            listener = await stack.enter_async_context(opening)
+        except OSError as error:
+            raise Failed(
+                f"the port {wish.port} cannot be listened on: {error.strerror or error}",
+                remedy="Choose another with --port, and tell the bank of it.",
+            ) from error
+        yield listener
 
 
 def _check_it_is_on_this_machine(url: str) -> None:

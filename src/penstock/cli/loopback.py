@@ -81,15 +81,18 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(path: str) -> AsyncIterator[Listener]:
-    """Listen on a free port of 127.0.0.1 for a callback at `path` while the block runs."""
+async def listening(path: str, port: int = 0) -> AsyncIterator[Listener]:
+    """Listen on 127.0.0.1 for a callback at `path` while the block runs. Port 0 is a free one.
+
+    Raises OSError where the port is taken.
+    """
     listener: Listener | None = None
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if listener is not None:
             await listener.answer(reader, writer)
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, limit=_LONGEST_HEAD)
+    server = await asyncio.start_server(answer, "127.0.0.1", port, limit=_LONGEST_HEAD)
     async with server:
         listener = Listener(path, server.sockets[0].getsockname()[1])
         yield listener

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from penstock.connectors.answer import answered_at, by_status, response_of
+from penstock.connectors.by_creation import Reading, Since
 from penstock.connectors.kind import Kind
 from penstock.connectors.signing import with_bearer
 from penstock.connectors.up_accounts import (
@@ -22,9 +23,9 @@ from penstock.connectors.up_accounts import (
     parse_accounts,
     parse_available,
 )
-from penstock.connectors.up_cursor import Since, next_cursor, read_cursor
+from penstock.connectors.up_cursor import next_cursor, read_cursor
 from penstock.connectors.up_hooks import Webhooks
-from penstock.connectors.up_rows import Reading, parse_row, parse_rows
+from penstock.connectors.up_rows import parse_row, parse_rows
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
@@ -128,7 +129,7 @@ class Up:
             self._check_link(link, asked)
             answer = yield Request("GET", link)
             rows = parse_rows(response_of(answer).body, account)
-            reading.hear(rows)
+            reading.hear(rows.upserts, rows.made, whole=not rows.unmapped)
             if rows.next is None:
                 break
             link = rows.next

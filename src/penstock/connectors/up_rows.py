@@ -8,7 +8,7 @@ Up, in the saver, is a transaction of its own.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -106,28 +106,6 @@ class Rows:
     unmapped: list[Unmapped]
     made: list[tuple[date, datetime]]
     next: str | None
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was learned of an account, page after page.
-
-    `held` are its pending rows; `first_made` the earliest creation of what is dated by each day;
-    `newest` the latest one of all; `whole` says that every row could be mapped.
-    """
-
-    held: list[TransactionSeen] = field(default_factory=list)
-    first_made: dict[date, datetime] = field(default_factory=dict)
-    newest: datetime | None = None
-    whole: bool = True
-
-    def hear(self, rows: Rows) -> None:
-        """Add a page to it."""
-        self.held += [row for row in rows.upserts if row.status is Status.PENDING]
-        self.whole = self.whole and not rows.unmapped
-        for day, created in rows.made:
-            self.first_made[day] = min(created, self.first_made.get(day, created))
-            self.newest = created if self.newest is None else max(created, self.newest)
 
 
 _PAGE: Final = msgspec.json.Decoder(_Page)

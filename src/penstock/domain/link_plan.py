@@ -41,7 +41,10 @@ class OAuthPlan:
     """OAuth 2 authorization code, with PKCE S256 where `pkce` (RFC 6749, 7636, 9207).
 
     `issuer` is compared with the `iss` of the callback, where the server sends one, and
-    demanded where `iss_required`. `parameters` go along to the authorization endpoint.
+    demanded where `iss_required`. `parameters` go along to the authorization endpoint. `is_dead`
+    recognises the answer to a refresh that ends the consent, of servers that do not say
+    `invalid_grant`. `end` gives the tokens back where that is not done at a `revoke_url` (RFC
+    7009); it raises OAuthError.
     """
 
     issuer: str
@@ -57,6 +60,8 @@ class OAuthPlan:
     rotation: Rotation = Rotation.STRICT
     consent_days: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    is_dead: Callable[[Response], bool] | None = None
+    end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

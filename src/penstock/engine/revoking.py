@@ -36,7 +36,7 @@ def _ending(
     match plan:
         case OAuthPlan(revoke_url=str()):
             return revoke(plan, opened)
-        case VisitPlan(end=end) if end is not None:
+        case OAuthPlan(end=end) | VisitPlan(end=end) if end is not None:
             return end(opened)
         case _:
             return None

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import OAuthError
+from penstock.domain.errors import GrantRefused, OAuthError
 from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
@@ -73,7 +73,10 @@ def refresh(plan: OAuthPlan, token: Secret) -> Tokens:
     other OAuthError it is as good as before; OAuthUnavailable says to try later.
     """
     form = {"grant_type": "refresh_token", "refresh_token": token.reveal()}
-    return _read((yield _request(plan, plan.token_url, form)))
+    response = yield _request(plan, plan.token_url, form)
+    if plan.is_dead is not None and plan.is_dead(response):
+        raise GrantRefused
+    return _read(response)
 
 
 def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Response, None]:

@@ -187,6 +187,16 @@ class Authority:
             del self._by_access[name]
         grant.access.clear()
 
+    def keep_only(self, tokens: Tokens) -> None:
+        """Let these be the only good tokens of this person for this client, as some banks do."""
+        newest = tokens.grant
+        for name in [one for one in newest.access if one != _hash(tokens.access)]:
+            del newest.access[name], self._by_access[name]
+        for grant in self.grants:
+            same = (grant.person, grant.asked.client_id) == (newest.person, newest.asked.client_id)
+            if same and grant is not newest:
+                self.end(grant, ConsentState.REVOKED)
+
     def revoke(self, token: str, client_id: str) -> None:
         """Revoke a token and its whole grant; unknown ones are no error (RFC 7009 §2.2)."""
         name = _hash(token)
