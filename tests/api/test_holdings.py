@@ -1,14 +1,19 @@
 """Holdings over the API: as they were stated, in pages, to whoever may see them."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from penstock.domain.ids import public_id
+from penstock.sandbox.scenario import Scenario
+from tests.api.banking import town
 from tests.api.serving import Api
 from tests.api.test_accounts import all_rows
 from tests.api.test_changes import follow
+from tests.databases import Database
 from tests.db.books import NOW, Books
 
 
@@ -110,6 +115,31 @@ def test_another_persons_holdings_are_not_there(api: Api) -> None:
     ):
         assert stranger.get("/v1/holdings", params=asked).status_code == 404
     assert follow(stranger, None, 9)[0] == []
+
+
+def test_an_undo_names_the_holdings_that_it_leaves_alone(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """sync.md 31: prices that moved since the run are no reason to refuse, and are no secret."""
+    with town(sqlite_database.url, tmp_path) as place:
+        client = place.api.signed_in("ada")
+        link = place.begin(client)
+        back = place.consent(f"{link['authorization_url']}&scenario={Scenario.INVESTED}")
+        body = {"callback": urlsplit(back).query}
+        connection = client.post(f"/v1/links/{link['id']}/finish", json=body).json()["id"]
+        place.wait()
+        place.sync(client, connection)
+        world = place.bank.desk("ada", Scenario.INVESTED).world
+        world.trade("WEIR", Decimal(1))
+        wrote = place.sync(client, connection)
+        assert (wrote["counts"]["inserted"], wrote["counts"]["holdings"]) == (1, 1)
+        world.advance(1)
+        moved = place.sync(client, connection)
+        assert moved["counts"]["inserted"] == 0 < moved["counts"]["holdings"]
+        (weir,) = client.get("/v1/holdings", params={"symbol": "WEIR"}).json()["rows"]
+        would = client.post(f"/v1/syncs/{wrote['id']}/undo", json={"dry_run": True}).json()
+        assert (would["kept"], would["kept_holdings"]) == ([], [weir["id"]])
+        assert would["deleted"] == 1
 
 
 @pytest.mark.parametrize(
