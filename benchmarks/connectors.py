@@ -1,0 +1,153 @@
+"""How fast connectors read: parse and map, beside the bare typed decode of the same bytes.
+
+    uv run --group bench python benchmarks/connectors.py [--json] [--quick]
+
+Each connector reads the same world once over HTTP, through its own face of the sandbox bank, and
+every answer is kept. Then, with no network, its streams are read again from those answers, as the
+engine reads them: each answer is parsed, checked and mapped into transactions. Beside it the same
+bodies are decoded by msgspec into structs with every field and its type, amounts as decimals or
+texts as they are written: what anybody has to do who wants the data typed, and no more. The two
+take turns; `ratio` is the median of the rounds' ratios, `us` microseconds for a transaction.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from penstock.domain.request import Request, Response
+from penstock.domain.update import Page
+from penstock.sandbox.faces.registry import FACES
+from tests.connectors.driving import Ledger, by_hand
+from tests.connectors.linking import connector_at, link
+from tests.connectors.recording import Recorder, asked_for
+from tests.sandbox.visitor import visiting
+
+ROWS, QUICK_ROWS = 20_000, 2_000
+ROUNDS, QUICK_ROUNDS = 9, 5
+PAGE_SIZE = 500
+WANTED = 4.0
+
+
+def main() -> None:
+    """Measure each connector, and print the figures."""
+    parser = argparse.ArgumentParser(description="Parse and map, beside a bare typed decode.")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--quick", action="store_true", help="fewer rows; ends within a minute")
+    given = parser.parse_args()
+    rows = QUICK_ROWS if given.quick else ROWS
+    rounds = QUICK_ROUNDS if given.quick else ROUNDS
+    figures = {face.name: measure(face.name, rows, rounds) for face in FACES}
+    if given.json:
+        print(json.dumps(figures))
+        return
+    for name, one in figures.items():
+        print(f"{name:14}" + "  ".join(f"{what} {number:,.2f}" for what, number in one.items()))
+    print(f"wanted: at most {WANTED} x")
+
+
+def measure(name: str, rows: int, rounds: int) -> dict[str, float]:
+    """Return microseconds a transaction, ours and bare, and our multiple of the bare."""
+    read, bodies = asyncio.run(recorded(name, rows))
+    typed = [(msgspec.json.Decoder(type_of(body)), body) for body in bodies]
+    told = read()
+    ours, bare = [], []
+    for _ in range(rounds):
+        ours.append(timed(read))
+        bare.append(timed(lambda: [decoder.decode(body) for decoder, body in typed]))
+    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
+    return {
+        "transactions": told,
+        "us": round(statistics.median(ours) / told * 1e6, 3),
+        "bare_us": round(statistics.median(bare) / told * 1e6, 3),
+        "ratio": round(statistics.median(ratios), 2),
+    }
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return how many seconds of this process's CPU something took."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+async def recorded(name: str, rows: int) -> tuple[Callable[[], int], Sequence[bytes]]:
+    """Read a world through a face; return what reads it again, and the bodies that it reads."""
+    async with visiting(transactions=rows, page_size=PAGE_SIZE) as visitor:
+        world = visitor.bank.world
+        connector = connector_at(name, visitor.bank.url, clock=lambda: world.now)
+        recorder = Recorder(
+            connector, visitor.http, await link(connector, visitor.bank, visitor.http)
+        )
+        await recorder.update(Ledger())
+    answers = recorder.answers
+    _, discovery = by_hand(connector.discover(), lambda one: answers[asked_for(one)])
+    streams = connector.streams(discovery)
+
+    def read() -> int:
+        found = 0
+        for stream in streams:
+            steps, _ = by_hand(connector.pull(stream, None), lambda one: answers[asked_for(one)])
+            found += sum(len(step.upserts) for step in steps if isinstance(step, Page))
+        return found
+
+    pulled: set[str] = set()
+    for stream in streams:
+        by_hand(connector.pull(stream, None), lambda one: noted(one, answers, pulled))
+    return read, [answers[one].body for one in sorted(pulled)]
+
+
+def noted(request: Request, answers: dict[str, Response], seen: set[str]) -> Response:
+    """Answer a request, and note which it was."""
+    seen.add(asked_for(request))
+    return answers[asked_for(request)]
+
+
+def type_of(body: bytes) -> Any:  # noqa: ANN401  it is a type
+    """Return the type of what a body holds: structs with all their fields."""
+    return typed_as([json.loads(body, parse_float=Decimal)])
+
+
+def typed_as(values: Sequence[Any]) -> Any:  # noqa: ANN401  it is a type
+    """Return one type for all of these values, as somebody would write it down by hand."""
+    kinds = {type(value) for value in values}
+    nullable = NoneType in kinds
+    kinds.discard(NoneType)
+    found: Any = Any
+    if kinds == {dict}:
+        found = struct_of([value for value in values if value is not None])
+    elif kinds == {list}:
+        found = list[typed_as([one for value in values for one in value or ()])]  # type: ignore[misc]
+    elif kinds <= {int, Decimal} and Decimal in kinds:
+        found = Decimal
+    elif len(kinds) == 1:
+        (found,) = kinds
+    return found | None if nullable and found is not Any else found
+
+
+def struct_of(objects: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401  it is a type
+    """Return a struct with every field that any of these objects has."""
+    names = dict.fromkeys(name for one in objects for name in one)
+    fields: list[Any] = []
+    for number, name in enumerate(names):
+        there = [one[name] for one in objects if name in one]
+        kind = typed_as(there)
+        default = None if len(there) < len(objects) else msgspec.NODEFAULT
+        optional = kind if default is msgspec.NODEFAULT or kind is Any else kind | None
+        fields.append((f"f{number}", optional, msgspec.field(default=default, name=name)))
+    return msgspec.defstruct("Typed", fields, kw_only=True, gc=False)
+
+
+if __name__ == "__main__":
+    main()
