@@ -64,8 +64,19 @@ def _statement(message: str, line: int) -> Statement:
     ]
     first = min((row.booked_on for row in rows), default=None)
     balances = _balances(data, first, line)
+    _check_sum(rows, balances, line)
     closed = max(one.on for one in balances if one.kind is BalanceKind.CURRENT)
     return Statement(_holder(account, currency, line), rows, balances, first or closed, closed)
+
+
+def _check_sum(rows: list[FileRow], balances: list[Stated], line: int) -> None:
+    """Refuse a message of which rows are missing, or that is cut short."""
+    [before] = [one.amount for one in balances if one.kind is BalanceKind.OPENING]
+    [after] = [one.amount for one in balances if one.kind is BalanceKind.CURRENT]
+    if before + sum(row.amount for row in rows) != after:
+        raise unreadable(
+            line, f"what stood there before ({before}) and the rows do not make up {after} (:62F:)."
+        )
 
 
 def _parsed(message: str, line: int) -> mt940.models.Transactions:
@@ -138,8 +149,9 @@ def _balances(data: Mapping[str, Any], first: date | None, line: int) -> list[St
             amount = number.exact(Decimal(one.amount.amount), one.amount.currency, line)
             on = first or day if kind is BalanceKind.OPENING else day
             found.append(Stated(kind, amount, str(one.amount.currency), on))
-    if not any(one.kind is BalanceKind.CURRENT for one in found):
-        raise unreadable(line, "its closing balance (:62F:) cannot be read.")
+    kinds = [one.kind for one in found]
+    if any(kinds.count(kind) != 1 for kind in (BalanceKind.OPENING, BalanceKind.CURRENT)):
+        raise unreadable(line, "it has not one opening and one closing balance (:60F:, :62F:).")
     return found
 
 

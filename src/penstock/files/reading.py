@@ -12,7 +12,7 @@ from penstock.files import camt, csv, mt940, ofx, qif
 from penstock.files.apart import told_apart
 from penstock.files.mapping import Mapping
 from penstock.files.qif import Habits
-from penstock.files.text import decode
+from penstock.files.text import marked
 
 FORMATS: Final = ("ofx", "camt", "mt940", "qif", "csv")
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -66,10 +66,7 @@ def read(content: bytes, how: How) -> Reading:
 
 def sniff(content: bytes) -> str | None:
     """Return the format that the beginning of a file shows; CSV shows nothing."""
-    try:
-        head = decode(content[:_HEAD] if len(content) % 2 else content[: _HEAD + _HEAD % 2])
-    except InvalidInput:
-        head = content[:_HEAD].decode("latin-1")
+    head = content[:_HEAD].decode(marked(content) or "latin-1", "replace").removeprefix("\ufeff")
     return next((name for name, sign in _SIGNS if sign.search(head)), None)
 
 
