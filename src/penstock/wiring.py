@@ -26,6 +26,7 @@ from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
 from penstock.engine.health import Health
 from penstock.engine.hooks import Inbox
+from penstock.engine.importing import Importer
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.limits_seen import limits_seen
 from penstock.engine.link import Linker
@@ -75,6 +76,7 @@ class Penstock:
     meters: Meters
     forgetter: Forgetter
     replayer: Replayer
+    importer: Importer
     runner: Runner
     inbox: Inbox
     notifier: Notifier
@@ -228,6 +230,7 @@ def _assemble(
         meters=meters,
         forgetter=Forgetter(database, connectors, seals, send_for, timing.clock),
         replayer=Replayer(database, connectors, timing.clock),
+        importer=Importer(database, KeyedHash(key, "account identity"), timing.clock),
         runner=Runner(
             syncer,
             database,

@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.api.errors import BodyTooLarge, problem_of
 
 MOST_BYTES: Final = 256 * 1024
+FILES: Final = "/v1/imports"
+MOST_OF_A_FILE: Final = 32 * 1024 * 1024
+"""How large a file may be that is imported: nobody else may send so much."""
 
 
 class BodyLimit:
@@ -22,9 +25,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        most = self._most_of(scope["path"])
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > self._most:
-            await problem_of(self._too_large())(scope, receive, send)
+        if announced.isdecimal() and int(announced[:20]) > most:
+            await problem_of(_too_large(most))(scope, receive, send)
             return
         read = 0
 
@@ -32,11 +36,15 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._most:
-                raise self._too_large()
+            if read > most:
+                raise _too_large(most)
             return message
 
         await self.app(scope, count, send)
 
-    def _too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(f"A body has at most {self._most // 1024} KiB here.")
+    def _most_of(self, path: str) -> int:
+        return MOST_OF_A_FILE if path in (FILES, f"{FILES}/preview") else self._most
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"A body has at most {most // 1024} KiB here.")

@@ -14,6 +14,7 @@ from penstock.domain.protocol import Connector
 from penstock.domain.quote import Quote, QuoteError
 from penstock.engine.forget import Forgetter
 from penstock.engine.hooks import Inbox
+from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
@@ -113,6 +114,10 @@ class Installation(Protocol):
     @property
     def replayer(self) -> Replayer:
         """How what it once said is mapped again."""
+
+    @property
+    def importer(self) -> Importer:
+        """How files are imported."""
 
     @property
     def runner(self) -> Runner:

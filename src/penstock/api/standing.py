@@ -15,6 +15,7 @@ from penstock.db.connections import ConnectionRow
 from penstock.domain.consent import warned
 from penstock.domain.freshness import FreshnessState, Standing, consent_holds, freshness
 from penstock.domain.ids import public_id
+from penstock.domain.imported import FILES
 from penstock.domain.remedy import RemedyKind, unreadable
 
 
@@ -90,4 +91,5 @@ def _standing(row: ConnectionRow) -> Standing:
         connected=row.disconnected_at is None,
         failures=row.failures,
         last_success_at=row.last_success_at,
+        files=row.connector == FILES,
     )

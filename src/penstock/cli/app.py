@@ -42,6 +42,8 @@ COMMANDS: Final[Sections] = {
         "disconnect": ("penstock.cli.connections:disconnect", "End a link, and revoke it there."),
         "sync": ("penstock.cli.sync:sync", "Sync now."),
         "syncs": ("penstock.cli.syncs:syncs", "List past syncs, each one explained."),
+        "import": ("penstock.cli.importing:import_files", "Bring in a bank's files."),
+        "mappings": ("penstock.cli.mappings:mappings", "How CSV files are read."),
         "undo": ("penstock.cli.undo:undo", "Take back what the latest sync did."),
         "replay": ("penstock.cli.replay:replay", "Read again what the bank said, unasked."),
         "quarantine": ("penstock.cli.quarantine:quarantine", "Rows that could not be read."),

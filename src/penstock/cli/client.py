@@ -44,6 +44,12 @@ class Client:
         """POST once, whatever happens on the way: the request carries an Idempotency-Key."""
         return await self.ask("POST", path, body=body, key=uuid.uuid4().hex)
 
+    async def send(self, path: str, content: bytes, parameters: Parameters) -> httpx2.Response:
+        """POST a file, as it is, once."""
+        return await self.ask(
+            "POST", path, parameters=parameters, body=content, key=uuid.uuid4().hex
+        )
+
     async def pages(
         self, path: str, parameters: Parameters | None = None, *, limit: int | None = None
     ) -> AsyncIterator[dict[str, Any]]:
@@ -105,6 +111,11 @@ class Client:
     ) -> httpx2.Request:
         given = {name: one for name, one in (parameters or {}).items() if one is not None}
         headers = {"Idempotency-Key": key} if key else {}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
+            return self.http.build_request(
+                method, path, params=given, content=body, headers=headers
+            )
         return self.http.build_request(method, path, params=given, json=body, headers=headers)
 
     async def _sent(self, request: httpx2.Request, token: str) -> httpx2.Response:

@@ -6,6 +6,7 @@ from penstock.cli.client import Client
 from penstock.cli.terminal import say
 from penstock.cli.words import age, remedy_text
 from penstock.domain.clock import utc_now
+from penstock.domain.imported import FILES
 from penstock.domain.remedy import unreadable
 
 if TYPE_CHECKING:
@@ -13,7 +14,13 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-_STYLES = {"fresh": "green", "stale": "yellow", "never": "yellow", "failing": "red"}
+_STYLES = {
+    "fresh": "green",
+    "imported": "green",
+    "stale": "yellow",
+    "never": "yellow",
+    "failing": "red",
+}
 
 
 async def say_what_is_not_fresh(client: Client) -> None:
@@ -28,7 +35,9 @@ def _say(row: dict[str, Any], name: str, now: "datetime") -> None:
     hint = unreadable(row["quarantined"]).text if row["quarantined"] else ""
     other = remedy_text(row["remedy"])
     cure = f"Run `penstock sync {row['id']}`." if other in ("", hint) else other
-    if row["freshness"]["state"] != "fresh":
+    if row["connector"] == FILES:
+        cure = "Import a file: `penstock import FILE`."
+    if row["freshness"]["state"] not in ("fresh", "imported"):
         say(f"{name} is not fresh: {in_words(row, now)}. {cure}")
     elif row["paused"]:
         say(f"{name} is not whole: {cure}")
@@ -50,4 +59,6 @@ def in_words(row: dict[str, Any], now: "datetime") -> str:
     fresh = row["freshness"]
     if fresh["last_success_at"] is None:
         return "never read" if fresh["state"] == "never" else f"{fresh['state']}, never read"
+    if fresh["state"] == "imported":
+        return f"imported {age(fresh['last_success_at'], now)}"
     return f"{fresh['state']}, read {age(fresh['last_success_at'], now)}"

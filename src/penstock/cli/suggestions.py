@@ -28,7 +28,8 @@ def suggestions(context: click.Context, flags: Flags, state: str, *, as_json: bo
     """List what is likely and not certain: nothing is done about it until you accept it.
 
     A pair: a posted row may be what became of a pending one. Reissued: a row may be an older one,
-    told again under another id; refuse it where you paid the same twice. A sweep: so many rows are
+    told again under another id; refuse it where you paid the same twice. Twice: a file and a bank,
+    or two files, may tell one row. A sweep: so many rows are
     no longer told by the bank that nobody takes them away unasked.
     """
     if context.invoked_subcommand is not None:

@@ -54,7 +54,7 @@ def sync(
         return await _sync(client, wanted, from_start=from_start)
 
     ended, standing = ask(flags, work)
-    behind = [row for row in standing if row["freshness"]["state"] != "fresh"]
+    behind = [row for row in standing if row["freshness"]["state"] not in ("fresh", "imported")]
     unfinished = [row for row in ended if row["outcome"] != "done"]
     passed_over = _passed_over(ended, standing)
     unread = [row for row in standing if row["quarantined"]]

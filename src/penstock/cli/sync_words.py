@@ -62,7 +62,16 @@ def _sentence(text: str) -> str:
 
 COUNTS: Final = tuple(
     count(name)
-    for name in ("pages", "inserted", "changed", "unchanged", "removed", "paired", "quarantined")
+    for name in (
+        "pages",
+        "inserted",
+        "changed",
+        "unchanged",
+        "removed",
+        "paired",
+        "linked",
+        "quarantined",
+    )
 )
 COLUMNS: Final = (
     plain("id", "id"),

@@ -125,6 +125,11 @@ def delete_of_streams(
     )
 
 
+def delete_of_run(connection: sa.Connection, run_id: int) -> None:
+    """Forget what this run heard."""
+    connection.execute(archives.delete().where(archives.c.run_id == run_id))
+
+
 def were_forgotten(connection: sa.Connection, connection_id: int, stream: str, run_id: int) -> bool:
     """Say whether an undo made this stream forget what `run_id` is the first to hear again.
 

@@ -6,7 +6,7 @@ change, and the counts are exact (sync.md 7, 9, 12).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from penstock.db import (
     fresh,
     images,
     likely,
+    linking,
     quarantine,
     reissued,
     settling,
@@ -38,11 +39,13 @@ class Feed:
 
     `pairs_unlinked`: pending rows become posted ones without being named. `sends_removals`: a
     row that is gone is said to be gone. `reissues_ids`: rows are known to come under new ids.
+    `source`: it is a file, and with this its rows' ids begin.
     """
 
     pairs_unlinked: bool
     sends_removals: bool
     reissues_ids: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,13 @@ class Counts:
     unchanged: int = 0
     removed: int = 0
     paired: int = 0
+    linked: int = 0
 
     @property
     def wrote(self) -> bool:
         """Whether a row was written."""
-        return bool(self.inserted or self.changed or self.removed or self.paired)
+        written = (self.inserted, self.changed, self.removed, self.paired, self.linked)
+        return any(written)
 
 
 def store(
@@ -70,24 +75,22 @@ def store(
     row of an account that is not in `into.accounts`.
     """
     statements = statements_for(connection, into)
-    blank = not statements.one(_ANY_STORED)
-    links = filling.fill(connection, batches, into) if blank else None
-    if links is not None:
-        inserted = filling.settle(statements, links)
-        quarantine.supersede(statements, "transactions")
-        tie_outs.shake(statements)  # balances may have been proven where no row was listed yet
-        return Counts(inserted=inserted)
+    filled = _fill(connection, statements, batches, into)
+    if filled is not None:
+        return filled
     unread = sweeping.unread_ids(told, into.accounts)
     staged = staging.load(connection, batches(), into.accounts, unread)
     touch.make(statements)
     covered = sweeping.ranges(statements, told, into.accounts)
-    counts = _merge(statements, feed, covered) if staged else Counts()
+    known = linking.set_known_aside(statements) if feed.source else 0
+    linked = linking.Linked()
+    counts = Counts()
+    if staged:
+        counts, linked = _merge(statements, feed, covered, _told_in(told, into))
+        counts = replace(counts, unchanged=counts.unchanged + known)
     removed = 0 if feed.sends_removals else _remove(statements, _EXPIRED)
     removed += sum(_sweep(connection, statements, into, one) for one in covered)
-    if counts.inserted and feed.pairs_unlinked:
-        likely.suggest(connection, statements, into)
-    if feed.reissues_ids and 0 < counts.inserted <= reissued.MOST:
-        reissued.suggest(connection, statements, into)
+    _ask(connection, statements, into, feed, counts, linked)
     staging.clear(connection)
     counts = replace(counts, removed=counts.removed + removed)
     if counts.wrote:
@@ -105,8 +108,53 @@ def _sweep(
     return _remove(statements, one.unasked) if missing and certain else 0
 
 
-def _merge(statements: Statements, feed: Feed, covered: Sequence[sweeping.Range]) -> Counts:
-    """Pair, rename, change, insert and remove."""
+def _fill(
+    connection: sa.Connection, statements: Statements, batches: Batches, into: Into
+) -> Counts | None:
+    """Take the short way, where nothing is stored of these accounts yet."""
+    blank = not statements.one(_ANY_STORED)
+    links = filling.fill(connection, batches, into) if blank else None
+    if links is None:
+        return None
+    inserted = filling.settle(statements, links)
+    quarantine.supersede(statements, "transactions")
+    tie_outs.shake(statements)  # balances may have been proven where no row was listed yet
+    return Counts(inserted=inserted)
+
+
+def _ask(
+    connection: sa.Connection,
+    statements: Statements,
+    into: Into,
+    feed: Feed,
+    counts: Counts,
+    linked: linking.Linked,
+) -> None:
+    """Suggest to the person what is likely and not certain."""
+    if counts.inserted and feed.pairs_unlinked:
+        likely.suggest(connection, statements, into)
+    if feed.reissues_ids and 0 < counts.inserted <= reissued.MOST:
+        reissued.suggest(connection, statements, into)
+    if linked.likely or (counts.wrote and feed.source is None):
+        linking.suggest(connection, statements, into, linked)
+
+
+def _told_in(told: Told, into: Into) -> linking.Told:
+    """Return what says of which days of an account every row is told."""
+    days: dict[int, list[tuple[date, date]]] = {}
+    for one in told.covered:
+        days.setdefault(into.accounts[one.account], []).append((one.since, one.until))
+
+    def is_told(account_id: int, day: date) -> bool:
+        return any(since <= day <= until for since, until in days.get(account_id, ()))
+
+    return is_told
+
+
+def _merge(
+    statements: Statements, feed: Feed, covered: Sequence[sweeping.Range], told: linking.Told
+) -> tuple[Counts, linking.Linked]:
+    """Pair, rename, link, change, insert and remove."""
     paired = settling.settle(
         statements, unlinked=feed.pairs_unlinked, sends_removals=feed.sends_removals
     )
@@ -114,24 +162,29 @@ def _merge(statements: Statements, feed: Feed, covered: Sequence[sweeping.Range]
     upserts = statements.one("SELECT count(*) FROM stage WHERE op = 0")
     new = fresh.find(statements)
     renamed = reissued.settle(statements, covered, new) if new else 0
+    linked = linking.link(statements, feed.source, told) if new > renamed else linking.Linked()
     changed = touch.found(statements, _CHANGED)
     if changed:
         images.keep_touched(statements)
         statements.do(_CHANGE)
     if renamed:
         changed += renamed - reissued.count_touched(statements)
-    inserted = statements.do(_INSERT) if new > renamed else 0
+    if linked.count:
+        changed -= linking.count_touched(statements)
+    inserted = statements.do(_INSERT) if new > renamed + linked.count else 0
     settling.remember_links(statements)
     removed = _remove(statements, _TAKEN_BACK)
     quarantine.supersede(statements, "(SELECT * FROM stage WHERE op <> 2)")
     sweeping.forget_seen(statements)
-    return Counts(
+    counts = Counts(
         inserted=inserted,
         changed=changed - paired,
-        unchanged=upserts - inserted - changed,
+        unchanged=upserts - inserted - changed - linked.count,
         removed=removed,
         paired=paired,
+        linked=linked.count,
     )
+    return counts, linked
 
 
 def _remove(statements: Statements, query: str) -> int:

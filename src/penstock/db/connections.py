@@ -11,6 +11,7 @@ from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import NotFound
+from penstock.domain.imported import FILES
 
 OPEN: Final = "disconnected_at IS NULL AND parked_at IS NULL AND consent IN ('active', 'expiring')"
 """What may be synced by itself. Literal, as the index has it: so the database knows it again."""
@@ -116,6 +117,35 @@ def create(connection: sa.Connection, *, owner_id: int, connector: str, now: dat
         .returning(connections.c.id)
     )
     return int(connection.execute(statement).scalar_one())
+
+
+def create_for_files(
+    connection: sa.Connection,
+    *,
+    owner_id: int,
+    institution_id: str,
+    institution_name: str,
+    now: datetime,
+) -> int:
+    """Store a connection that is made of files, and never due; return its number."""
+    number = create(connection, owner_id=owner_id, connector=FILES, now=now)
+    describe(connection, number, institution_id=institution_id, institution_name=institution_name)
+    connection.execute(
+        connections.update().where(connections.c.id == number).values(next_sync_at=None)
+    )
+    return number
+
+
+def find_of_files(connection: sa.Connection, *, owner_id: int, institution_id: str) -> int | None:
+    """Return the owner's connection that is made of files of this institution."""
+    c = connections.c
+    query = sa.select(c.id).where(
+        c.owner_id == owner_id,
+        c.connector == FILES,
+        c.institution_id == institution_id,
+        c.disconnected_at.is_(None),
+    )
+    return connection.execute(query.order_by(c.id).limit(1)).scalar_one_or_none()
 
 
 _GET: Final = connections.select().where(connections.c.id == sa.bindparam("this"))

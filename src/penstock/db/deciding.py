@@ -17,6 +17,7 @@ from penstock.db.aliases import aliases
 from penstock.db.staging import SEEN
 from penstock.db.suggestions import Role, State, Suggested, suggestion_rows, suggestions
 from penstock.db.transactions import transactions
+from penstock.domain.imported import OF_FILE
 
 _TAKEN: Final = (*SEEN, "dated_on", "posted_run_id", "last_run_id")
 _SAID: Final = ("person_category", "note", "deleted_at")
@@ -60,14 +61,33 @@ def join_reissued(connection: sa.Connection, found: Suggested, write: Write) -> 
     return True
 
 
+def join_twice(connection: sa.Connection, found: Suggested, write: Write) -> bool:
+    """Make one row of two that two sources tell. What a bank says stands above a file's word."""
+    by_role = {role: number for number, role in found.rows.items()}
+    old = _row(connection, by_role.get(Role.OLD), write)
+    new = _row(connection, by_role.get(Role.NEW), write)
+    if old is None or new is None or old["removed_at"] or new["removed_at"]:
+        return False
+    if (old["status"], new["status"]) != ("posted", "posted"):
+        return False
+    stays, goes = (old, new) if old["id"] < new["id"] else (new, old)
+    only_file = stays["external_id"].startswith(OF_FILE)
+    _join(connection, found, stays, goes, write, says=goes if only_file else stays)
+    tie_outs.take_footing(connection, [found.account_id])
+    return True
+
+
 def _join(
     connection: sa.Connection,
     found: Suggested,
     stays: Mapping[str, Any],
     goes: Mapping[str, Any],
     write: Write,
+    *,
+    says: Mapping[str, Any] | None = None,
 ) -> None:
-    """Let one row take over what another says, its ids, and what a person wrote on it only."""
+    """Let one row take over what another `says`, its ids, and what a person wrote on it only."""
+    says = goes if says is None else says
     c = transactions.c
     gone = sa.select(c.id).where(c.id == goes["id"])
     erasures.note(
@@ -77,7 +97,7 @@ def _join(
         rows=gone,
         change_number=write.change_number,
     )
-    _move_names(connection, stays, goes)
+    _move_names(connection, stays, goes, says)
     others = sa.select(suggestion_rows.c.suggestion_id).where(
         suggestion_rows.c.transaction_id.in_([stays["id"], goes["id"]]),
         suggestion_rows.c.suggestion_id != found.id,
@@ -88,7 +108,7 @@ def _join(
         .values(state=State.GONE, decided_at=write.now)
     )
     connection.execute(transactions.delete().where(c.id == goes["id"]))
-    values = {name: goes[name] for name in _TAKEN}
+    values = {name: says[name] for name in _TAKEN}
     values |= {name: stays[name] or goes[name] for name in _SAID}
     values |= {"hidden": stays["hidden"] or goes["hidden"], "removed_at": None}
     values |= {"updated_at": write.now, "change_number": write.change_number}
@@ -124,21 +144,25 @@ def _row(connection: sa.Connection, number: int | None, write: Write) -> Mapping
 
 
 def _move_names(
-    connection: sa.Connection, stays: Mapping[str, Any], goes: Mapping[str, Any]
+    connection: sa.Connection,
+    stays: Mapping[str, Any],
+    goes: Mapping[str, Any],
+    says: Mapping[str, Any],
 ) -> None:
-    """Let every id that either had lead to the row that stays; that of the other is its own now."""
+    """Let every id that either had lead to the row that stays; that of who `says` is its own."""
     a = aliases.c
+    other = (stays if says is goes else goes)["external_id"]
     connection.execute(
         aliases.update().where(a.transaction_id == goes["id"]).values(transaction_id=stays["id"])
     )
     known = sa.select(a.external_id).where(
-        a.account_id == stays["account_id"], a.external_id == stays["external_id"]
+        a.account_id == stays["account_id"], a.external_id == other
     )
     if connection.execute(known).one_or_none() is None:
         connection.execute(
             aliases.insert().values(
                 account_id=stays["account_id"],
-                external_id=stays["external_id"],
+                external_id=other,
                 transaction_id=stays["id"],
             )
         )

@@ -44,6 +44,7 @@ runs = sa.Table(
             "unchanged",
             "removed",
             "paired",
+            "linked",
             "quarantined",
             "holdings",
         )
@@ -64,7 +65,8 @@ RUNNING = "running"
 INTERRUPTED = "interrupted"
 REPLAY: Final = "replay"
 RETRY: Final = "quarantine"
-OF_OUR_OWN: Final = (REPLAY, RETRY)
+IMPORT: Final = "import"
+OF_OUR_OWN: Final = (REPLAY, RETRY, IMPORT)
 """The triggers of runs that ask no bank: by them no connection grows younger or older."""
 
 
@@ -89,14 +91,15 @@ class Tally:
     unchanged: int = 0
     removed: int = 0
     paired: int = 0
+    linked: int = 0
     quarantined: int = 0
     holdings: int = 0
 
     @property
     def quiet(self) -> bool:
         """Whether no transaction was written and none set aside."""
-        written = (self.inserted, self.changed, self.removed, self.paired, self.quarantined)
-        return not any(written)
+        written = (self.inserted, self.changed, self.removed, self.paired, self.linked)
+        return not any(written) and not self.quarantined
 
 
 _BEGIN: Final = runs.insert().returning(runs.c.id)

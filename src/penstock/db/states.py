@@ -19,6 +19,7 @@ from penstock.db.suggestions import suggestions
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.clock import Clock
 from penstock.domain.consent import WARNED_DAYS, ConsentState
+from penstock.domain.imported import FILES
 from penstock.domain.tieout import TieOutStatus
 
 Values = list[tuple[tuple[str, ...], float]]
@@ -79,7 +80,8 @@ def _of_connections(connection: sa.Connection, now: datetime) -> dict[str, Value
     for row in connection.execute(query):
         name, fresh, ends, waiting, due_now, failing, parked, *ending = row
         label = (name,)
-        found["freshness_age_seconds"].append((label, (now - fresh).total_seconds()))
+        if name != FILES:  # nobody is asked for more than was imported
+            found["freshness_age_seconds"].append((label, (now - fresh).total_seconds()))
         if ends is not None:
             found["consent_days_left"].append((label, (ends - now) / _DAY))
         steps = zip(WARNED_DAYS, ending, strict=True)

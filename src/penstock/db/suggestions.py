@@ -3,6 +3,7 @@
 `pair`: a pending row may be the beginning of a posted one. `sweep`: so many rows are no longer in
 what the bank tells that nobody takes them away unasked. A `subject` that was refused is never
 suggested again; one that was accepted, or was no longer so, may come up anew.
+`twice`: a file and a bank, or two files, may tell one row.
 """
 
 from collections.abc import Sequence
@@ -61,6 +62,7 @@ class Kind(StrEnum):
     PAIR = "pair"
     SWEEP = "sweep"
     REISSUED = "reissued"
+    TWICE = "twice"
 
 
 class State(StrEnum):
@@ -184,6 +186,13 @@ def decide(
         .where(c.id.in_(numbers), c.state == State.OPEN)
         .values(state=state, decided_at=now)
     )
+
+
+def count_of_run(connection: sa.Connection, run_id: int) -> int:
+    """Count what this run suggested, and is open."""
+    c = suggestions.c
+    query = sa.select(sa.func.count()).where(c.run_id == run_id, c.state == State.OPEN)
+    return int(connection.execute(query).scalar_one())
 
 
 def delete_of_run(connection: sa.Connection, run_id: int) -> None:

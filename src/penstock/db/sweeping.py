@@ -16,6 +16,7 @@ from penstock.db import suggestions
 from penstock.db.staging import Into
 from penstock.db.statements import Statements
 from penstock.db.suggestions import State
+from penstock.domain.imported import OF_FILE
 from penstock.domain.update import Absence, Covered, Unmapped
 
 FEW: Final = 10
@@ -73,6 +74,7 @@ class Range(NamedTuple):
 
     @property
     def _not_told(self) -> str:
+        # What only a file has told is not missing where a bank does not tell it.
         days = " OR ".join(
             f"t.dated_on BETWEEN '{since}' AND '{until}'" for since, until in self.days
         )
@@ -81,6 +83,7 @@ class Range(NamedTuple):
                 AND t.dated_on >= '{self.days[0][0]}' AND ({days})
                 AND NOT EXISTS (SELECT 1 FROM stage s WHERE s.account_id = t.account_id
                     AND s.external_id = t.external_id)
+                AND substr(t.external_id, 1, {len(OF_FILE)}) <> '{OF_FILE}'
         """  # noqa: S608 - a number of ours, and days
 
 

@@ -18,6 +18,7 @@ from penstock.db.tie_outs import tie_outs
 from penstock.domain.account import known_as
 from penstock.domain.consent import ConsentState, warned
 from penstock.domain.ids import public_id
+from penstock.domain.imported import FILES
 from penstock.domain.notice import Finding, NoticeKind, Topic
 from penstock.domain.tieout import TieOutStatus
 
@@ -44,7 +45,9 @@ class View:
 
 def find(connection: sa.Connection, view: View) -> list[Finding]:
     """Return everything that is not as it should be."""
-    linked = connections.select().where(connections.c.disconnected_at.is_(None))
+    linked = connections.select().where(
+        connections.c.disconnected_at.is_(None), connections.c.connector != FILES
+    )
     found: list[Finding] = []
     for row in connection.execute(linked.order_by(connections.c.id)):
         found += _of_connection(row, view)

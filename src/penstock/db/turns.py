@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
 from penstock.db.metadata import Instant
-from penstock.db.runs import OF_OUR_OWN, RUNNING, runs
+from penstock.db.runs import IMPORT, OF_OUR_OWN, RUNNING, runs
 from penstock.domain.errors import NotFound
+from penstock.domain.imported import FILES
 from penstock.domain.outcome import Outcome
 from penstock.domain.remedy import Remedy
 
@@ -206,5 +207,22 @@ def go_back(connection: sa.Connection, connection_id: int) -> None:
             last_run_id=last.id if last else None,
             last_outcome=last.outcome if last else None,
             last_success_at=well.order_by(r.id.desc()).limit(1).scalar_subquery(),
+        )
+    )
+
+
+def note_import(connection: sa.Connection, connection_id: int) -> None:
+    """Let a connection that is made of files be as old as the newest import that stands."""
+    r = runs.c
+    stands = (r.connection_id == connection_id, r.trigger == IMPORT, r.undone_at.is_(None))
+    newest = sa.select(r.id, r.outcome, r.finished_at).where(*stands).order_by(r.id.desc())
+    last = connection.execute(newest.limit(1)).one_or_none()
+    connection.execute(
+        connections.update()
+        .where(_c.id == connection_id, _c.connector == FILES)
+        .values(
+            last_run_id=last.id if last else None,
+            last_outcome=last.outcome if last else None,
+            last_success_at=last.finished_at if last else None,
         )
     )

@@ -93,3 +93,9 @@ def disable(connection: sa.Connection, user_id: int, *, now: datetime) -> None:
         .where(users.c.id == user_id, users.c.disabled_at.is_(None))
         .values(disabled_at=now)
     )
+
+
+def hold(connection: sa.Connection, user_id: int) -> None:
+    """Let nobody else do what one may do for this person only at a time, before this ends."""
+    query = sa.select(users.c.id).where(users.c.id == user_id)
+    connection.execute(query.with_for_update(key_share=True))

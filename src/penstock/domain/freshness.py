@@ -14,13 +14,15 @@ class FreshnessState(StrEnum):
 
     FRESH: the last sync went well, not long ago. STALE: it went well, but long ago, or the
     connection was disconnected. NEVER: nothing was read yet. FAILING: the last sync did not go
-    well, or the consent has ended; what is shown is as old as it says.
+    well, or the consent has ended; what is shown is as old as it says. IMPORTED: it is made of
+    files, and as old as the last of them; nobody is asked for more.
     """
 
     FRESH = "fresh"
     STALE = "stale"
     NEVER = "never"
     FAILING = "failing"
+    IMPORTED = "imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,17 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of a connection. `failures` are those in a row since the last success."""
+    """What is known of a connection. `failures` are those in a row since the last success.
+
+    One that is made of `files` has no bank that is asked.
+    """
 
     consent: ConsentState
     consent_expires_at: datetime | None
     connected: bool
     failures: int
     last_success_at: datetime | None
+    files: bool = False
 
 
 def consent_holds(standing: Standing, now: datetime) -> bool:
@@ -59,6 +65,8 @@ def freshness(standing: Standing, *, now: datetime, every: timedelta) -> Freshne
 def _state(
     standing: Standing, age: timedelta | None, now: datetime, every: timedelta
 ) -> FreshnessState:
+    if standing.files and standing.connected:
+        return FreshnessState.NEVER if age is None else FreshnessState.IMPORTED
     if standing.connected and (standing.failures or not consent_holds(standing, now)):
         return FreshnessState.FAILING
     if age is None:

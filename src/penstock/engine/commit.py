@@ -40,7 +40,10 @@ from penstock.engine.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an update belongs: its run, its connection's lease and accounts, its stream."""
+    """Where an update belongs: its run, its connection's lease and accounts, its stream.
+
+    A file has no cursor that it moves: undone, it pauses nothing.
+    """
 
     lease: Lease
     run_id: int
@@ -49,6 +52,7 @@ class Place:
     feed: bulk.Feed
     absence: Absence
     stream: str
+    moves_cursor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ def commit(  # noqa: PLR0913  one transaction needs all of it
         raise LeaseLost("The cursor was moved while this update was being read.")
     done = tally
     if stage.balances or stage.held or not stage.empty or not place.feed.sends_removals:
-        done = _store(connection, place, stage, move, tally, now)
+        done = store(connection, place, stage, move, tally, now)
     if move.after is not None and move.after != move.before:
         cursors.save(connection, connection_id, place.stream, move.after, now=now)
     if farewell is not None and _nothing_is_new(connection, connection_id, done, now):
@@ -136,10 +140,13 @@ def _nothing_is_new(
     return done.quiet and tie_outs.are_fresh(connection, connection_id, since=now.date())
 
 
-def _store(
+def store(
     connection: sa.Connection, place: Place, stage: Stage, move: Move, tally: Tally, now: datetime
 ) -> Tally:
-    """Write what the update tells: rows, balances, holdings, what is unread, and the archive."""
+    """Write what the update tells: rows, balances, holdings, what is unread, and the archive.
+
+    For whoever holds the lease's row. Raises ContractBroken.
+    """
     connection_id = place.lease.connection_id
     new = _unheard(connection, place, stage, now)
     held = holdings.news(connection, positions.as_stored(stage.held, place.accounts))
@@ -166,7 +173,8 @@ def _store(
             connection, connection_id, place.run_id, change, holdings_only=not counts.wrote
         )
     if counts.wrote:
-        images.note_cursor(connection, place.run_id, place.stream, move.before)
+        if place.moves_cursor:
+            images.note_cursor(connection, place.run_id, place.stream, move.before)
     return _added(tally, counts, quarantined=len(stage.unmapped), holdings=held.size)
 
 
@@ -178,6 +186,7 @@ def _added(tally: Tally, counts: bulk.Counts, *, quarantined: int, holdings: int
         unchanged=tally.unchanged + counts.unchanged,
         removed=tally.removed + counts.removed,
         paired=tally.paired + counts.paired,
+        linked=tally.linked + counts.linked,
         quarantined=tally.quarantined + quarantined,
         holdings=tally.holdings + holdings,
     )

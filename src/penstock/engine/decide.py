@@ -49,5 +49,6 @@ def _open(connection: sa.Connection, number: int, owner_id: int) -> Suggested:
 _ACTS: Final = {
     Kind.PAIR: deciding.join_pair,
     Kind.REISSUED: deciding.join_reissued,
+    Kind.TWICE: deciding.join_twice,
     Kind.SWEEP: deciding.take_away,
 }

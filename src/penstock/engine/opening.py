@@ -14,7 +14,8 @@ from penstock.db.waiting import Cause
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
-from penstock.domain.remedy import fix_code
+from penstock.domain.imported import FILES
+from penstock.domain.remedy import ask_person, fix_code
 from penstock.observe.log import get_logger
 
 SCHEDULE: Final = "schedule"
@@ -92,6 +93,7 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None
     if row.disconnected_at is not None:
         raise Conflict("This connection was disconnected: link the institution again.")
+    check_asks_a_bank(row)
     if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
         return None
     cap = opening.bounds.of(row.connector)
@@ -118,6 +120,15 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
         return None
     run_id, cause = _run(connection, row, opening)
     return Opened(row, lease, run_id, cause, opening.from_start or row.queued_from_start)
+
+
+def check_asks_a_bank(row: ConnectionRow) -> None:
+    """Raise Conflict for a connection that is made of files."""
+    if row.connector == FILES:
+        raise Conflict(
+            "This connection is made of files: there is no bank to ask.",
+            remedy=ask_person("Import the next file: `penstock import FILE`."),
+        )
 
 
 def _take(connection: sa.Connection, opening: Opening) -> Lease | None:

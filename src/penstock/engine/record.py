@@ -115,7 +115,7 @@ def _pace(
 ) -> timedelta:
     """Return how long this connection may now grow old, going by what the run brought."""
     tally = closing.tally
-    brought = tally.inserted + tally.changed + tally.removed + tally.paired > 0
+    brought = tally.inserted + tally.changed + tally.removed + tally.paired + tally.linked > 0
     known = None if row.pace_seconds is None else timedelta(seconds=row.pace_seconds)
     since = now - row.last_success_at if row.last_success_at else None
     return next_pace(known, every=every, brought=brought, daily=daily, since=since)

@@ -13,17 +13,20 @@ import sqlalchemy as sa
 
 from penstock.db import accounts, archives, connections, feeds, quarantine, remapping
 from penstock.db.archives import Archived
+from penstock.db.connections import ConnectionRow
 from penstock.db.lane import Database
 from penstock.db.runs import REPLAY, Tally
 from penstock.db.staging import Into
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, ContractBroken, InvalidInput
 from penstock.domain.ids import public_id
+from penstock.domain.imported import FILES
 from penstock.domain.protocol import Connector
 from penstock.domain.remedy import wait
 from penstock.domain.request import Request
 from penstock.domain.update import Page, Stream
 from penstock.engine import own_run
+from penstock.engine.import_archive import read_again
 from penstock.engine.own_run import DryRun
 from penstock.engine.packing import unpack_answer
 from penstock.engine.stage import Stage
@@ -74,12 +77,15 @@ class Replayer:
         self, connection: sa.Connection, connection_id: int, owner_id: int, stage: Stage
     ) -> list[Archived]:
         row = connections.get(connection, connection_id, owner_id=owner_id)
-        connector = self.connectors.get(row.connector)
-        if connector is None:
-            raise InvalidInput(f"There is no connector {row.connector!r} in this installation.")
         stage.clear()
         updates = archives.of_connection(connection, connection_id)
         for update in updates:
+            if update.stream == FILES:
+                _read_file_again(connection, row, update, stage)
+                continue
+            connector = self.connectors.get(row.connector)
+            if connector is None:
+                raise InvalidInput(f"There is no connector {row.connector!r} in this installation.")
             _map_again(connection, connector, update, stage)
         return updates
 
@@ -128,6 +134,17 @@ def _into(connection: sa.Connection, own: own_run.Own, change: int, now: datetim
         now.date(),
         own.connection.id,
     )
+
+
+def _read_file_again(
+    connection: sa.Connection, row: ConnectionRow, update: Archived, stage: Stage
+) -> None:
+    """Read a file once more; the stage gets what it says now."""
+    stage.begin_update()
+    known = {one.id: one.external_id for one in accounts.of_connection(connection, row.id)}
+    for packed in list(archives.answers(connection, update.id)):
+        for page in read_again(connection, unpack_answer(packed), known, row.owner_id):
+            stage.add(page)
 
 
 def _map_again(

@@ -67,6 +67,7 @@ def retry(
             unchanged=counts.unchanged,
             removed=counts.removed,
             paired=counts.paired,
+            linked=counts.linked,
         )
     own_run.end(connection, own, tally, now=now)
     return Retried(len(good), len(kept) - len(good))

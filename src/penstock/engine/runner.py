@@ -18,7 +18,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, PenstockError
 from penstock.domain.remedy import wait
 from penstock.engine.drive import Sleep
-from penstock.engine.opening import SCHEDULE, find_running
+from penstock.engine.opening import SCHEDULE, check_asks_a_bank, find_running
 from penstock.engine.sync import Run, Syncer
 from penstock.observe.log import context_of, get_logger
 from penstock.observe.trace import span
@@ -287,6 +287,7 @@ def _queue(
     row = connections.get(connection, connection_id)
     if row.disconnected_at is not None:
         raise Conflict("This connection was disconnected: link the institution again.")
+    check_asks_a_bank(row)
     run_id = waiting.queue(
         connection,
         connection_id,

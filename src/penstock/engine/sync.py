@@ -45,7 +45,15 @@ from penstock.observe.log import get_logger
 
 _CLOSINGS: Final = 12
 """How often an ending is tried to be recorded again: about a minute in all."""
-_ROW_KINDS: Final = ("inserted", "changed", "unchanged", "removed", "paired", "quarantined")
+_ROW_KINDS: Final = (
+    "inserted",
+    "changed",
+    "unchanged",
+    "removed",
+    "paired",
+    "linked",
+    "quarantined",
+)
 
 log = get_logger(__name__)
 

@@ -165,6 +165,9 @@ def chosen_of(observations: list[Observation]) -> list[Observation]:
     """
     openings = [one for one in observations if one.opening]
     rest = [one for one in observations if not one.opening]
+    # One that a file states of its own first day is no beginning of what was seen before it.
+    if openings and rest and min(one.day for one in openings) > min(one.day for one in rest):
+        openings = []
     anchors = [min(reversed(openings), key=lambda one: one.day)] if openings else rest[:1]
     last = {one.day: one for one in (rest if openings else rest[1:])}
     return [*anchors, *sorted(last.values(), key=lambda one: one.day)[-NEWEST:]]

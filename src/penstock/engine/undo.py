@@ -130,12 +130,16 @@ def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bo
     if before:
         # Later runs changed nothing, but heard what will be heard again now.
         archives.delete_of_streams(connection, run.connection_id, before, since=run.id)
+    if run.trigger == runs.IMPORT:
+        archives.delete_of_run(connection, run.id)
     ended = run.finished_at or now
     quarantine.reopen(connection, run.connection_id, since=run.started_at, until=ended)
     suggestions.delete_of_run(connection, run.id)
     images.delete_of(connection, [run.id])
     runs.mark_undone(connection, run.id, now=now)
-    if run.trigger not in runs.OF_OUR_OWN:
+    if run.trigger == runs.IMPORT:
+        turns.note_import(connection, run.connection_id)
+    elif run.trigger not in runs.OF_OUR_OWN:
         turns.go_back(connection, run.connection_id)
 
 

@@ -71,7 +71,7 @@ class Metrics:
         self._run_seconds.labels(connector).observe(seconds)
 
     def rows_seen(self, connector: str, kind: str, count: int) -> None:
-        """Count rows of a run by kind: inserted, changed, unchanged, removed, paired."""
+        """Count rows of a run by kind: inserted, changed, unchanged, removed, paired, linked."""
         self._rows.labels(connector, kind).inc(count)
 
     def retried(self, connector: str) -> None:

@@ -60,8 +60,9 @@ class Suggestion(Outgoing):
         Kind,
         Field(
             description="`pair`: make one of a pending row and a posted one. `reissued`: make one "
-            "of two posted rows that say the same. `sweep`: mark rows as taken back, which the "
-            "bank no longer tells.",
+            "of two posted rows that say the same. `twice`: make one of two that a file and a "
+            "bank, or two files, tell. `sweep`: mark rows as taken back, which the bank no longer "
+            "tells.",
             examples=["pair"],
         ),
     ]

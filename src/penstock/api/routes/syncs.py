@@ -28,6 +28,7 @@ from penstock.db import connections, runs
 from penstock.db.runs import RunRow
 from penstock.domain.errors import Conflict, NotFound
 from penstock.domain.ids import public_id, row_number
+from penstock.domain.imported import FILES
 from penstock.engine.opening import find_running
 from penstock.identity.caller import Caller
 from penstock.observe.log import current_request_id, get_logger
@@ -58,6 +59,9 @@ class Counts(Outgoing):
     unchanged: Annotated[int, Field(description="Read again, and not written.", examples=[0])]
     removed: Annotated[int, Field(description="Taken back by the bank.", examples=[0])]
     paired: Annotated[int, Field(description="Pending rows that became posted.", examples=[0])]
+    linked: Annotated[
+        int, Field(description="Rows that another source had told already.", examples=[0])
+    ]
     quarantined: Annotated[
         int, Field(description="Rows that could not be read, and are kept aside.", examples=[0])
     ]
@@ -249,10 +253,10 @@ def _shape(row: RunRow, running: Installation) -> Sync:
 
 
 def _connected(connection: sa.Connection, *, owner_id: int) -> Sequence[int]:
-    """Return the numbers of all of the owner's connections that are not ended."""
+    """Return the numbers of all of the owner's connections with a bank that are not ended."""
     found: list[int] = []
     after = 0
     while rows := connections.page(connection, owner_id=owner_id, after=after, limit=_AT_ONCE):
-        found += [row.id for row in rows if row.disconnected_at is None]
+        found += [row.id for row in rows if row.disconnected_at is None and row.connector != FILES]
         after = rows[-1].id
     return found

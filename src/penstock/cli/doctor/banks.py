@@ -13,6 +13,7 @@ from penstock.db.users import users
 from penstock.domain.consent import ConsentState
 from penstock.domain.freshness import FreshnessState, Standing, freshness
 from penstock.domain.ids import public_id
+from penstock.domain.imported import FILES
 from penstock.domain.option import variable
 from penstock.domain.remedy import RemedyKind
 from penstock.settings import Settings
@@ -53,6 +54,7 @@ def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:
         connected=row.disconnected_at is None,
         failures=row.failures,
         last_success_at=row.last_success_at,
+        files=row.connector == FILES,
     )
     fresh = freshness(standing, now=now, every=every)
     name = f"{public_id('con', row.id)} {row.label or row.institution_name or row.connector}"
@@ -63,7 +65,7 @@ def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:
             return warn("connection", found, row.remedy_text or "")
         case FreshnessState.FAILING:
             return fail("connection", found, row.remedy_text or _renew(row))
-        case FreshnessState.STALE | FreshnessState.NEVER:
+        case FreshnessState.STALE | FreshnessState.NEVER if row.connector != FILES:
             remedy = f"Run `penstock sync {public_id('con', row.id)}`, or keep `penstock serve` up."
             return warn("connection", found, remedy)
         case FreshnessState.FRESH if row.paused_at is not None:
@@ -71,7 +73,7 @@ def connection(row: ConnectionRow, *, now: datetime, every: timedelta) -> Check:
             return warn("connection", f"{found}; it rests, for a sync was undone", remedy)
         case FreshnessState.FRESH if row.consent is ConsentState.EXPIRING:
             return warn("connection", f"{found}; the consent ends soon", _renew(row))
-        case FreshnessState.FRESH:
+        case _:
             return ok("connection", found)
 
 
