@@ -55,6 +55,13 @@ OTHERS = {
         abroad=False,
         balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
     ),
+    "mx": Says(
+        frozenset(AccountType),
+        later=False,
+        to_come=False,
+        abroad=False,
+        balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
+    ),
 }
 
 

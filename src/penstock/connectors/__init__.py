@@ -7,7 +7,7 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import plaid, sandbox, simplefin, starling, up
+from penstock.connectors import mx, plaid, sandbox, simplefin, starling, up
 from penstock.connectors.kind import Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
@@ -20,6 +20,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     up.KIND,
     simplefin.KIND,
     plaid.KIND,
+    mx.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 

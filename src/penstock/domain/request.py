@@ -9,7 +9,8 @@ class Request:
     """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`).
 
     `account` and `endpoint` say whose budget it spends of, where the provider counts by them: the
-    provider's id of the account, and a word for the endpoint.
+    provider's id of the account, and a word for the endpoint. `takes` are statuses that answer it
+    although they are no success: whoever asked is given them, whatever they mean elsewhere.
     """
 
     method: str
@@ -19,6 +20,7 @@ class Request:
     authorized: bool = True
     account: str = ""
     endpoint: str = ""
+    takes: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url.partition('?')[0]})"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import own, plaid, simplefin, starling, up
+from penstock.sandbox.faces import mx, own, plaid, simplefin, starling, up
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
@@ -11,6 +11,7 @@ FACES: Final[tuple[Face, ...]] = (
     up.FACE,
     simplefin.FACE,
     plaid.FACE,
+    mx.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 
