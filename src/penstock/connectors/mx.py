@@ -2,8 +2,8 @@
 
 A *user* of ours has *members*, each a login at one institution. MX reads a bank by a job, which is
 asked for and then waited for; what it knows is told in pages with numbers, for all accounts of a
-login together. It reads every login by itself once a day as well. Nobody is asked about anything
-twice: a job that MX does not want to begin leaves what it knows as it is, dated as it is.
+login together. It reads every login by itself once a day as well. A job that MX does not want to
+begin, so soon after the last, leaves what it knows as it is, and dated as it is.
 """
 
 from collections.abc import Generator, Sequence
