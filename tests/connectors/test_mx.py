@@ -19,7 +19,7 @@ from penstock.domain.errors import ContractBroken, RowsMoved
 from penstock.domain.protocol import Pause, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.update import Balances, Covered, Page, Stream
-from tests.connectors.driving import by_hand
+from tests.connectors.driving import Found, by_hand
 from tests.connectors.mx_samples import (
     ACCOUNT,
     CARD,
@@ -48,7 +48,7 @@ def cursor(mark: Mark = READ) -> str:
     return msgspec.json.encode(mark).decode()
 
 
-def pull(bank: Bank, since: str | None = None, page_size: int = 1_000) -> list[Page | Balances]:
+def pull(bank: Bank, since: str | None = None, page_size: int = 1_000) -> Found:
     """Read a stream."""
     return by_hand(replace(CONNECTOR, page_size=page_size).pull(STREAM, since), bank)[0]
 
