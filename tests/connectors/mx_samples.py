@@ -1,6 +1,7 @@
 """Answers as MX gives them, of our own making, and its specification where it is at hand."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from penstock.connectors.mx import MX
 from penstock.connectors.mx_app import App
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
-from penstock.domain.update import Stream
+from penstock.domain.update import Page, Stream
+from tests.connectors.driving import Found, by_hand
 from tests.sandbox.visitor import NOON
 
 SPECIFICATION = Path(__file__).parents[3] / "shared/data/specs/mx/v20111101.yml"
@@ -179,6 +181,24 @@ class Told:
                 request = asking.send(Response(status, {}, content, request.url))
         except StopIteration as end:
             return end.value
+
+
+def pull(bank: Bank, since: str | None = None, page_size: int = 1_000) -> Found:
+    """Read a stream."""
+    return by_hand(replace(CONNECTOR, page_size=page_size).pull(STREAM, since), bank)[0]
+
+
+def ended(bank: Bank, since: str | None = None) -> Page:
+    """Read a stream; return its last page, which says what all of it means."""
+    page = pull(bank, since)[-1]
+    assert isinstance(page, Page)
+    return page
+
+
+def one_after_another(*bodies: bytes) -> Any:
+    """Answer with each in turn, and with the last for ever."""
+    left = list(bodies)
+    return lambda _request: left.pop(0) if len(left) > 1 else left[0]
 
 
 def specification() -> Path:

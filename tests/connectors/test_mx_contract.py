@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,15 +16,15 @@ from aiohttp.test_utils import TestServer
 
 from penstock.connectors.mx import MX
 from penstock.connectors.mx_accounts import parse_accounts, parse_institutions, seen
-from penstock.connectors.mx_app import App, Login, login_of
+from penstock.connectors.mx_app import login_of
+from penstock.connectors.mx_holdings import parse_holdings
 from penstock.connectors.mx_rows import parse_rows
 from penstock.connectors.mx_status import parse_member, parse_members
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken, OAuthError
 from penstock.domain.link_plan import Errand, Return
 from penstock.domain.protocol import VerdictKind
-from penstock.domain.request import Request, Response
-from penstock.domain.secret import Secret
+from penstock.domain.request import Response
 from penstock.sandbox import steps
 from penstock.sandbox.faces.mx import API_KEY, CLIENT_ID
 from penstock.sandbox.faces.mx_shapes import row_guid
@@ -33,110 +32,14 @@ from penstock.sandbox.faults import Fault, FaultKind, Place
 from penstock.sandbox.scenario import Scenario
 from tests.connectors.driving import Driver, Ledger, by_hand
 from tests.connectors.linking import asked, connector_at, link, over_http
-from tests.connectors.mx_samples import STREAM, Told, specification
+from tests.connectors.mx_operations import OPERATIONS, at, request_for
+from tests.connectors.mx_samples import STREAM, specification
 from tests.own_clients import Clients
 from tests.prism import Prism, readable
-from tests.sandbox.visitor import REDIRECT, Visitor, visiting
+from tests.sandbox.visitor import NOON, REDIRECT, Visitor, visiting
 
 contract = pytest.mark.contract
-LOGIN = Login("USR-1", "MBR-1")
-NEW_USER = {"user": {"id": "x"}}
-WIDGET = {"widget_url": {"widget_type": "connect_widget"}}
 CLIENT = Path(__file__).with_name("mx_client.py")
-OPERATIONS: dict[str, tuple[str, str, str, Any]] = {
-    "user": ("POST", "/users", "200", NEW_USER),
-    "widget": ("POST", "/users/{user_guid}/widget_urls", "200", WIDGET),
-    "members": ("GET", "/users/{user_guid}/members", "200", None),
-    "member": ("GET", "/users/{user_guid}/members/{member_guid}", "200", None),
-    "aggregate": ("POST", "/users/{user_guid}/members/{member_guid}/aggregate", "202", None),
-    "status": ("GET", "/users/{user_guid}/members/{member_guid}/status", "200", None),
-    "accounts": ("GET", "/users/{user_guid}/members/{member_guid}/accounts", "200", None),
-    "transactions": ("GET", "/users/{user_guid}/members/{member_guid}/transactions", "200", None),
-    "institutions": ("GET", "/institutions", "200", None),
-}
-"""Everything that we ask of MX and that has an answer: method, path, status, and what is sent."""
-
-
-def at(url: str) -> MX:
-    """Return the connector as it speaks to an address."""
-    made = connector_at("mx", url)
-    assert isinstance(made, MX)
-    return replace(made, app=App(url, CLIENT_ID, Secret(API_KEY)))
-
-
-def request_for(name: str, url: str) -> Request:
-    """Return the least that is asked there."""
-    method, path, _, content = OPERATIONS[name]
-    named = path.format(user_guid=LOGIN.user, member_guid=LOGIN.member)
-    return at(url).app.ask(method, named.lstrip("/"), content=content)
-
-
-@cache
-def examples() -> dict[str, bytes]:
-    """Return what the official examples of the fields make of each answer."""
-    yaml: Any = pytest.importorskip("yaml")
-    with specification().open("rb") as text:
-        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    told = {}
-    for name, (method, path, status, _) in OPERATIONS.items():
-        answer = document["paths"][path][method.lower()]["responses"][status]
-        schema = answer["content"]["application/vnd.mx.api.v1+json"]["schema"]
-        told[name] = json.dumps(_example(schema, document), default=str).encode()
-    return told
-
-
-def _example(schema: Any, document: Any) -> Any:
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return _example(document["components"]["schemas"][name], document)
-    if "example" in schema:
-        return schema["example"]
-    if "allOf" in schema:
-        return {
-            key: value
-            for part in schema["allOf"]
-            for key, value in _example(part, document).items()
-        }
-    if schema.get("type") == "array":
-        return [_example(schema["items"], document)]
-    fields = schema.get("properties", {})
-    return {name: _example(field, document) for name, field in fields.items()}
-
-
-def test_the_official_examples_are_understood() -> None:
-    """A discovery, a pull and both halves of a link, with nothing but MX's own examples."""
-    told = examples()
-    connector = at("https://mx.test")
-    _, discovery = by_hand(
-        connector.discover(), lambda request: Response(200, {}, told[request.endpoint])
-    )
-    (account,) = discovery.accounts
-    assert (account.name, account.mask, account.currency) == ("Test account 2", "5366", "USD")
-    assert discovery.institution.external_id == "mxbank"
-    currencies = {json.loads(told["transactions"])["transactions"][0]["account_guid"]: "USD"}
-    (row,) = parse_rows(told["transactions"], currencies).upserts
-    assert (str(row.amount), row.currency) == ("5003.90", "USD")
-    assert (row.description, row.reference) == ("MX TECHNOLOGIES PAYMENT", "Transactions")
-    assert f"{row.booked_on}" == "2024-12-20"
-    for name in ("member", "status", "aggregate"):
-        assert parse_member(told[name]).connection_status == "CONNECTED"
-        assert connector.classify(Response(200, {}, told[name])).kind is VerdictKind.OK
-    assert [one.name for one in parse_institutions(told["institutions"])] == ["MX Bank"]
-    (plan,) = connector.link_plans
-    user = json.loads(told["user"])["user"]["guid"]
-    answers: dict[str, bytes | int] = {
-        "POST /users": told["user"],
-        f"POST /users/{user}/widget_urls": told["widget"],
-    }
-    sent = Told(answers).run(plan.begin(Errand(REDIRECT, "s", {})))
-    assert sent.url.startswith("https://int-widgets.moneydesktop.com/")
-    (member,) = parse_members(told["members"])
-    answers = {
-        f"GET /users/{user}/members": told["members"],
-        f"GET /users/{user}/members/{member.guid}": told["member"],
-    }
-    granted = Told(answers).run(plan.finish(Return({"state": "s"}, REDIRECT, sent.note)))
-    assert login_of(granted.credentials) == Login(user, str(member.guid))
 
 
 @asynccontextmanager
@@ -205,17 +108,17 @@ async def renewed(visitor: Visitor, connector: MX, credentials: Credentials) -> 
 
 @contract
 def test_every_kind_of_account_keeps_to_it(prism: Prism) -> None:
-    """Six currencies, one of them without a code of ISO's."""
+    """Six currencies, one of them without a code of ISO's; and what an investor holds."""
 
-    async def story() -> None:
-        scenario = Scenario.MANY_CURRENCIES
+    async def story(scenario: Scenario) -> None:
         async with held_to_the_specification(prism, scenario=scenario) as (visitor, connector):
             credentials = await link(connector, visitor.bank, visitor.http, scenario)
             ledger = Ledger()
             await Driver(connector, visitor.http, credentials).update(ledger)
-            assert "BTC" in {each.currency for each in ledger.balances}
+            assert ("BTC" in {each.currency for each in ledger.balances}) != bool(ledger.holdings)
 
-    asyncio.run(story())
+    for scenario in (Scenario.MANY_CURRENCIES, Scenario.INVESTED):
+        asyncio.run(story(scenario))
 
 
 NONSENSE: dict[str, Any] = {
@@ -228,6 +131,7 @@ NONSENSE: dict[str, Any] = {
     "accounts": {"accounts": [{"balance": "x"}]},
     "transactions": {"transactions": [{"amount": "x"}]},
     "institutions": {"institutions": [{"code": 1}]},
+    "investment_holdings": {"investment_holdings": [{"quantity": 1}]},
 }
 """The specification requires no field: what it can object to is what a field says."""
 
@@ -287,6 +191,7 @@ def test_whatever_the_schemas_allow(prism: Prism, tmp_path: Path, seed: int) -> 
     understood: list[Callable[[], object]] = [
         lambda: parse_rows(told["transactions"], {}),
         lambda: [seen(each, "USD") for each in parse_accounts(told["accounts"]).listed],
+        lambda: parse_holdings(told["investment_holdings"], {}, NOON),
         lambda: parse_member(told["member"]),
         lambda: parse_member(told["status"]),
         lambda: parse_members(told["members"]),

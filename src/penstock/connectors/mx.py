@@ -27,6 +27,8 @@ from penstock.connectors.mx_accounts import (
     seen,
 )
 from penstock.connectors.mx_app import App
+from penstock.connectors.mx_holdings import WHAT as HOLDINGS
+from penstock.connectors.mx_holdings import parse_holdings
 from penstock.connectors.mx_link import ConnectWidget, check
 from penstock.connectors.mx_pages import MOST_ON_A_PAGE, Count
 from penstock.connectors.mx_reading import Reading, read_mark
@@ -39,9 +41,11 @@ from penstock.connectors.mx_status import (
     parse_member,
     verdict_of,
 )
+from penstock.domain.account import AccountType
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput, RowsMoved
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
@@ -52,7 +56,7 @@ from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
-from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
+from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
 
 PRODUCTION: Final = "https://api.mx.com"
 ZONE: Final = "America/New_York"
@@ -125,11 +129,22 @@ class MX:
         )
 
     def streams(self, discovery: Discovery) -> tuple[Stream, ...]:
-        """Return the one stream that carries every account."""
-        return (Stream(TRANSACTIONS, tuple(each.external_id for each in discovery.accounts)),)
+        """Return the one stream that carries every account, and one for what is held."""
+        rows = Stream(TRANSACTIONS, tuple(each.external_id for each in discovery.accounts))
+        invested = tuple(
+            each.external_id for each in discovery.accounts if each.type is AccountType.INVESTMENT
+        )
+        return (rows, Stream(HOLDINGS, invested)) if invested else (rows,)
 
     def pull(self, stream: Stream, cursor: str | None) -> Pull:
-        """Have the bank read, and read what MX knows then. Raises ContractBroken, RowsMoved.
+        """Have the bank read, and read what MX knows then. Raises ContractBroken, RowsMoved."""
+        if stream.key == HOLDINGS:
+            yield from self._held(stream)
+        else:
+            yield from self._told(stream, cursor)
+
+    def _told(self, stream: Stream, cursor: str | None) -> Pull:
+        """Read rows and balances.
 
         The login is looked at before and after: where a job has begun or ended meanwhile, pages of
         two readings were mixed.
@@ -150,9 +165,7 @@ class MX:
         today = self.clock().astimezone(UTC).date()
         reading = Reading(stream.accounts, mark, heard.astimezone(UTC).date(), today)
         yield from self._rows(reading, accounts)
-        after = parse_member(response_of((yield self.app.ask_login("GET", STATUS))).body)
-        if after.read != member.read:
-            raise RowsMoved("MX has read the bank anew while its rows were being read.")
+        yield from self._check_unmoved(member)
         usual, zone, known = self.usual_currency, self.zone, frozenset(stream.accounts)
         ours = [each for each in accounts if each.guid in known]
         yield Balances([one for each in ours for one in balances(each, usual, heard, zone)])
@@ -181,6 +194,37 @@ class MX:
                 return member, member.stale(self.clock()) or busy
             yield Pause(seconds)
         return None, ""
+
+    def _held(self, stream: Stream) -> Pull:
+        """Read what is held, once the rows have been: the job that found it is theirs."""
+        member = parse_member(response_of((yield self.app.ask_login("GET", STATUS))).body)
+        heard = member.successfully_aggregated_at
+        if member.works or heard is None:
+            yield NOT_YET
+            return
+        accounts = yield from self._accounts()
+        currencies = {each.guid: currency_of(each, self.usual_currency) for each in accounts}
+        held: dict[str, list[HoldingSeen]] = {name: [] for name in stream.accounts}
+        count, more = Count(HOLDINGS), True
+        while more:
+            answer = yield self._page(HOLDINGS, count, {})
+            page = parse_holdings(response_of(answer).body, currencies, heard)
+            more = count.take(
+                page.pagination, len(page.seen), [one.external_id for one in page.seen]
+            )
+            for one in page.seen:
+                if one.account in held:  # that of a new account is told by the next reading
+                    held[one.account].append(one)
+        yield from self._check_unmoved(member)
+        for name in stream.accounts:
+            if name in currencies:
+                yield Holdings(name, held[name])
+
+    def _check_unmoved(self, member: Member) -> Pull:
+        """See that MX knows what it knew before. Raises RowsMoved."""
+        after = parse_member(response_of((yield self.app.ask_login("GET", STATUS))).body)
+        if after.read != member.read:
+            raise RowsMoved("MX has read the bank anew while its rows were being read.")
 
     def _accounts(self) -> Generator[Request, Response | None, list[Account]]:
         """Ask for the accounts, page after page. Raises ContractBroken, RowsMoved."""

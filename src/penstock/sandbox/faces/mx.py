@@ -9,6 +9,7 @@
     GET    …/members/{member}/status               how the job goes
     GET    …/members/{member}/accounts             page, records_per_page
     GET    …/members/{member}/transactions         also from_date, to_date, from_updated_at
+    GET    …/members/{member}/investment_holdings
     GET    /mx/institutions
 
 Our client id and API key open all of it (Basic). What MX's protocol cannot say is left out: what
@@ -16,8 +17,7 @@ was paid abroad, value days, opening balances, and which rows were taken back.
 """
 
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, timedelta
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import cycle
 from urllib.parse import urlencode
 
@@ -30,7 +30,8 @@ from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces import mx_shapes as shapes
 from penstock.sandbox.faces.answers import BANK, Refusal, Reply, json_bytes
 from penstock.sandbox.faces.face import Face
-from penstock.sandbox.faces.mx_members import SCOPE, Known, Member, Members
+from penstock.sandbox.faces.mx_lists import found, page_of, place
+from penstock.sandbox.faces.mx_logins import SCOPE, Member, Members
 from penstock.sandbox.faces.own_rows import NO_IDS
 from penstock.sandbox.faces.resource import resource
 from penstock.sandbox.faults import Place
@@ -42,8 +43,6 @@ PREFIX = "/mx"
 MEDIA = "application/vnd.mx.api.v1+json"
 CLIENT_ID = "penstock-mx"
 API_KEY = "sandbox-mx-key"
-LEAST, USUAL, MOST = 10, 25, 1_000
-USUAL_PAST, USUAL_AHEAD = timedelta(days=120), timedelta(days=5)
 MUTATIONS = 2
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -76,6 +75,7 @@ class MXFace:
             ("GET", "/status", Place.ACCOUNTS, self._status),
             ("GET", "/accounts", Place.BALANCES, self._accounts),
             ("GET", "/transactions", Place.TRANSACTIONS, self._transactions),
+            ("GET", "/investment_holdings", Place.HOLDINGS, self._holdings),
         ]
         return [
             *(web.route(way, f"{PREFIX}{path}", _plain(tell)) for way, path, tell in plain),
@@ -129,11 +129,11 @@ class MXFace:
 
     def _members_of(self, request: web.Request) -> bytes:
         listed = [self.members.shape(one) for one in self.members.of(request.match_info["user"])]
-        return _page(request, "members", listed)
+        return page_of(request, "members", listed)
 
     def _institutions(self, request: web.Request) -> bytes:
         fits = request.query.get("name", "").lower() in str(shapes.INSTITUTION["name"]).lower()
-        return _page(request, "institutions", [shapes.INSTITUTION] * fits)
+        return page_of(request, "institutions", [shapes.INSTITUTION] * fits)
 
     def _widget(self, request: web.Request) -> bytes:
         """Arrange a visit: to a login that is there, or for a new one."""
@@ -180,15 +180,19 @@ class MXFace:
             )
             for each in world.accounts
         ]
-        return _page(request, "accounts", listed if member.heard else [])
+        return page_of(request, "accounts", listed if member.heard else [])
+
+    def _holdings(self, request: web.Request, member: Member) -> bytes:
+        listed = [shapes.holding(one, member.user) for one in member.holdings]
+        return page_of(request, "investment_holdings", listed)
 
     def _transactions(self, request: web.Request, member: Member) -> bytes:
         self._mutate(request, member)
         world = self._bank.desk_of(member.grant).world
-        found = list(_found(request, member.rows, world.today))
-        page, per_page = _place(request)
+        rows = list(found(request, member.rows, world.today))
+        page, per_page = place(request)
         homes = {each.external_id: each.currency for each in world.accounts}
-        part: Sequence[Known] = found[(page - 1) * per_page : page * per_page]
+        part = rows[(page - 1) * per_page : page * per_page]
         listed = [
             shapes.transaction(one.row, one.changed, member.names, homes[one.row.account])
             for one in part
@@ -197,14 +201,14 @@ class MXFace:
             for shape, no_id in zip(listed, cycle(NO_IDS), strict=False):
                 shape["guid"] = no_id
         self._bank.counters["rows"] += len(listed)
-        where = shapes.pagination(page, per_page, len(found))
+        where = shapes.pagination(page, per_page, len(rows))
         return shapes.answer(transactions=listed, pagination=where)
 
     def _mutate(self, request: web.Request, member: Member) -> None:
         """Read the bank anew between two pages, twice in a login's life, where it moves so."""
         grant = member.grant
         moves = grant.scenario is Scenario.MUTATION and grant.faults < MUTATIONS
-        if moves and _place(request)[0] > 1:
+        if moves and place(request)[0] > 1:
             grant.faults += 1
             steps.shifting(self._bank.desk_of(grant).world)
             self.members.read(member)
@@ -248,41 +252,6 @@ def _check_caller(request: web.Request) -> None:
         raise Refusal(401, "unauthorized", "invalid client id or API key")
     if request.headers.get("Accept") not in {MEDIA, "*/*"}:
         raise Refusal(406, "not_acceptable", f"ask for {MEDIA}")
-
-
-def _page(request: web.Request, what: str, listed: Sequence[shapes.Shape]) -> bytes:
-    page, per_page = _place(request)
-    where = shapes.pagination(page, per_page, len(listed))
-    part = listed[(page - 1) * per_page : page * per_page]
-    return shapes.answer(**{what: part, "pagination": where})
-
-
-def _place(request: web.Request) -> tuple[int, int]:
-    """Return which page is asked for, and of how many rows: 25 where that many may not be."""
-    page, per_page = (request.query.get(name, "") for name in ("page", "records_per_page"))
-    wanted = int(per_page) if per_page.isdecimal() else USUAL
-    return max(1, int(page) if page.isdecimal() else 1), (
-        max(wanted, LEAST) if wanted <= MOST else USUAL
-    )
-
-
-def _found(request: web.Request, rows: Sequence[Known], today: date) -> Iterator[Known]:
-    """Yield what was asked for: if nothing is said, the last 120 days and five to come."""
-    since = _day(request, "from_date") or today - USUAL_PAST
-    until = _day(request, "to_date") or today + USUAL_AHEAD
-    changed = _day(request, "from_updated_at") or date.min
-    for one in rows:
-        in_time = since <= shapes.day_of(one.row) < until
-        if in_time and changed <= one.changed.astimezone(UTC).date():
-            yield one
-
-
-def _day(request: web.Request, name: str) -> date | None:
-    text = request.query.get(name)
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise Refusal(400, "invalid_request", f"{name} is no day") from None
 
 
 def _joined(url: str, **query: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
+from penstock.domain.holding import HoldingSeen, SecurityType
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox.plan import AccountPlan
 
@@ -28,6 +29,15 @@ _TYPES = {
     AccountType.LOAN: "LOAN",
     AccountType.INVESTMENT: "INVESTMENT",
     AccountType.OTHER: "UNKNOWN",
+}
+_HOLDING_TYPES = {
+    SecurityType.STOCK: "EQUITY",
+    SecurityType.ETF: "EXCHANGE_TRADED_FUND",
+    SecurityType.FUND: "MUTUAL_FUND",
+    SecurityType.BOND: "BOND",
+    SecurityType.CRYPTO: "CRYPTOCURRENCY",
+    SecurityType.OPTION: "OPTIONS",
+    SecurityType.CASH: "CASH",
 }
 _OWED = frozenset({AccountType.CREDIT_CARD, AccountType.LOAN})
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -157,6 +167,23 @@ def transaction(
         "type": "CREDIT" if row.amount >= 0 else "DEBIT",
         "updated_at": _instant(changed),
         "user_guid": names[1],
+    }
+
+
+def holding(held: HoldingSeen, user: str) -> Shape:
+    """Return a position: its quantity is text."""
+    return {
+        "account_guid": guid("ACT", held.account),
+        "cost_basis": held.cost_basis,
+        "currency_code": held.currency,
+        "current_price": held.price,
+        "description": held.name,
+        "guid": guid("HOL", held.external_id),
+        "holding_type": _HOLDING_TYPES.get(held.type, "UNKNOWN_TYPE"),
+        "market_value": held.value,
+        "quantity": f"{held.quantity:f}",
+        "symbol": held.symbol,
+        "user_guid": user,
     }
 
 

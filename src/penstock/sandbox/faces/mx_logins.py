@@ -9,6 +9,7 @@ from datetime import datetime
 
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.consent import ConsentState
+from penstock.domain.holding import HoldingSeen
 from penstock.domain.transaction import TransactionSeen
 from penstock.sandbox.authority import Asked, Grant
 from penstock.sandbox.bank import Bank
@@ -49,6 +50,7 @@ class Member:
     heard: datetime | None = None
     rows: list[Known] = field(default_factory=list)
     balances: tuple[BalanceSeen, ...] = ()
+    holdings: tuple[HoldingSeen, ...] = ()
 
     @property
     def names(self) -> tuple[str, str]:
@@ -131,7 +133,7 @@ class Members:
         member.rows = sorted(
             known, key=lambda one: (shapes.day_of(one.row), one.row.external_id), reverse=True
         )
-        member.balances = world.balances()
+        member.balances, member.holdings = world.balances(), world.holdings()
         member.heard = world.now
 
     def status(self, member: Member) -> str:
