@@ -6,12 +6,14 @@
 `sqlite_database`, `postgres_database`
                      a fresh, migrated database of that kind only
 `prism`              what holds a face to its provider's specification; skips where it is absent
+`clients`            providers' own clients that need an environment of their own; likewise
 `databases`          makes many in one test, on both kinds (for hypothesis, which runs a test's body
                      many times): `with databases.fresh() as database:`, or `.empty()`
 
 PostgreSQL is started once for the whole run, when the first test needs it. Where that is
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
-and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that).
+and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that, and
+`PENSTOCK_TEST_CLIENTS`).
 """
 
 import os
@@ -23,7 +25,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import loopback, prism
+from tests import loopback, own_clients, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
@@ -32,6 +34,7 @@ Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
 HOME = pytest.StashKey[Path]()
 PRISM = pytest.StashKey[str]()
+CLIENTS = pytest.StashKey[str]()
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
@@ -47,6 +50,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the surroundings the same everywhere, before anything of the program is imported."""
     told = getattr(config, "workerinput", {}).get("prism", "")
     config.stash[PRISM] = os.environ.get("PENSTOCK_TEST_PRISM", told)
+    told = getattr(config, "workerinput", {}).get("clients", "")
+    config.stash[CLIENTS] = os.environ.get("PENSTOCK_TEST_CLIENTS", told)
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
@@ -68,11 +73,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker where PostgreSQL is, and where Prism.
+    """Tell an xdist worker where PostgreSQL is, and where Prism and providers' clients.
 
     The controller runs PostgreSQL: a worker may end early.
     """
     node.workerinput["prism"] = node.config.stash[PRISM]
+    node.workerinput["clients"] = node.config.stash[CLIENTS]
     started = start_once(node.config)
     port = started.port if isinstance(started, Cluster) else None
     node.workerinput["postgres"] = {"port": port, "why_not": str(started) if port is None else ""}
@@ -142,6 +148,12 @@ def databases(request: pytest.FixtureRequest) -> Databases:
 def prism_installed(request: pytest.FixtureRequest) -> prism.Prism:
     """Prism, where it is installed."""
     return prism.find(request.config.stash[PRISM])
+
+
+@pytest.fixture(name="clients")
+def clients_installed(request: pytest.FixtureRequest) -> own_clients.Clients:
+    """Providers' own clients, each where it is installed."""
+    return own_clients.Clients(request.config.stash[CLIENTS])
 
 
 @pytest.fixture

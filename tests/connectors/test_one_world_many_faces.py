@@ -57,6 +57,13 @@ OTHERS = {
         balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
     ),
     "monzo": Says(frozenset({AccountType.CHECKING}), later=False, long_ago=False, to_come=False),
+    "mx": Says(
+        frozenset(AccountType),
+        later=False,
+        to_come=False,
+        abroad=False,
+        balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
+    ),
 }
 
 

@@ -1,21 +1,24 @@
 """The driver sends what generators ask for, and takes each answer as it must be taken."""
 
 import contextlib
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.consent import ConsentState
-from penstock.domain.errors import DestinationRefused, TransportFailure
+from penstock.domain.errors import DestinationRefused, RowsMoved, TransportFailure
 from penstock.domain.outcome import Halt, Outcome
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.request import Request
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
 from tests.engine.fake_bank import URL
+from tests.engine.house import play
 from tests.engine.road import GET, NOW, Road, Said, answer
 
 
@@ -27,6 +30,36 @@ def test_what_is_asked_is_signed_and_counted() -> None:
     assert [dict(request.headers) for request in road.sent] == [{"authorization": "token 1"}, {}]
     assert (road.driver.tally.requests, road.driver.tally.received_bytes) == (2, 8)
     assert road.slept == []
+
+
+def test_what_a_request_takes_is_its_answer() -> None:
+    """A status that it names is given to whoever asked, and to no other request."""
+    refused = Request("POST", URL, takes=(409,))
+    road = Road([409])
+    assert road.ask(refused).status == 409
+    with pytest.raises(Restart):
+        Road([409]).ask()
+    road = Road([503, 409])
+    assert road.ask(refused).status == 409
+    assert road.driver.tally.retries == 1
+
+
+def test_rows_that_moved_are_read_again() -> None:
+    """sync.md 3: a pull starts over; a discovery ends the run, which is tried again by itself."""
+
+    async def read(road: Road) -> None:
+        async for _ in road.driver.pull(moving()):
+            raise AssertionError
+
+    def moving() -> Generator[Any, Any, None]:
+        yield Request("GET", URL)
+        raise RowsMoved
+
+    with pytest.raises(Restart, match="moved"):
+        play(read(Road([200])))
+    with pytest.raises(Halt) as caught:
+        play(Road([200]).driver.run(moving()))
+    assert caught.value.ending.outcome is Outcome.TRANSIENT
 
 
 TROUBLE: list[Said] = [429, 503, TransportFailure("cut off"), answer(503, retry_after="soon")]

@@ -18,6 +18,9 @@ PenstockError                 has a message and, where somebody can act, a remed
 │   └── DestinationRefused    the address is one that we do not talk to
 ├── ContractBroken            the provider sent what its own documents do not allow
 ├── HookRefused               a webhook that the provider did not send, or not now
+
+
+├── RowsMoved                 rows moved from page to page while they were read: read them again
 └── LeaseLost                 another worker holds the connection now: commit nothing
 """
 
@@ -127,6 +130,10 @@ class ContractBroken(PenstockError):
 
 class HookRefused(PenstockError):
     """This is not the provider's word, or not any more."""
+
+
+class RowsMoved(PenstockError):
+    """The rows moved while they were being read."""
 
 
 class LeaseLost(PenstockError):

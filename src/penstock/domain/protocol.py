@@ -156,7 +156,7 @@ class Connector(Protocol):
         """Read a stream from `cursor` (None: from the beginning, as far back as the bank gives).
 
         Yields requests (and is sent responses), pauses, pages, balances and holdings (and is sent
-        None). Raises ContractBroken.
+        None). Raises ContractBroken, and RowsMoved where what was told so far is no longer so.
         """
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:

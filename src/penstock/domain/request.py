@@ -10,7 +10,8 @@ class Request:
 
     `account` and `endpoint` say whose budget it spends of, where the provider counts by them: the
     provider's id of the account, and a word for the endpoint. Who asks with `takes_refusal` can do
-    without: an answer that would be NOT_READY is handed to them as it is.
+    without: an answer that would be NOT_READY is handed to them as it is. `takes` are statuses that
+    answer it although they are no success: whoever asked is given them, whatever else they mean.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Request:
     account: str = ""
     endpoint: str = ""
     takes_refusal: bool = False
+    takes: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url.partition('?')[0]})"

@@ -19,6 +19,7 @@ from penstock.domain.errors import (
     ContractBroken,
     DestinationRefused,
     PenstockError,
+    RowsMoved,
     TransportFailure,
 )
 from penstock.domain.outcome import Halt
@@ -90,6 +91,8 @@ class Driver:
         except StopIteration as end:
             value: R = end.value
             return value
+        except RowsMoved as moved:
+            raise Halt(outcome.transient(moved.message)) from moved
         except ContractBroken as error:
             raise Halt(outcome.contract_broken(error.message)) from error
         finally:
@@ -117,6 +120,8 @@ class Driver:
                 step = next(pull)
         except StopIteration:
             return
+        except RowsMoved as moved:
+            raise Restart(moved.message) from moved
         except ContractBroken as error:
             raise Halt(outcome.contract_broken(error.message)) from error
         finally:
@@ -130,6 +135,8 @@ class Driver:
         while True:
             signed = self.connector.sign(request, credentials) if request.authorized else request
             response, verdict = await self._once(signed)
+            if response is not None and response.status in request.takes:
+                return response
             if verdict.kind is VerdictKind.OK and response is not None:
                 self.consent_ends_soon |= verdict.consent is ConsentState.EXPIRING
                 return response
