@@ -128,7 +128,7 @@ def typed_as(values: Sequence[Any]) -> Any:  # noqa: ANN401  it is a type
     if kinds == {dict}:
         found = struct_of([value for value in values if value is not None])
     elif kinds == {list}:
-        found = list[typed_as([one for value in values for one in value or ()])]  # type: ignore[misc]
+        found = list[typed_as([one for value in values for one in value or ()])]  # type: ignore[misc]  # made at run time
     elif kinds <= {int, Decimal} and Decimal in kinds:
         found = Decimal
     elif len(kinds) == 1:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.connectors import KINDS
 from penstock.domain import errors
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,9 @@ FLOATS_FOR_A_REASON = {
     "src/penstock/db/matching.py": "a first guess on SQLite; what is close is compared exactly",
 }
 FLOAT_COLUMNS = {"Float", "FLOAT", "REAL", "Double", "DOUBLE", "DOUBLE_PRECISION"}
+
+NAMELESS = ("api", "cli", "db", "engine", "identity", "oauth", "outbound", "vault", "worker")
+"""Where no provider is known by name: what is special about one is in its connector."""
 
 PATCHES = {"Mock", "MagicMock", "AsyncMock", "sleep"}
 
@@ -79,6 +83,19 @@ def test_a_file_has_one_idea() -> None:
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
     long = {name for name, length in lengths.items() if length > LONGEST}
     assert not long ^ set(LONGER_FOR_A_REASON), listed(long ^ set(LONGER_FOR_A_REASON))
+
+
+def test_a_providers_name_is_its_connectors_alone() -> None:
+    """The engine, the database, the API and the command line know no provider by name."""
+    names = [kind.name for kind in KINDS if kind.name != "sandbox"]
+    long = "|".join(name for name in names if len(name) > 2)  # "up" is a word of everybody's
+    named = re.compile(rf"\b({long})\b|['\"]({'|'.join(names)})['\"]", re.IGNORECASE)
+    wrong = [
+        f"{name_of(path)}: {found[0]}"
+        for path in python_files(*(f"src/penstock/{layer}" for layer in NAMELESS))
+        if (found := named.search(path.read_text(encoding="utf-8")))
+    ]
+    assert not wrong, listed(wrong)
 
 
 def test_a_module_is_named_for_what_is_in_it() -> None:

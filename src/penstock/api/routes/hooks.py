@@ -34,7 +34,7 @@ class Hook(Outgoing):
     """How the provider of a connection tells us that there is news."""
 
     connection_id: ConnectionId
-    connector: Annotated[str, Field(examples=["up"])]
+    connector: Annotated[str, Field(examples=["sandbox"])]
     url: Annotated[
         str | None,
         Field(description="Where it is to send them; null while PENSTOCK_PUBLIC_URL is not set."),
