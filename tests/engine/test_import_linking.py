@@ -160,7 +160,7 @@ def test_a_pending_row_that_a_file_told_as_posted_is_asked_about(database: Datab
     async def story(home: House) -> None:
         number = await home.link()
         world = home.bank.desk("ada", Scenario.CALM).world
-        held = world.hold("everyday", Decimal("-61.07"), "Garage")
+        held = world.hold("checking", Decimal("-61.07"), "Garage")
         await home.sync(number)
         account, name = await everyday(home, number)
         assert held.account == name

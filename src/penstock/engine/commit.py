@@ -172,9 +172,8 @@ def store(
         images.note_commit(
             connection, connection_id, place.run_id, change, holdings_only=not counts.wrote
         )
-    if counts.wrote:
-        if place.moves_cursor:
-            images.note_cursor(connection, place.run_id, place.stream, move.before)
+    if counts.wrote and place.moves_cursor:
+        images.note_cursor(connection, place.run_id, place.stream, move.before)
     return _added(tally, counts, quarantined=len(stage.unmapped), holdings=held.size)
 
 
