@@ -91,6 +91,29 @@ def test_a_bank_that_is_linked_after_its_files_doubles_nothing(database: Databas
     at_home(database, story)
 
 
+def test_a_bank_that_is_linked_later_takes_its_account_over(database: Database) -> None:
+    """A file named the IBAN that the bank now tells: one account, and each row once."""
+
+    async def story(home: House) -> None:
+        plan = home.bank.desk("ada", Scenario.CALM).world.account("checking")
+        told = told_by_bank(home, plan.external_id, "OTHER WORDS")
+        iban = plan.identity
+        assert iban is not None
+        await import_file(home, ofx(told, account=iban))
+        note = transactions.update().values(note="mine")
+        await home.penstock.database.write(lambda one: one.execute(note))
+        number = await home.link()
+        ending, run = await home.sync(number)
+        assert (ending.outcome, run.tally.linked) == (Outcome.DONE, len(told))
+        assert await home.rows() == home.truth()
+        rows = await home.all(accounts.select())
+        assert {row.connection_id for row in rows} == {number}
+        assert sum(row.note == "mine" for row in await home.all(transactions.select())) == len(told)
+        assert counts(await import_file(home, ofx(told, account=iban))) == (0, len(told), 0)
+
+    at_home(database, story)
+
+
 def test_what_only_a_file_tells_is_not_taken_away_by_the_bank(database: Database) -> None:
     """A row of before the bank's history stays, also where the bank tells all that it has."""
 
@@ -160,7 +183,7 @@ def test_a_pending_row_that_a_file_told_as_posted_is_asked_about(database: Datab
     async def story(home: House) -> None:
         number = await home.link()
         world = home.bank.desk("ada", Scenario.CALM).world
-        held = world.hold("everyday", Decimal("-61.07"), "Garage")
+        held = world.hold("checking", Decimal("-61.07"), "Garage")
         await home.sync(number)
         account, name = await everyday(home, number)
         assert held.account == name

@@ -11,6 +11,7 @@ from penstock.db import connections
 from penstock.db.matching import plain
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.domain.errors import NotFound
+from penstock.domain.imported import FILES
 
 accounts = sa.Table(
     "accounts",
@@ -86,6 +87,21 @@ def beside(
         .join(mine, sa.and_(mine.c.owner_id == c.owner_id, mine.c.connector == c.connector))
         .where(mine.c.id == connection_id, c.id != connection_id, ended)
         .where(c.institution_id == institution_id)
+        .order_by(accounts.c.id)
+    )
+    return [AccountRow(*row) for row in connection.execute(query)]
+
+
+def of_files(
+    connection: sa.Connection, hashes: Sequence[str], *, owner_id: int
+) -> list[AccountRow]:
+    """Return the owner's accounts that files have made, and that say one of these of themselves."""
+    c = connections.connections.c
+    query = (
+        accounts.select()
+        .join(connections.connections, c.id == accounts.c.connection_id)
+        .where(accounts.c.owner_id == owner_id, c.connector == FILES)
+        .where(accounts.c.identity_hash.in_(hashes))
         .order_by(accounts.c.id)
     )
     return [AccountRow(*row) for row in connection.execute(query)]

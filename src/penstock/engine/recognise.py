@@ -3,7 +3,7 @@
 An account that is no longer listed becomes inactive (sync.md 17, 26).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from penstock.db.leases import Lease
 from penstock.domain.account import AccountSeen
 from penstock.domain.update import Discovery
 from penstock.engine.matching import match
-from penstock.engine.relinked import refuse_second_copy, take_over
+from penstock.engine.relinked import adopt_files, refuse_second_copy, take_over
 
 Fingerprint = Callable[[str], str]
 """A keyed hash of what identifies an account, so that the text itself is never stored."""
@@ -93,8 +93,8 @@ def recognise(  # noqa: PLR0913  one transaction needs all of it
     """Store what a discovery says, in one transaction under the lease.
 
     Unless one may `link_twice`, a connection that has no accounts yet takes over those of the same
-    login that a disconnected one kept, and Halt is raised where a living one has them. Raises
-    LeaseLost.
+    login that a disconnected one kept, and Halt is raised where a living one has them. Accounts
+    that only files have told are taken over by what they say of themselves. Raises LeaseLost.
     """
     leases.lock(connection, lease)
     connection_id = lease.connection_id
@@ -107,25 +107,47 @@ def recognise(  # noqa: PLR0913  one transaction needs all of it
     )
     stored = accounts.of_connection(connection, connection_id)
     number = 0
+    hashes = _hashes(discovery.accounts, fingerprint)
     if not stored and not link_twice:
-        hashes = _hashes(discovery.accounts, fingerprint)
         refuse_second_copy(connection, connection_id, discovery, hashes)
         number = feeds.next_change(connection, owner_id)
         stored = take_over(connection, connection_id, discovery, hashes, change_number=number)
+    if set(hashes.values()) - {row.identity_hash for row in stored}:
+        number = number or feeds.next_change(connection, owner_id)
+        stored = adopt_files(
+            connection, connection_id, hashes, stored, owner_id=owner_id, change_number=number
+        )
     compared = compare(stored, discovery.accounts, fingerprint)
     changed, gone, ids = compared.changed, compared.gone, compared.ids
     if number == 0 and (changed or gone):
         number = feeds.next_change(connection, owner_id)
-    for seen, row, values in changed:
-        if row:
-            accounts.change(connection, row.id, {**values, "change_number": number})
-        else:
-            new = {**values, "owner_id": owner_id, "connection_id": connection_id}
-            new |= {"created_at": now, "change_number": number}
-            ids[seen.external_id] = accounts.create(connection, new)
+    ids |= _store(
+        connection,
+        changed,
+        {"owner_id": owner_id, "connection_id": connection_id, "created_at": now},
+        change_number=number,
+    )
     if gone:
         accounts.deactivate(connection, gone, change_number=number)
     return Recognised(ids)
+
+
+def _store(
+    connection: sa.Connection,
+    changed: Sequence[tuple[AccountSeen, AccountRow | None, dict[str, object]]],
+    ours: Mapping[str, object],
+    *,
+    change_number: int,
+) -> dict[str, int]:
+    """Store what is told of accounts; return those that are new, by the provider's ids."""
+    ids = {}
+    for seen, row, values in changed:
+        told = {**values, "change_number": change_number}
+        if row:
+            accounts.change(connection, row.id, told)
+        else:
+            ids[seen.external_id] = accounts.create(connection, {**told, **ours})
+    return ids
 
 
 def _values(

@@ -61,6 +61,29 @@ def take_over(
     return accounts.of_connection(connection, connection_id) if found else []
 
 
+def adopt_files(
+    connection: sa.Connection,
+    connection_id: int,
+    hashes: Mapping[str, str],
+    stored: Sequence[AccountRow],
+    *,
+    owner_id: int,
+    change_number: int,
+) -> list[AccountRow]:
+    """Move accounts here that files made, where the bank now says the same of its own (an IBAN).
+
+    Their rows are found again among the bank's (db/linking.py). Returns those of the connection.
+    """
+    known = {row.identity_hash for row in stored}
+    new = [one for one in hashes.values() if one not in known]
+    found = accounts.of_files(connection, new, owner_id=owner_id) if new else []
+    once = {row.identity_hash: row for row in reversed(found)}
+    for row in once.values():
+        values: dict[str, object] = {"connection_id": connection_id, "change_number": change_number}
+        accounts.change(connection, row.id, values)
+    return accounts.of_connection(connection, connection_id) if once else list(stored)
+
+
 def _same_login(
     seen: Sequence[AccountSeen], stored: Sequence[AccountRow], hashes: Mapping[str, str]
 ) -> bool:
