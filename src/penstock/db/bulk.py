@@ -18,6 +18,7 @@ from penstock.db import (
     likely,
     quarantine,
     reissued,
+    reused,
     settling,
     staging,
     sweeping,
@@ -38,11 +39,13 @@ class Feed:
 
     `pairs_unlinked`: pending rows become posted ones without being named. `sends_removals`: a
     row that is gone is said to be gone. `reissues_ids`: rows are known to come under new ids.
+    `reuses_ids`: several under one.
     """
 
     pairs_unlinked: bool
     sends_removals: bool
     reissues_ids: bool = False
+    reuses_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ def store(
     """Bring a whole update into `transactions`; return what was done.
 
     `told` is what the update tells in full: there, what is missing is gone. Raises KeyError for a
-    row of an account that is not in `into.accounts`.
+    row of an account that is not in `into.accounts`, and ContractBroken for an id that names
+    another row where nobody can tell them apart.
     """
     statements = statements_for(connection, into)
     blank = not statements.one(_ANY_STORED)
@@ -79,6 +83,8 @@ def store(
         return Counts(inserted=inserted)
     unread = sweeping.unread_ids(told, into.accounts)
     staged = staging.load(connection, batches(), into.accounts, unread)
+    if feed.reuses_ids:
+        reused.settle(statements, into, told)
     touch.make(statements)
     covered = sweeping.ranges(statements, told, into.accounts)
     counts = _merge(statements, feed, covered) if staged else Counts()

@@ -39,9 +39,9 @@ class Statements:
         """Run a statement; return how many rows it wrote."""
         return self._execute(sql, values).rowcount
 
-    def all(self, sql: str) -> list[Any]:
+    def all(self, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
         """Return every row of a query."""
-        return list(self._execute(sql, None).fetchall())
+        return list(self._execute(sql, values).fetchall())
 
     def one(self, sql: str) -> Any:  # noqa: ANN401 - a column's value may be anything
         """Return the first value of a query, or None."""

@@ -129,6 +129,10 @@ class Connector(Protocol):
         """Whether the provider is known to tell rows under new ids (sync.md 11)."""
 
     @property
+    def reuses_ids(self) -> bool:
+        """Whether one id may be that of several rows, as if it were none (sync.md 13)."""
+
+    @property
     def budgets(self) -> tuple[Limit, ...]:
         """How often the provider may be asked, as it documents; empty where it does not."""
 

@@ -78,6 +78,7 @@ class Replayer:
         if connector is None:
             raise InvalidInput(f"There is no connector {row.connector!r} in this installation.")
         stage.clear()
+        stage.reuses_ids = connector.reuses_ids
         updates = archives.of_connection(connection, connection_id)
         for update in updates:
             _map_again(connection, connector, update, stage)
@@ -97,7 +98,7 @@ class Replayer:
         if archives.of_connection(connection, connection_id) != updates:
             raise Conflict("A sync came between.", remedy=wait("Try again in a moment."))
         into = _into(connection, own, feeds.next_change(connection, owner_id), now)
-        found = remapping.remap(connection, stage.batches(), into)
+        found = remapping.remap(connection, stage.batches(), into, reuses_ids=stage.reuses_ids)
         if found.changed:
             check_connection(connection, connection_id, now=now)
         unmapped = _still_open(connection, connection_id, stage)
