@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import monzo, own, plaid, simplefin, starling, up
+from penstock.sandbox.faces import (
+    berlingroup,
+    enablebanking,
+    monzo,
+    own,
+    plaid,
+    simplefin,
+    starling,
+    up,
+)
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
@@ -12,6 +21,8 @@ FACES: Final[tuple[Face, ...]] = (
     simplefin.FACE,
     plaid.FACE,
     monzo.FACE,
+    berlingroup.FACE,
+    enablebanking.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 
