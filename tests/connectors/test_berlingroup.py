@@ -30,7 +30,7 @@ from tests.connectors.berlin_samples import (
     refusal,
     report,
 )
-from tests.connectors.driving import by_hand
+from tests.connectors.driving import Found, by_hand
 from tests.sandbox.visitor import REDIRECT, Watch
 
 URL = "https://xs2a.bank.test/psd2"
@@ -86,7 +86,7 @@ def test_links_that_lead_elsewhere_are_not(href: str) -> None:
         BERLIN_GROUP.bank.url(href if not href.startswith("//") else f"https:{href}")
 
 
-def pull(*answers: bytes, cursor: str | None = None) -> tuple[list[Page | Balances], Told]:
+def pull(*answers: bytes, cursor: str | None = None) -> tuple[Found, Told]:
     """Read an account."""
     told = Told(*answers)
     return by_hand(BERLIN_GROUP.pull(STREAM, cursor), told)[0], told

@@ -30,7 +30,7 @@ from penstock.domain.transaction import Status
 from penstock.domain.update import Absence, Balances, Page, Stream
 from penstock.sandbox.faces.enablebanking_sessions import application_key
 from tests.connectors.berlin_samples import DATE, LISTED, NOON, PLACES, Told, body, listed
-from tests.connectors.driving import by_hand
+from tests.connectors.driving import Found, by_hand
 from tests.sandbox.visitor import Watch
 
 URL = "https://api.enablebanking.test"
@@ -140,7 +140,7 @@ def test_accounts_are_known_by_what_stays() -> None:
     assert ENABLE.streams(discovery) == (STREAM,)
 
 
-def pull(*answers: bytes, cursor: str | None = None) -> tuple[list[Page | Balances], Told]:
+def pull(*answers: bytes, cursor: str | None = None) -> tuple[Found, Told]:
     """Read the account."""
     told = Told(SESSION, *answers)
     return by_hand(ENABLE.pull(STREAM, cursor), told)[0], told

@@ -62,3 +62,21 @@ def test_a_later_row_under_the_same_id_is_a_row_of_its_own(database: Database) -
             assert len(await it.ids()) == 2
 
     play(story())
+
+
+def test_a_row_bought_before_the_window_and_booked_within_it_is_known_again(
+    database: Database,
+) -> None:
+    """Without an id too, and as the window moves on over both of its days: it is one row."""
+    late = row("", "-50.00", description="Hotel", on=LATER)._replace(authorized_on=DAY)
+    twin = late._replace(authorized_on=LATER)
+    told = bank()
+
+    async def story() -> None:
+        async with bench(database.url, told) as it:
+            assert await sync(it, told, [late, twin], since=DAY) == 2
+            for since in (LATER - timedelta(days=1), LATER, DAY):
+                assert await sync(it, told, [twin, late], since=since) == 0
+                assert len(await it.ids()) == 2
+
+    play(story())

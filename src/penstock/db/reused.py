@@ -15,7 +15,7 @@ from penstock.db.staging import Into
 from penstock.db.statements import Statements
 from penstock.db.sweeping import Told
 from penstock.domain.errors import ContractBroken
-from penstock.domain.naming import OURS, day_of, what_it_says
+from penstock.domain.naming import OURS, is_told, what_it_says
 from penstock.domain.transaction import Status, TransactionSeen
 
 
@@ -39,13 +39,14 @@ def settle(statements: Statements, into: Into, told: Told | None) -> None:
         row, stored = _row(names[account_id], found[:_FIELDS]), _stored(found[_FIELDS:])
         if not _is_another(row, stored, told):
             continue
-        day = day_of(row)
+        within = told.covered if told and not told.whole else None
+        says, day = what_it_says(row, within)
         if told and not _was_told(told, row.account, day):
             raise ContractBroken(
                 f"The bank gives a row of {day or 'no day'} (account {row.account}) the id of "
                 "another one, and does not tell all rows of that day."
             )
-        new = _free_name(statements, account_id, what_it_says(row))
+        new = _free_name(statements, account_id, says)
         values = {"account": account_id, "old": row.external_id, "new": new}
         statements.do(_RENAME, values)
 
@@ -71,10 +72,7 @@ def _is_another(row: TransactionSeen, stored: _Stored, told: Told | None) -> boo
 
 
 def _was_told(told: Told, account: str, day: date | None) -> bool:
-    return told.whole or any(
-        one.account == account and (day is None or one.since <= day <= one.until)
-        for one in told.covered
-    )
+    return told.whole or is_told(told.covered, account, day)
 
 
 def _free_name(statements: Statements, account_id: int, says: str) -> str:

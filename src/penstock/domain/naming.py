@@ -7,7 +7,7 @@ told; and only what does not change when a payment settles goes into it.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -22,8 +22,13 @@ OURS: Final = "~"
 
 @dataclass(slots=True)
 class Names:
-    """Names the rows of one update; `days` are those of which rows were named, by account."""
+    """Names the rows of one update; `days` are those of which rows were named, by account.
 
+    Where it is known before, `told` are the days that are told in full: a row that was bought
+    before them, and booked within, is named by its booking day.
+    """
+
+    told: Sequence[Covered] | None = None
     days: set[tuple[str, date | None]] = field(default_factory=set)
     _equal: Counter[str] = field(default_factory=Counter)
 
@@ -31,9 +36,8 @@ class Names:
         """Return a row under its name; one that the bank gave an id is what it was."""
         if row.external_id:
             return row
-        day = day_of(row)
+        says, day = what_it_says(row, self.told)
         self.days.add((row.account, day))
-        says = what_it_says(row)
         self._equal[says] += 1
         return row._replace(external_id=f"{says}.{self._equal[says]}")
 
@@ -46,10 +50,7 @@ class Names:
         return [
             (account, day)
             for account, day in sorted(self.days, key=str)
-            if not any(
-                one.account == account and (day is None or one.since <= day <= one.until)
-                for one in told
-            )
+            if not is_told(told, account, day)
         ]
 
 
@@ -105,16 +106,28 @@ class Repeats:
             self.ids.add(key)
 
 
-def day_of(row: TransactionSeen) -> date | None:
-    """Return the day of a row that does not change when it settles."""
-    return row.authorized_on or row.booked_on or row.value_on
+def is_told(told: Iterable[Covered], account: str, day: date | None) -> bool:
+    """Tell whether a day of an account was told in full; no day is, if any day is."""
+    return any(
+        one.account == account and (day is None or one.since <= day <= one.until) for one in told
+    )
 
 
-def what_it_says(row: TransactionSeen) -> str:
-    """Return how names begin that say what this row says, in a length that is always the same."""
-    said = (row.account, day_of(row), row.amount, row.currency, row.description, row.counterparty)
-    whole = "\0".join("" if part is None else str(part) for part in (*said, row.reference))
-    return OURS + _digest(whole).hexdigest()
+def what_it_says(
+    row: TransactionSeen, told: Sequence[Covered] | None = None
+) -> tuple[str, date | None]:
+    """Return how names begin that say what this row says, and the day on which that rests.
+
+    It is the day that does not change when the row settles; the booking day, if `told` are days
+    within which that lies, and the other does not.
+    """
+    day, by = row.authorized_on or row.booked_on or row.value_on, ""
+    if told is not None and row.booked_on is not None and not is_told(told, row.account, day):
+        within = is_told(told, row.account, row.booked_on)
+        day, by = (row.booked_on, "booked") if within else (day, by)
+    said = (row.account, day, row.amount, row.currency, row.description, row.counterparty)
+    whole = "\0".join("" if part is None else str(part) for part in (*said, row.reference, by))
+    return OURS + _digest(whole).hexdigest(), day
 
 
 def _digest(text: str) -> hashlib.blake2b:

@@ -163,12 +163,13 @@ class Stage:
         """Return what was kept, in order. May be called again."""
         doubtful, updates = self._doubtful, iter(self._repeats)
         repeats = next(updates)
+        told = None if self.whole else self.covered
         if doubtful:
-            self._names = Names()
+            self._names = Names(told)
         for kind, packed in self._rows.pieces():
             if kind == _ANEW:
                 repeats = next(updates)
-                self._names = Names() if doubtful else self._names
+                self._names = Names(told) if doubtful else self._names
             elif kind == _UPSERTS and doubtful:
                 yield Batch(removal=False, packed=self._named(packed, repeats))
             else:
