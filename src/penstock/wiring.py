@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,6 +43,7 @@ from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.observe.trace import traced
+from penstock.outbound.certificate import showing
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
 from penstock.quotes.catalogue import all_sources, sources_named
@@ -117,7 +119,9 @@ async def open_penstock(
     async with (
         database,
         _telemetry(settings, metrics),
-        Outbound(allow=_own_destinations(settings), metrics=metrics) as outbound,
+        Outbound(
+            allow=_own_destinations(settings), metrics=metrics, showing=_shown(settings)
+        ) as outbound,
     ):
         penstock = _assemble(settings, timing, database, key, metrics, outbound)
         metrics.watch(partial(database.read_now, states.read, now=clock))
@@ -277,6 +281,12 @@ def _options(settings: Settings) -> Mapping[str, Secret]:
     given = {name: value.get_secret_value() for name, value in settings.provider_options.items()}
     given |= {"sandbox_url": str(sandbox or ""), "sandbox_client_id": settings.sandbox_client_id}
     return {name: Secret(text) for name, text in given.items()}
+
+
+def _shown(settings: Settings) -> Mapping[str, ssl.SSLContext]:
+    """Return how connectors show their certificates. Raises InvalidInput."""
+    found = registry.certificates(_options(settings))
+    return {name: showing(certificate, key) for name, certificate, key in found}
 
 
 def _own_destinations(settings: Settings) -> list[str]:

@@ -35,7 +35,8 @@ class Says:
     `types`: of which accounts. `later`: whatever happens to a row, however old it is; else it has
     to be read from the beginning to be as the bank's own. `long_ago`: what happened months ago, at
     any time; else only to who has just been linked. `to_come`: when a payment will be made.
-    `abroad`: what it was in another currency. `balances`: which of them.
+    `abroad`: what it was in another currency. `happened`: on which day it was bought. `balances`:
+    which of them.
     """
 
     types: frozenset[AccountType] = frozenset({AccountType.CHECKING, AccountType.SAVINGS})
@@ -43,6 +44,7 @@ class Says:
     long_ago: bool = True
     to_come: bool = True
     abroad: bool = True
+    happened: bool = True
     balances: frozenset[BalanceKind] = frozenset({BalanceKind.CURRENT})
 
 
@@ -63,6 +65,17 @@ OTHERS = {
         to_come=False,
         abroad=False,
         balances=frozenset(BalanceKind) - {BalanceKind.OPENING},
+    ),
+    "berlingroup": Says(
+        later=False,
+        abroad=False,
+        happened=False,
+        balances=frozenset({BalanceKind.CURRENT, BalanceKind.AVAILABLE}),
+    ),
+    "enablebanking": Says(
+        frozenset(AccountType),
+        later=False,
+        balances=frozenset({BalanceKind.CURRENT, BalanceKind.AVAILABLE}),
     ),
 }
 
@@ -113,7 +126,7 @@ def content(account: str, row: TransactionSeen, says: Says) -> Content:
         str(row.amount),
         row.currency,
         row.value_on if to_come else row.booked_on,
-        None if to_come else row.authorized_on,
+        None if to_come or not says.happened else row.authorized_on,
         row.description,
         *((str(row.original_amount), row.original_currency) if says.abroad else ()),
     )

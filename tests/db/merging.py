@@ -77,7 +77,7 @@ class Ledger:
     ) -> bulk.Counts:
         """Merge several pages as one update."""
         self.run += 1
-        with Stage(self.stage_memory) as stage:
+        with Stage(self.stage_memory, reuses_ids=feed.reuses_ids) as stage:
             for page in pages:
                 stage.add(page)
             counts = self.database.write_now(self._merge, stage, feed, told)

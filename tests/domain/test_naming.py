@@ -8,7 +8,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.naming import OURS, Names
+from penstock.domain.naming import OURS, Names, Repeats
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.domain.update import Covered
 from tests.db.merging import DAY, row
@@ -68,14 +68,15 @@ def test_settling_does_not_change_a_name() -> None:
 
 
 def test_what_was_not_told_in_full_is_not_proven() -> None:
-    """A day counts if it lies in what was told of that very account; no day never does."""
+    """A day counts if it lies in what was told of that very account; no day, if any day does."""
     names = Names()
     names.name(row(""))
     assert names.unproven([WHOLE]) == []
     assert names.unproven([replace(WHOLE, account="b")]) == [("a", DAY)]
     assert names.unproven([replace(WHOLE, since=DAY + timedelta(days=1))]) == [("a", DAY)]
     names.name(row("")._replace(booked_on=None))
-    assert names.unproven([WHOLE]) == [("a", None)]
+    assert names.unproven([WHOLE]) == []
+    assert ("a", None) in names.unproven([replace(WHOLE, account="b")])
 
 
 def test_counting_tells_how_many_there_are() -> None:
@@ -83,3 +84,41 @@ def test_counting_tells_how_many_there_are() -> None:
     assert Counter(one.external_id[-2:] for one in named([row("")] * 3)) == Counter(
         [".1", ".2", ".3"]
     )
+
+
+def heard(*pages: list[TransactionSeen]) -> Repeats:
+    """Return what was found out of the pages of one reading."""
+    repeats = Repeats()
+    for page in pages:
+        repeats.hear(page)
+    return repeats
+
+
+@given(st.lists(st.sampled_from(["9998", "7", "8", ""]), max_size=8), st.data())
+def test_an_id_of_several_rows_counts_as_none(ids: list[str], data: st.DataObject) -> None:
+    """However the rows lie on the pages: whoever shares an id loses it, and nobody else."""
+    rows = [row(name, f"-{number}.00") for number, name in enumerate(ids, 1)]
+    cut = data.draw(st.integers(0, len(rows)))
+    repeats = heard(rows[:cut], rows[cut:])
+    told = [repeats.without(one) for one in rows]
+    shared = {name for name, number in Counter(ids).items() if number > 1}
+    assert [one and one.external_id for one in told] == [
+        "" if name in shared else name for name in ids
+    ]
+
+
+def test_twins_on_a_page_are_two_and_a_row_on_two_pages_is_one() -> None:
+    """A list that moved while it was read repeats a row; on one page, a row is not told twice."""
+    assert heard([row("7"), row("7")]).ids == {("a", "7")}
+    assert heard([row("7")], [row("7")]).ids == set()
+
+
+def test_pending_and_posted_under_one_id_are_one_that_settled() -> None:
+    """For some hours banks list both: the posted one counts, wherever it is told."""
+    held, posted = row("7", pending=True), row("7", description="A shop, booked")
+    for pages in ([[held, posted]], [[posted], [held]]):
+        repeats = heard(*pages)
+        assert (repeats.without(held), repeats.without(posted)) == (None, posted)
+    repeats = heard([held, posted, row("7", "-3.00")])
+    assert repeats.ids == {("a", "7")}
+    assert repeats.without(held) == held._replace(external_id="")

@@ -62,6 +62,7 @@ class FakeBank:
     scripts: Mapping[str, Callable[[str | None], Pull]] = field(default_factory=dict)
     sends_removals: bool = True
     reissues_ids: bool = False
+    reuses_ids: bool = False
     absence: Absence = Absence.REMOVED
     budgets: tuple[Limit, ...] = ()
     pending_rule: PendingRule = PendingRule.LINKED

@@ -87,3 +87,16 @@ def test_without_the_whole_day_nothing_is_stored(
             assert len(await it.ids()) == 1
 
     play(story())
+
+
+def test_a_pending_row_without_any_day_is_known_again(database: Database) -> None:
+    """sync.md 13: it is told with whatever days are, and stands once."""
+    taxi = row("", "-9.00", description="Taxi", pending=True)._replace(authorized_on=None)
+    bank = told([taxi, BUS])
+
+    async def story() -> None:
+        async with bench(database.url, bank) as it:
+            assert await sync(it, bank, bank) == (2, 0, 0)
+            assert await sync(it, bank, told([BUS, taxi])) == (0, 2, 0)
+
+    play(story())

@@ -7,8 +7,18 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import monzo, mx, plaid, sandbox, simplefin, starling, up
-from penstock.connectors.kind import Kind
+from penstock.connectors import (
+    berlingroup,
+    enablebanking,
+    monzo,
+    mx,
+    plaid,
+    sandbox,
+    simplefin,
+    starling,
+    up,
+)
+from penstock.connectors.kind import CERTIFICATE, CERTIFICATE_KEY, Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
 from penstock.domain.protocol import Connector
@@ -22,6 +32,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     plaid.KIND,
     monzo.KIND,
     mx.KIND,
+    berlingroup.KIND,
+    enablebanking.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 
@@ -42,3 +54,11 @@ def addresses(values: Mapping[str, Secret]) -> Iterator[str]:
         for option in kind.options:
             if option.name.endswith("url"):
                 yield from given.urls(option.name)
+
+
+def certificates(values: Mapping[str, Secret]) -> Iterator[tuple[str, str, str]]:
+    """Yield who has a certificate to show, and the paths of it and of its key."""
+    for kind in KINDS:
+        given = Given(kind.name, kind.options, values)
+        if any(option.name == CERTIFICATE for option in kind.options) and given.text(CERTIFICATE):
+            yield kind.name, given.text(CERTIFICATE), given.text(CERTIFICATE_KEY)

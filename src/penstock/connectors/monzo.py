@@ -75,6 +75,7 @@ class Monzo:
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
     reissues_ids: bool = False
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.PENDING_GONE
     search: Search | None = None

@@ -93,6 +93,7 @@ class MX:
     pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
     reissues_ids: bool = True
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     hooks: Hooks | None = None

@@ -87,6 +87,7 @@ class Plaid:
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
     reissues_ids: bool = True
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
 

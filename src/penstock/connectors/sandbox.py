@@ -75,6 +75,7 @@ class Sandbox:
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
     reissues_ids: bool = True
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     search: Search | None = None

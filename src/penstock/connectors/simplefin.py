@@ -73,6 +73,7 @@ class SimpleFIN:
     pending_rule: PendingRule = PendingRule.UNLINKED
     sends_removals: bool = False
     reissues_ids: bool = True
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = (quota(24, DAY, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
     missing_settings: tuple[str, ...] = ()

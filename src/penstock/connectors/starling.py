@@ -93,6 +93,7 @@ class Starling:
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
     reissues_ids: bool = False
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()

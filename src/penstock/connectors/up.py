@@ -73,6 +73,7 @@ class Up:
     pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
     reissues_ids: bool = False
+    reuses_ids: bool = False
     budgets: tuple[Limit, ...] = (quota(1000, AN_HOUR, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
     missing_settings: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from penstock.db import (
     linking,
     quarantine,
     reissued,
+    reused,
     settling,
     staging,
     sweeping,
@@ -39,13 +40,14 @@ class Feed:
 
     `pairs_unlinked`: pending rows become posted ones without being named. `sends_removals`: a
     row that is gone is said to be gone. `reissues_ids`: rows are known to come under new ids.
-    `source`: it is a file, and with this its rows' ids begin.
+    `reuses_ids`: several under one. `source`: it is a file, and with this its rows' ids begin.
     """
 
     pairs_unlinked: bool
     sends_removals: bool
     reissues_ids: bool = False
     source: str | None = None
+    reuses_ids: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ def store(
     """Bring a whole update into `transactions`; return what was done.
 
     `told` is what the update tells in full: there, what is missing is gone. Raises KeyError for a
-    row of an account that is not in `into.accounts`.
+    row of an account that is not in `into.accounts`, and ContractBroken for an id that names
+    another row where nobody can tell them apart.
     """
     statements = statements_for(connection, into)
     filled = _fill(connection, statements, batches, into)
@@ -80,6 +83,8 @@ def store(
         return filled
     unread = sweeping.unread_ids(told, into.accounts)
     staged = staging.load(connection, batches(), into.accounts, unread)
+    if feed.reuses_ids:
+        reused.settle(statements, into, told)
     touch.make(statements)
     covered = sweeping.ranges(statements, told, into.accounts)
     known = linking.set_known_aside(statements) if feed.source else 0

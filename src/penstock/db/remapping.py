@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db import images, staging, tie_outs, touch
+from penstock.db import images, reused, staging, tie_outs, touch
 from penstock.db.bulk import statements_for
 from penstock.db.staging import SEEN, Batch, Into
 from penstock.db.statements import Statements
@@ -34,12 +34,20 @@ class Remapping:
     examples: list[Remapped]
 
 
-def remap(connection: sa.Connection, batches: Iterable[Batch], into: Into) -> Remapping:
+def remap(
+    connection: sa.Connection,
+    batches: Iterable[Batch],
+    into: Into,
+    *,
+    reuses_ids: bool = False,
+) -> Remapping:
     """Write what these batches say of rows that are stored and stand; the last word counts."""
     known = (batch for batch in batches if not batch.removal)
     statements = statements_for(connection, into)
     # A row of an account that the connection no longer has is nobody's: no account is number 0.
     staging.load(connection, known, defaultdict(int, into.accounts))
+    if reuses_ids:
+        reused.settle(statements, into, None)
     touch.make(statements)
     changed = touch.found(statements, _DIFFERENT)
     examples = _examples(statements) if changed else []

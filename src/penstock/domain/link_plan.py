@@ -126,8 +126,9 @@ class VisitPlan:
 
     `begin` arranges it, `finish` fetches what came of it; either raises OAuthError where the bank
     or the person says no, InvalidInput for a choice that cannot be, and ContractBroken. `chooses`
-    are the parameters without which it cannot begin, such as `institution`. `end` gives back at
-    the bank what came of it, where the bank has a way to; it raises OAuthError.
+    are the parameters without which it cannot begin, such as `institution`; a renewal may do
+    without, for `begin` is told what is renewed. `end` gives back at the bank what came of it,
+    where the bank has a way to; it raises OAuthError.
     """
 
     begin: Callable[[Errand], Generator[Request, Response, Sent]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from penstock.domain.errors import InvalidInput
@@ -56,6 +57,23 @@ class Given:
         text = self.text(name)
         return Secret(text) if text else None
 
+    def document(self, name: str) -> Secret | None:
+        r"""Return an option that is a document: its text, or the path of a file that holds it.
+
+        A text may have its lines on one, with `\n` between. Raises InvalidInput for a file that
+        cannot be read.
+        """
+        text = self.text(name)
+        if not text or not _is_file(text):
+            return Secret(text.replace("\\n", "\n")) if text else None
+        try:
+            return Secret(Path(text).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise InvalidInput(
+                f"{variable(self._setting(name))} names a file that cannot be read.",
+                remedy=fix_code("See that it is a text, and that Penstock may read it."),
+            ) from None
+
     def url(self, name: str = "url") -> str:
         """Return an option that is an address, without a slash at its end. Raises InvalidInput."""
         return self._address(name, self.text(name))
@@ -77,3 +95,10 @@ class Given:
 
     def _setting(self, name: str) -> str:
         return f"{self.connector}_{name}"
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False

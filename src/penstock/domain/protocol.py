@@ -63,7 +63,8 @@ class VerdictKind(StrEnum):
 class Verdict:
     """How the engine must take an answer.
 
-    OK: parse it. TRANSIENT: try again. THROTTLED: wait first (the engine reads `Retry-After`).
+    OK: parse it. TRANSIENT: try again. THROTTLED: wait first (the engine reads `Retry-After`; where
+    there is none, `wait` are the seconds, if the provider documents any).
     UNAUTHORIZED: refresh the access token once, then ask again. CONSENT: the person must act, and
     `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
     nothing. RESTART: the data moved between two pages, start this update over from the cursor of
@@ -75,6 +76,7 @@ class Verdict:
     kind: VerdictKind
     message: str = ""
     consent: ConsentState | None = None
+    wait: float | None = None
 
 
 class PendingRule(StrEnum):
@@ -127,6 +129,10 @@ class Connector(Protocol):
     @property
     def reissues_ids(self) -> bool:
         """Whether the provider is known to tell rows under new ids (sync.md 11)."""
+
+    @property
+    def reuses_ids(self) -> bool:
+        """Whether one id may be that of several rows, as if it were none (sync.md 13)."""
 
     @property
     def budgets(self) -> tuple[Limit, ...]:

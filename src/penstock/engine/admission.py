@@ -47,7 +47,7 @@ async def send_to_bank(plan: LinkPlan, errand: Errand, verifier: Secret, send: S
             return Sent(url, verifier)
         case VisitPlan():
             missing = [one for one in plan.chooses if not errand.parameters.get(one)]
-            if missing:
+            if missing and errand.renewed is None:
                 raise InvalidInput(
                     f"Say which {' and '.join(missing)} first.",
                     remedy=ask_person("`penstock institutions` finds what there is."),

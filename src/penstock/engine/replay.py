@@ -77,13 +77,14 @@ class Replayer:
         self, connection: sa.Connection, connection_id: int, owner_id: int, stage: Stage
     ) -> list[Archived]:
         row = connections.get(connection, connection_id, owner_id=owner_id)
+        connector = self.connectors.get(row.connector)
         stage.clear()
+        stage.reuses_ids = connector is not None and connector.reuses_ids
         updates = archives.of_connection(connection, connection_id)
         for update in updates:
             if update.stream == FILES:
                 _read_file_again(connection, row, update, stage)
                 continue
-            connector = self.connectors.get(row.connector)
             if connector is None:
                 raise InvalidInput(f"There is no connector {row.connector!r} in this installation.")
             _map_again(connection, connector, update, stage)
@@ -103,7 +104,7 @@ class Replayer:
         if archives.of_connection(connection, connection_id) != updates:
             raise Conflict("A sync came between.", remedy=wait("Try again in a moment."))
         into = _into(connection, own, feeds.next_change(connection, owner_id), now)
-        found = remapping.remap(connection, stage.batches(), into)
+        found = remapping.remap(connection, stage.batches(), into, reuses_ids=stage.reuses_ids)
         if found.changed:
             check_connection(connection, connection_id, now=now)
         unmapped = _still_open(connection, connection_id, stage)

@@ -51,7 +51,9 @@ def retry(
         change = feeds.next_change(connection, owner_id)
         into = Into(owner_id, known, own.run_id, change, now, now.date(), connection_id)
         feed = bulk.Feed(
-            pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID, sends_removals=True
+            pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID,
+            sends_removals=True,
+            reuses_ids=connector.reuses_ids,
         )
         with Stage() as stage:
             for _, row in good:

@@ -17,8 +17,9 @@ from penstock.db.staging import Batch
 from penstock.domain.balance import BalanceSeen
 from penstock.domain.errors import ContractBroken
 from penstock.domain.holding import HoldingSeen
-from penstock.domain.naming import Names
+from penstock.domain.naming import Names, Repeats
 from penstock.domain.request import Response
+from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Balances, Covered, Holdings, Page, Unmapped
 from penstock.engine.packing import pack_answer
 
@@ -27,6 +28,8 @@ IN_MEMORY = 16 * 1024 * 1024
 _UPSERTS: Final = b"u"
 _REMOVED: Final = b"r"
 _ANSWER: Final = b"a"
+_ANEW: Final = b"n"
+_PACKED_ROWS: Final = msgspec.msgpack.Decoder(list[TransactionSeen])
 _PACKED_LATER: Final = 256 * 1024
 """So many bytes of answers wait as they came: where nothing is new, none is ever packed."""
 
@@ -68,10 +71,12 @@ class Stage:
     `covered` are days that are told in full; `whole` says that everything was, from the
     beginning: then each account is covered from its first staged row on. `held` is all that an
     account holds, by the provider's id of the account. `read_from` is the cursor of the first page.
-    `said` is what the provider said to the person; a fresh start does not forget it.
+    `said` is what the provider said to the person; a fresh start does not forget it. Where the
+    provider `reuses_ids`, rows get their names when all were told.
     """
 
     in_memory: int = IN_MEMORY
+    reuses_ids: bool = False
     pages: int = 0
     rows: int = 0
     whole: bool = False
@@ -86,6 +91,8 @@ class Stage:
     _heard: list[Response] = field(default_factory=list)
     _heard_bytes: int = 0
     _names: Names = field(default_factory=Names)
+    _repeats: list[Repeats] = field(default_factory=lambda: [Repeats()])
+    _blank: bool = False
     _encoder: msgspec.msgpack.Encoder = field(default_factory=msgspec.msgpack.Encoder)
 
     def __post_init__(self) -> None:
@@ -103,7 +110,11 @@ class Stage:
         self.rows += len(page.upserts) + len(page.removed)
         if page.upserts:
             upserts = page.upserts
-            if any(not row.external_id for row in upserts):
+            blank = any(not row.external_id for row in upserts)
+            if self.reuses_ids:
+                self._repeats[-1].hear(upserts)
+                self._blank |= blank
+            elif blank:
                 upserts = [self._names.name(row) for row in upserts]
             self._rows.write(_UPSERTS, self._encoder.encode(upserts))
         if page.removed:
@@ -122,12 +133,17 @@ class Stage:
     def begin_update(self) -> None:
         """Name rows anew from here on: what was kept is another update."""
         self._names = Names()
+        self._repeats.append(Repeats())
+        self._rows.write(_ANEW, b"")
 
     def check_names(self) -> None:
         """Raise ContractBroken for rows without an id of days that are not told in full (13).
 
         Nobody could tell whether such a row is stored already.
         """
+        if self._doubtful:
+            for _ in self.batches():
+                pass
         unproven = [] if self.whole else self._names.unproven(self.covered)
         if unproven:
             account, day = unproven[0]
@@ -145,8 +161,30 @@ class Stage:
 
     def batches(self) -> Iterator[Batch]:
         """Return what was kept, in order. May be called again."""
+        doubtful, updates = self._doubtful, iter(self._repeats)
+        repeats = next(updates)
+        told = None if self.whole else self.covered
+        if doubtful:
+            self._names = Names(told)
         for kind, packed in self._rows.pieces():
-            yield Batch(removal=kind == _REMOVED, packed=packed)
+            if kind == _ANEW:
+                repeats = next(updates)
+                self._names = Names(told) if doubtful else self._names
+            elif kind == _UPSERTS and doubtful:
+                yield Batch(removal=False, packed=self._named(packed, repeats))
+            else:
+                yield Batch(removal=kind == _REMOVED, packed=packed)
+
+    @property
+    def _doubtful(self) -> bool:
+        """Whether rows are still to be named."""
+        return self.reuses_ids and (
+            self._blank or any(one.ids or one.settled for one in self._repeats)
+        )
+
+    def _named(self, packed: bytes, repeats: Repeats) -> bytes:
+        kept = (repeats.without(row) for row in _PACKED_ROWS.decode(packed))
+        return self._encoder.encode([self._names.name(row) for row in kept if row is not None])
 
     def answers(self) -> Iterator[bytes]:
         """Return the answers that were heard, packed, in order."""
@@ -166,7 +204,7 @@ class Stage:
         self._heard, self._heard_bytes = [], 0
         self.balances, self.unmapped, self.covered = [], [], []
         self.held = {}
-        self.begin_update()
+        self._names, self._repeats, self._blank = Names(), [Repeats()], False
 
     def close(self) -> None:
         """Let go of the files."""

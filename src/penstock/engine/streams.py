@@ -61,7 +61,7 @@ class StreamReader:
         """
         self._farewell = farewell
         try:
-            with Stage() as stage:
+            with Stage(reuses_ids=self.driver.connector.reuses_ids) as stage:
                 return await self._read_until_whole(stream, place, stage)
         except Halt as halt:
             return halt.ending

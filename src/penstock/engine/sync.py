@@ -233,6 +233,7 @@ class Run:
                 pairs_unlinked=connector.pending_rule is not PendingRule.SAME_ID,
                 sends_removals=connector.sends_removals,
                 reissues_ids=connector.reissues_ids,
+                reuses_ids=connector.reuses_ids,
             ),
             absence=connector.absence,
             stream=stream.key,

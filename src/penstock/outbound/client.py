@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -43,11 +44,12 @@ class Outbound:
     `allow` are the operator's own destinations (`host` or `host:port`): only these may be asked
     over plain HTTP, at other ports than 443, and at loopback or private addresses. `deadline` is
     seconds for a whole exchange, the wait for a free connection included; `max_bytes` bounds a
-    decompressed body; `connections` bounds how many are open at a time. No redirect is followed,
-    no cookie kept, no proxy of the environment used.
+    decompressed body; `connections` bounds how many are open at a time. `showing` are the TLS
+    contexts with which connectors show a certificate of ours, by their name. No redirect is
+    followed, no cookie kept, no proxy of the environment used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a setting of its own
         self,
         *,
         allow: Iterable[str] = (),
@@ -56,6 +58,7 @@ class Outbound:
         max_bytes: int = 32 * 1024 * 1024,
         connections: int = 100,
         resolver: AbstractResolver | None = None,
+        showing: Mapping[str, ssl.SSLContext] | None = None,
     ) -> None:
         self._destinations = Destinations(allow)
         self._metrics = metrics
@@ -63,12 +66,18 @@ class Outbound:
         self._max_bytes = max_bytes
         self._connections = connections
         self._resolver = resolver
+        self._showing = showing or {}
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._public = await self._open.enter_async_context(self._session(named=False))
-        self._named = await self._open.enter_async_context(self._session(named=True))
+        self._sessions = {
+            (name, named): await self._open.enter_async_context(
+                self._session(named=named, context=context)
+            )
+            for name, context in {"": None, **self._showing}.items()
+            for named in (False, True)
+        }
         return self
 
     async def __aexit__(
@@ -89,7 +98,7 @@ class Outbound:
         started = self._loop.time()
         outcome, size = "failed", 0
         try:
-            response = await self._ask(request)
+            response = await self._ask(request, connector)
             outcome, size = f"{response.status // 100}xx", len(response.body)
         except DestinationRefused:
             outcome = "refused"
@@ -111,9 +120,9 @@ class Outbound:
                 }
                 _log.debug("asked", extra=facts)
 
-    async def _ask(self, request: Request) -> Response:
+    async def _ask(self, request: Request, connector: str) -> Response:
         url, named = self._destinations.check(request.url)
-        session = self._named if named else self._public
+        session = self._sessions[connector if connector in self._showing else "", named]
         method, headers = _checked_method(request.method), _checked(request.headers)
         try:
             async with (
@@ -127,10 +136,11 @@ class Outbound:
         except FOREIGN as error:
             raise translate(error, url.host or "", self._deadline) from error
 
-    def _session(self, *, named: bool) -> aiohttp.ClientSession:
+    def _session(self, *, named: bool, context: ssl.SSLContext | None) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._connections,
+                ssl=context or True,
                 resolver=self._resolver,
                 use_dns_cache=False,
                 socket_factory=open_named if named else open_public,

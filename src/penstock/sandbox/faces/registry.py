@@ -2,7 +2,17 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import monzo, mx, own, plaid, simplefin, starling, up
+from penstock.sandbox.faces import (
+    berlingroup,
+    enablebanking,
+    monzo,
+    mx,
+    own,
+    plaid,
+    simplefin,
+    starling,
+    up,
+)
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
@@ -13,6 +23,8 @@ FACES: Final[tuple[Face, ...]] = (
     plaid.FACE,
     monzo.FACE,
     mx.FACE,
+    berlingroup.FACE,
+    enablebanking.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 

@@ -1,0 +1,88 @@
+"""What the banks of Europe mean by amounts, days, words and ids: NextGenPSD2 and its dialects.
+
+Shared by every connector whose provider hands on what such banks say. Pure functions; whatever is
+not as it should be is refused by name, as ContractBroken or InvalidInput.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+from penstock.connectors.wire import broken, usable_id
+from penstock.domain.account import AccountType
+
+NOTHING_SAID: Final = frozenset({"NOTPROVIDED", "NOT PROVIDED"})
+"""What stands in a reference that the payer left empty (EPC rule books)."""
+
+SEVERAL: Final = "XXX"
+"""The currency of an account that has several (ISO 4217: none)."""
+
+_TYPES: Final = {
+    "CACC": AccountType.CHECKING,
+    "TRAN": AccountType.CHECKING,
+    "SLRY": AccountType.CHECKING,
+    "ODFT": AccountType.CHECKING,
+    "SVGS": AccountType.SAVINGS,
+    "LLSV": AccountType.SAVINGS,
+    "ONDP": AccountType.SAVINGS,
+    "MOMA": AccountType.SAVINGS,
+    "CARD": AccountType.CREDIT_CARD,
+    "LOAN": AccountType.LOAN,
+}
+_MASK: Final = 4
+_DAY: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T.*)?", re.ASCII)
+
+
+def first_usable(*ids: str | None) -> str:
+    """Return the first id that is one; nothing where there is none: blank and `"0"` are none."""
+    return next((one for one in ids if one is not None and usable_id(one)), "")
+
+
+def day(text: str | None, what: str, field: str) -> date | None:
+    """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken."""
+    if text is None or not text.strip():
+        return None
+    found = _DAY.fullmatch(text)
+    try:
+        return date.fromisoformat(found[1] if found else text)
+    except ValueError:
+        raise broken(what, f"`{field}` is no day: {text[:40]!r}") from None
+
+
+def words(*texts: str | None) -> str:
+    """Return what was written, in one line and each text once."""
+    told = (" ".join(text.split()) for text in texts if text)
+    return " ".join(dict.fromkeys(one for one in told if one))
+
+
+def reference(*texts: str | None) -> str | None:
+    """Return the first reference that says something."""
+    told = (text.strip() for text in texts if text)
+    return next((one for one in told if one and one.upper() not in NOTHING_SAID), None)
+
+
+def account_type(code: str | None) -> AccountType:
+    """Return what kind of account an ISO 20022 code names; without one it is a current account."""
+    return _TYPES.get(code or "CACC", AccountType.OTHER)
+
+
+def mask(*numbers: str | None) -> str | None:
+    """Return the last digits of the first number that there is."""
+    told = next((one for one in numbers if one and one.strip()), None)
+    return told.strip()[-_MASK:] if told else None
+
+
+def place(name: str, currency: str) -> str:
+    """Return our name for an account's money in one currency."""
+    return f"{name}/{currency}"
+
+
+def places_by_currency(places: Iterable[str]) -> dict[str, str]:
+    """Return the places of one account by their currency."""
+    return {one.rpartition("/")[2]: one for one in places}
+
+
+def name_of(one: str) -> str:
+    """Return the name that is in a place."""
+    return one.rpartition("/")[0]
