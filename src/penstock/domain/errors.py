@@ -18,6 +18,7 @@ PenstockError                 has a message and, where somebody can act, a remed
 │   └── DestinationRefused    the address is one that we do not talk to
 ├── ContractBroken            the provider sent what its own documents do not allow
 ├── HookRefused               a webhook that the provider did not send, or not now
+├── PagesMoved                the data moved while it was being paged: start the update over
 └── LeaseLost                 another worker holds the connection now: commit nothing
 """
 
@@ -127,6 +128,10 @@ class ContractBroken(PenstockError):
 
 class HookRefused(PenstockError):
     """This is not the provider's word, or not any more."""
+
+
+class PagesMoved(PenstockError):
+    """The data moved while it was being paged."""
 
 
 class LeaseLost(PenstockError):

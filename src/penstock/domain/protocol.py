@@ -70,23 +70,27 @@ class Verdict:
     its first page. CONTRACT: the answer makes no sense, somebody has to look. NOT_READY: the bank
     has not gathered the data, or the person has still to do what `message` says; later it may be
     (the asker gets the answer where the request `takes_refusal`).
+    `wait` is for how many seconds to wait, where the answer says so in words of its own.
     """
 
     kind: VerdictKind
     message: str = ""
     consent: ConsentState | None = None
+    wait: float | None = None
 
 
 class PendingRule(StrEnum):
     """How a provider tells which posted row a pending one became.
 
-    USUALLY_SAME_ID: by the id that it keeps, but for some, of which nothing is told.
+    USUALLY_SAME_ID: by the id that it keeps, but for some, of which nothing is told. NEVER: it
+    tells of posted rows only.
     """
 
     SAME_ID = "same_id"
     USUALLY_SAME_ID = "usually_same_id"
     LINKED = "linked"
     UNLINKED = "unlinked"
+    NEVER = "never"
 
 
 class Connector(Protocol):
@@ -156,7 +160,7 @@ class Connector(Protocol):
         """Read a stream from `cursor` (None: from the beginning, as far back as the bank gives).
 
         Yields requests (and is sent responses), pauses, pages, balances and holdings (and is sent
-        None). Raises ContractBroken.
+        None). Raises ContractBroken, and PagesMoved where this update must start over.
         """
 
     def remap(self, stream: Stream, raw: bytes) -> TransactionSeen | Removal:

@@ -18,6 +18,7 @@ from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import (
     ContractBroken,
     DestinationRefused,
+    PagesMoved,
     PenstockError,
     TransportFailure,
 )
@@ -117,6 +118,8 @@ class Driver:
                 step = next(pull)
         except StopIteration:
             return
+        except PagesMoved as moved:
+            raise Restart(moved.message) from moved
         except ContractBroken as error:
             raise Halt(outcome.contract_broken(error.message)) from error
         finally:
@@ -192,6 +195,8 @@ class Driver:
     ) -> None:
         now = self.clock()
         told = retry_after(response.headers.get("retry-after"), now) if response else None
+        if told is None and verdict.wait is not None:
+            told = min(verdict.wait, LONGEST_OBEYED.total_seconds())
         seconds = told if told is not None else full_jitter(failures, self.random())
         throttled = verdict.kind is VerdictKind.THROTTLED
         if throttled:
