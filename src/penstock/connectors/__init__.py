@@ -7,7 +7,7 @@ one line here.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from penstock.connectors import monzo, plaid, sandbox, simplefin, starling, up
+from penstock.connectors import monzo, plaid, sandbox, simplefin, snaptrade, starling, up
 from penstock.connectors.kind import Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
@@ -21,6 +21,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     simplefin.KIND,
     plaid.KIND,
     monzo.KIND,
+    snaptrade.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 

@@ -175,7 +175,7 @@ def _make(given: Given, clock: Clock) -> Plaid:
     return Plaid(
         App(given.url(), given.text("client_id"), given.secret("secret") or Secret("")),
         countries=_countries(given.text("countries")),
-        zone=_zone(given.text("zone")),
+        zone=given.zone(),
         clock=clock,
         client_name=given.text("client_name"),
         missing_settings=given.missing,
@@ -205,14 +205,3 @@ def _countries(text: str) -> tuple[str, ...]:
             remedy=fix_code("Write codes of two letters: US,CA."),
         )
     return codes
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises InvalidInput."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidInput(
-            "PENSTOCK_PLAID_ZONE is no time zone.",
-            remedy=fix_code("Write a name such as America/New_York."),
-        ) from None

@@ -9,7 +9,7 @@ authorization URL back to that URL as a form, with `decision=allow` (or `deny`),
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -32,9 +32,15 @@ Pairs = Sequence[tuple[str, str]]
 class OAuthFace:
     """The authorization server: with `pkce` and `iss` as OAuth 2.1 wants it, or as older ones."""
 
-    def __init__(self, bank: Bank, *, pkce: bool) -> None:
+    def __init__(self, bank: Bank, *, pkce: bool, scopes: Iterable[str] = SCOPES) -> None:
         self.bank = bank
         self.pkce = pkce
+        self.scopes = tuple(scopes)
+
+    @property
+    def issuer(self) -> str:
+        """What a callback says of who sent it, where it does (RFC 9207)."""
+        return self.bank.url if self.pkce else ""
 
     async def metadata(self, _request: web.Request) -> web.Response:
         """Describe the server (RFC 8414)."""
@@ -58,7 +64,7 @@ class OAuthFace:
         """Show the consent page."""
         pairs = list(request.query.items())
         try:
-            asking = question(pairs, self.bank.clients, pkce=self.pkce)
+            asking = question(pairs, self.bank.clients, pkce=self.pkce, scopes=self.scopes)
             proposed = scenario_in(dict(pairs), self.bank)
         except Redirected as refused:
             return self._redirect_refusal(refused)
@@ -71,7 +77,7 @@ class OAuthFace:
         pairs = [(name, str(text)) for name, text in (await request.post()).items()]
         given = dict(pairs)
         try:
-            asking = question(pairs, self.bank.clients, pkce=self.pkce)
+            asking = question(pairs, self.bank.clients, pkce=self.pkce, scopes=self.scopes)
             scenario, person = scenario_in(given, self.bank), person_in(given)
         except Redirected as refused:
             return self._redirect_refusal(refused)
@@ -92,7 +98,7 @@ class OAuthFace:
         if fault is not None and fault.kind is FaultKind.SERVER_ERROR:
             return json_bytes(_complaint("server_error"), status=fault.status)
         try:
-            client_id = self._client(request, form)
+            client_id = self.client(request, form)
             tokens = self._tokens(form, client_id)
         except OAuthError as refused:
             status = 401 if refused.code == "invalid_client" else 400
@@ -101,13 +107,13 @@ class OAuthFace:
         if lost or _loses_answer(tokens):
             self.bank.counters["fault:token_lost"] += not lost
             return reset(request)
-        return _json(self._answer(tokens))
+        return _json(self.answer(tokens))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token with its whole grant; always 200 (RFC 7009)."""
         form = {name: str(text) for name, text in (await request.post()).items()}
         try:
-            client_id = self._client(request, form)
+            client_id = self.client(request, form)
         except OAuthError as refused:
             return _json({"error": refused.code}, 401)
         self.bank.counters["requests:revoke"] += 1
@@ -118,7 +124,7 @@ class OAuthFace:
         """Say what a token is good for (RFC 7662), so that tests can look."""
         form = {name: str(text) for name, text in (await request.post()).items()}
         try:
-            self._client(request, form)
+            self.client(request, form)
         except OAuthError as refused:
             return _json({"error": refused.code}, 401)
         return _json(self.bank.authority.introspect(form.get("token", "")))
@@ -138,7 +144,7 @@ class OAuthFace:
             case _:
                 raise OAuthError("This grant is not offered.", code="unsupported_grant_type")
 
-    def _client(self, request: web.Request, form: dict[str, str]) -> str:
+    def client(self, request: web.Request, form: dict[str, str]) -> str:
         """Return who asks; a client with a secret has to show it (RFC 6749 §2.3.1)."""
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
@@ -149,7 +155,8 @@ class OAuthFace:
             raise OAuthError("The client is unknown or its secret wrong.", code="invalid_client")
         return client_id
 
-    def _answer(self, tokens: Tokens) -> dict[str, object]:
+    def answer(self, tokens: Tokens) -> dict[str, object]:
+        """Return what a token endpoint answers (RFC 6749 §5.1)."""
         return {
             "access_token": tokens.access,
             "refresh_token": tokens.refresh,
@@ -159,7 +166,7 @@ class OAuthFace:
         }
 
     def _redirect(self, asking: Question, answer: dict[str, str]) -> web.Response:
-        parameters = {**answer, "state": asking.state, "iss": self.bank.url if self.pkce else ""}
+        parameters = {**answer, "state": asking.state, "iss": self.issuer}
         return _see_other(back(asking.asked.redirect_uri, parameters))
 
     def _redirect_refusal(self, refused: Redirected) -> web.Response:
@@ -167,7 +174,7 @@ class OAuthFace:
             "error": refused.code,
             "error_description": refused.message,
             "state": refused.state,
-            "iss": self.bank.url if self.pkce else "",
+            "iss": self.issuer,
         }
         return _see_other(back(refused.redirect_uri, parameters))
 

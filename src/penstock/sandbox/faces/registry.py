@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from penstock.sandbox.faces import monzo, own, plaid, simplefin, starling, up
+from penstock.sandbox.faces import monzo, own, plaid, simplefin, snaptrade, starling, up
 from penstock.sandbox.faces.face import Face
 
 FACES: Final[tuple[Face, ...]] = (
@@ -12,6 +12,7 @@ FACES: Final[tuple[Face, ...]] = (
     simplefin.FACE,
     plaid.FACE,
     monzo.FACE,
+    snaptrade.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 
