@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 
 import aiohttp
 import pytest
@@ -36,7 +37,8 @@ class Says:
     to be read from the beginning to be as the bank's own. `long_ago`: what happened months ago, at
     any time; else only to who has just been linked. `to_come`: when a payment will be made.
     `abroad`: what it was in another currency. `balances`: which of them. `pending`: rows that are
-    not booked yet. `made`: the day of a purchase beside that of its booking.
+    not booked yet. `made`: the day of a purchase beside that of its booking. `holdings`: what is
+    held, or `all_of_holdings` with ISIN, exact type and value.
     """
 
     types: frozenset[AccountType] = frozenset({AccountType.CHECKING, AccountType.SAVINGS})
@@ -47,6 +49,8 @@ class Says:
     balances: frozenset[BalanceKind] = frozenset({BalanceKind.CURRENT})
     pending: bool = True
     made: bool = True
+    holdings: bool = False
+    all_of_holdings: bool = False
 
 
 CARDS = frozenset({AccountType.CHECKING, AccountType.SAVINGS, AccountType.CREDIT_CARD})
@@ -68,6 +72,7 @@ OTHERS = {
         balances=frozenset({BalanceKind.CURRENT, BalanceKind.AVAILABLE}),
         pending=False,
         made=False,
+        holdings=True,
     ),
 }
 
@@ -163,6 +168,42 @@ def test_same_world_same_ledger(name: str, scenario: Scenario, seed: int) -> Non
                 assert contents(first, names, says) == contents(second, names, says)
                 assert stated(first, names, says) == stated(second, names, says)
                 steps.wandering(seed * 100 + turn, 25)(world)
+
+    asyncio.run(story())
+
+
+def held(ledger: Ledger, says: Says) -> dict[tuple[str, str], Content]:
+    """Return what is held by the names of the account and the thing, as exactly as it is told."""
+    of = names_of(ledger)
+    return {
+        (of[account], one.name): (
+            one.quantity,
+            one.currency,
+            one.as_of,
+            one.price,
+            one.cost_basis,
+            *((one.value, one.type, one.symbol, one.isin) if says.all_of_holdings else ()),
+        )
+        for account, told in ledger.holdings.items()
+        for one in told.holdings
+    }
+
+
+@pytest.mark.parametrize("name", [name for name, says in OTHERS.items() if says.holdings])
+def test_the_same_is_held(name: str) -> None:
+    """To the last decimal: fractions, coins and a short; what was sold is held no more."""
+    says = OTHERS[name]
+
+    async def story() -> None:
+        async with two_readers(name, Scenario.INVESTED) as (world, own, other):
+            first, second = Ledger(), Ledger()
+            for _ in range(3):
+                await own.update(first)
+                await other.update(second)
+                assert held(first, says) == held(second, says)
+                assert len(held(second, says)) == len(world.holdings()) > 0
+                world.trade("WEIR", Decimal(-6))
+                world.advance(1)
 
     asyncio.run(story())
 

@@ -9,12 +9,13 @@ cash balance too, and is told here as cash.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 import msgspec
 
 from penstock.connectors.wire import broken, decode, usable_currency, usable_id
+from penstock.domain.currency import minor_digits
 from penstock.domain.errors import InvalidInput
 from penstock.domain.holding import (
     MOST_DIGITS,
@@ -39,6 +40,7 @@ _NOT_BY_UNITS: Final = frozenset({"future", "cfd"})
 """Contracts: what one of them cost is not what is paid for it."""
 
 _EXACT: Final = Context(prec=MOST_DIGITS, traps=[InvalidOperation, Inexact])
+_WIDE: Final = Context(prec=4 * MOST_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 
 class _Underlying(msgspec.Struct):
@@ -129,15 +131,16 @@ def _type(kind: str) -> SecurityType:
 
 
 def _cost(told: _Position, currency: str) -> Decimal | None:
-    """Return what all of it cost: exactly, or not at all."""
+    """Return what all of it cost, to the coin: what one cost is an average, and rounded before."""
     each, units, what = told.cost_basis, told.units, told.instrument
     if each is None or units is None or what.kind in _NOT_BY_UNITS:
         return None
     if what.kind == _OPTION:
         if what.multiplier is None:
             return None
-        units = _EXACT.multiply(units, what.multiplier)
-    return canonical_price(_EXACT.multiply(each, units), currency)
+        units = _WIDE.multiply(units, what.multiplier)
+    coin = Decimal(1).scaleb(-minor_digits(currency))
+    return canonical_price(_WIDE.multiply(each, units).quantize(coin, context=_WIDE), currency)
 
 
 def _joined(holdings: Iterable[HoldingSeen]) -> tuple[HoldingSeen, ...]:

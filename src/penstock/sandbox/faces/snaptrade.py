@@ -59,7 +59,7 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
         of: (Place.ACCOUNTS, _account),
         f"{of}/activities": (Place.TRANSACTIONS, _activities),
         f"{of}/balances": (Place.BALANCES, _balances),
-        f"{of}/positions/all": (Place.BALANCES, _positions),
+        f"{of}/positions/all": (Place.HOLDINGS, _positions),
         "authorizations": (Place.ACCOUNTS, _connections),
         "authorizations/{connection}": (Place.ACCOUNTS, _connection),
         "brokerages": (Place.ANY, _brokers),
@@ -129,8 +129,7 @@ def _balances(world: World, _grant: Grant, request: web.Request) -> object:
 
 
 def _positions(world: World, _grant: Grant, request: web.Request) -> object:
-    _asked(world, request)
-    return {"results": [], "data_freshness": {"as_of": shapes.instant(world.now)}}
+    return shapes.positions(world, _asked(world, request))
 
 
 def _connections(world: World, grant: Grant, _request: web.Request) -> object:

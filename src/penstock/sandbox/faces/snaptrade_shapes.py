@@ -6,12 +6,14 @@ instant, midnight of Greenwich.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from decimal import Context
 from uuid import UUID, uuid5
 
 import msgspec
 
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
+from penstock.domain.holding import HoldingSeen, SecurityType
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox.plan import AccountPlan
 from penstock.sandbox.world import World
@@ -28,6 +30,13 @@ _CATEGORIES = {
     AccountType.INVESTMENT: ("INVESTMENT", "Individual"),
     AccountType.OTHER: (None, "Wallet"),
 }
+_KINDS = {
+    SecurityType.STOCK: "stock",
+    SecurityType.ETF: "etf",
+    SecurityType.FUND: "mutualfund",
+    SecurityType.CRYPTO: "crypto",
+}
+_PRECISE = Context(prec=40)
 _CODES = {401: "1076", 403: "1066", 404: "1010", 429: "0000"}
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -132,6 +141,39 @@ def balances(world: World, each: AccountPlan) -> list[Shape]:
             "buying_power": stated[BalanceKind.AVAILABLE],
         }
     ]
+
+
+def positions(world: World, each: AccountPlan) -> Shape:
+    """Tell what an account holds, in decimal texts."""
+    held = [one for one in world.holdings() if one.account == each.external_id]
+    return {
+        "results": [_position(one) for one in held],
+        "data_freshness": {"as_of": instant(world.now)},
+    }
+
+
+def _position(held: HoldingSeen) -> Shape:
+    """Describe a position: what one of it cost is told, on the average."""
+    symbol = held.symbol or held.isin or held.name
+    cost = None
+    if held.cost_basis is not None:
+        cost = f"{_PRECISE.divide(held.cost_basis, held.quantity):f}"
+    return {
+        "instrument": {
+            "kind": _KINDS.get(held.type, "other"),
+            "id": uid(held.external_id),
+            "symbol": symbol,
+            "raw_symbol": symbol,
+            "description": held.name,
+            "currency": held.currency,
+            "exchange": None,
+            "figi_instrument": None,
+        },
+        "units": f"{held.quantity:f}",
+        "price": None if held.price is None else f"{held.price:f}",
+        "cost_basis": cost,
+        "currency": held.currency,
+    }
 
 
 def currency(code: str) -> Shape:
