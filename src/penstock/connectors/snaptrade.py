@@ -18,8 +18,8 @@ from penstock.connectors.kind import Kind
 from penstock.connectors.signing import with_bearer
 from penstock.connectors.snaptrade_accounts import (
     Account,
+    find_account,
     institution_of,
-    parse_account,
     parse_accounts,
     parse_balances,
     parse_disabled,
@@ -71,11 +71,12 @@ SLACK: Final = timedelta(days=2)
 EARLIEST: Final = date(1900, 1, 1)
 _MINUTE: Final = timedelta(minutes=1)
 BUDGETS: Final = (
-    quota(250, _MINUTE, Scope.APP, told_by=GENERAL),
+    quota(250, _MINUTE, Scope.CONNECTION, told_by=GENERAL),
     quota(10, _MINUTE, Scope.ACCOUNT, told_by="account"),
 )
-"""Of every client, and of every account of a person who is SnapTrade's own customer. All endpoints
-of one account are counted together, so that no request names its own."""
+"""Of every client, which a Personal key is, and of every account of a person who is SnapTrade's own
+customer. All endpoints of one account are counted together, so that no request names its own. Of
+what one person may ask through an application, only the `Retry-After` of a 429 tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class SnapTrade:
         if not account.is_ready:
             yield Page((), (), next_cursor="", more=False)
             return
-        asked = None if since is None else max(since - OVERLAP, EARLIEST + SLACK) - SLACK
+        asked = None if since is None else max(since, EARLIEST) - OVERLAP - SLACK
         reading = Reading()
         while True:
             body = (yield from self._ask(self._activities(name, asked, reading.place))).body
@@ -205,7 +206,8 @@ class SnapTrade:
         return said
 
     def _account(self, name: str) -> Generator[Request, Response | None, Account]:
-        return parse_account((yield from self._ask(self._get("accounts", name))).body, name)
+        """Ask for one account among all: the list is not counted as what is asked of each."""
+        return find_account((yield from self._ask(self._get("accounts"))).body, name)
 
     def _ask(self, request: Request) -> Generator[Request, Response | None, Response]:
         return response_of((yield request))

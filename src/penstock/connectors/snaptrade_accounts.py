@@ -1,6 +1,6 @@
 """SnapTrade's accounts, the connections to brokers behind them, and balances. Pure functions.
 
-After /accounts, /accounts/{id}, /authorizations/{id} and /accounts/{id}/balances. An account's
+After /accounts, /authorizations/{id} and /accounts/{id}/balances. An account's
 `id` lasts as long as its connection; `institution_account_id` is the broker's own, and outlives it.
 """
 
@@ -122,7 +122,6 @@ class _Cash(msgspec.Struct):
 
 
 _ACCOUNTS: Final = msgspec.json.Decoder(list[Account])
-_ACCOUNT: Final = msgspec.json.Decoder(Account)
 _AUTHORIZATION: Final = msgspec.json.Decoder(_Authorization)
 _CASH: Final = msgspec.json.Decoder(list[_Cash])
 
@@ -135,12 +134,11 @@ def parse_accounts(body: bytes) -> list[Account]:
     return accounts
 
 
-def parse_account(body: bytes, name: str) -> Account:
-    """Return one account. Raises ContractBroken, also for another than was asked for."""
-    account = decode(body, _ACCOUNT, WHAT)
-    _check(account)
-    if account.id != name:
-        raise broken(WHAT, "it is another account", account.id)
+def find_account(body: bytes, name: str) -> Account:
+    """Return one account of all. Raises ContractBroken, also where it is not among them."""
+    account = next((each for each in parse_accounts(body) if each.id == name), None)
+    if account is None:
+        raise broken(WHAT, "it is not listed any more", name)
     return account
 
 

@@ -17,7 +17,8 @@ What SnapTrade's protocol cannot say is left out: pending rows, opening balances
 was paid abroad, the day of a purchase beside that of its booking.
 """
 
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 
 from aiohttp import web
@@ -52,7 +53,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def _routes(bank: Bank) -> list[web.RouteDef]:
-    limits = Limits()
+    limits: defaultdict[str, Limits] = defaultdict(Limits)
     of = "accounts/{account}"
     described: dict[str, tuple[Place, Describe]] = {
         "accounts": (Place.ACCOUNTS, _accounts),
@@ -73,13 +74,15 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
     ]
 
 
-def _handler(bank: Bank, limits: Limits, place: Place, describe: Describe) -> Handler:
+def _handler(bank: Bank, limits: Mapping[str, Limits], place: Place, describe: Describe) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        account = request.match_info.get("account", "") if is_signed(request) else ""
+        account = request.match_info.get("account", "")
+        counted = limits[request.query.get("clientId", "")] if is_signed(request) else None
 
         def admitted(bank: Bank, request: web.Request) -> Grant:
             grant = admit(bank, request)
-            limits.spend(account, bank.options.clock())
+            if counted is not None:
+                counted.spend(account, bank.options.clock())
             return grant
 
         def answer(grant: Grant) -> bytes:
@@ -91,8 +94,8 @@ def _handler(bank: Bank, limits: Limits, place: Place, describe: Describe) -> Ha
             place, answer, shapes.complain, headers=lambda _bank, _grant: {}, admit=admitted
         )
         response = await resource(request, reply)
-        if not response.prepared:
-            response.headers.update(limits.headers(account, bank.options.clock()))
+        if counted is not None and not response.prepared:
+            response.headers.update(counted.headers(account, bank.options.clock()))
         return response
 
     return handle

@@ -1,7 +1,8 @@
 """How often SnapTrade answers (https://docs.snaptrade.com/docs/ratelimiting), and what it says.
 
 250 requests in any minute to one client; and to one account of one whose own customer SnapTrade is,
-10, whatever is asked of it. Every answer tells what is left of either.
+10, whatever is asked of it. Every answer to what is signed tells what is left of either. What comes
+with a token is not counted so, and told nothing: its 429 says when to come back, and that is all.
 """
 
 from collections import deque
@@ -37,7 +38,7 @@ class Spent:
 
 
 class Limits:
-    """The limits of one client and of its accounts."""
+    """The limits of a client and of its accounts."""
 
     def __init__(self) -> None:
         self.client = Spent(OF_A_CLIENT)

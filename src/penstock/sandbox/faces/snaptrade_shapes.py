@@ -7,6 +7,7 @@ instant, midnight of Greenwich.
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Context
+from http import HTTPStatus
 from uuid import UUID, uuid5
 
 import msgspec
@@ -53,7 +54,7 @@ def instant(at: datetime) -> str:
 
 def complain(status: int, _code: str, message: str) -> bytes:
     """Write an error in this protocol's words."""
-    if status == 429 and "available in" not in message:  # noqa: PLR2004  too many requests
+    if status == HTTPStatus.TOO_MANY_REQUESTS and "available in" not in message:
         message = "Request was throttled. Expected available in 1 second."
     code = _CODES.get(status, "1000")
     return encode({"detail": message, "status_code": status, "code": code})
