@@ -37,6 +37,7 @@ PLAIN = build(
         "monzo_client_secret": CANARY,
         "snaptrade_client_id": Secret("me"),
         "snaptrade_client_secret": CANARY,
+        "snaptrade_consumer_key": CANARY,
     }
 )
 NAMES = sorted(PLAIN)

@@ -185,7 +185,7 @@ def held(ledger: Ledger, says: Says) -> dict[tuple[str, str], Content]:
             *((one.value, one.type, one.symbol, one.isin) if says.all_of_holdings else ()),
         )
         for account, told in ledger.holdings.items()
-        for one in told.holdings
+        for one in told
     }
 
 

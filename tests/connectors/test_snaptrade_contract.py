@@ -238,7 +238,7 @@ def test_every_kind_of_account_keeps_to_it(prism: Prism, scenario: Scenario) -> 
         async with held_to_the_specification(prism, OAUTH, scenario) as (visitor, _, driver):
             ledger = Ledger()
             await driver.update(ledger)
-            held = [one for told in ledger.holdings.values() for one in told.holdings]
+            held = [one for told in ledger.holdings.values() for one in told]
             assert len(held) == len(visitor.bank.world.holdings())
             assert ledger.balances
 

@@ -43,6 +43,8 @@ def test_oauth_is_the_first_way_where_we_are_registered() -> None:
     assert (plan.pkce, plan.client_auth, plan.scopes) == (True, ClientAuth.BASIC, ("read",))
     assert (plan.rotation, plan.publishes, plan.issuer) == (Rotation.STRICT, True, BASE)
     assert plan.consent_days is None
+    hearing = plan_of(replace(REGISTERED, consumer_key=Secret("key")))
+    assert hearing.scopes == ("read", "webhook"), "only who can verify webhooks asks for them"
     (key,) = BROKERS.link_plans
     assert isinstance(key, TokenPlan)
 

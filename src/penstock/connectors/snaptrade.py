@@ -27,6 +27,7 @@ from penstock.connectors.snaptrade_accounts import (
 )
 from penstock.connectors.snaptrade_errors import verdict_of
 from penstock.connectors.snaptrade_holdings import parse_positions
+from penstock.connectors.snaptrade_hooks import Webhooks
 from penstock.connectors.snaptrade_key import key_in, pasted_key, with_signature
 from penstock.connectors.snaptrade_pages import Reading
 from penstock.connectors.snaptrade_rows import parse_activities, parse_activity
@@ -34,6 +35,7 @@ from penstock.connectors.wire import broken
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable, PagesMoved
+from penstock.domain.hook import Hooks
 from penstock.domain.limit import Limit, Scope, quota
 from penstock.domain.link_plan import (
     ClientAuth,
@@ -92,6 +94,7 @@ class SnapTrade:
     base_url: str = PRODUCTION
     client_id: str = ""
     client_secret: Secret | None = None
+    consumer_key: Secret | None = None
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo(ZONE))
     clock: Clock = utc_now
     page_size: int = MOST_ROWS
@@ -105,6 +108,11 @@ class SnapTrade:
     absence: Absence = Absence.REMOVED
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+
+    @property
+    def hooks(self) -> Hooks | None:
+        """Webhooks where we know the key that they are signed with."""
+        return Webhooks(self.consumer_key, DASHBOARD).declared() if self.consumer_key else None
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:
@@ -121,7 +129,7 @@ class SnapTrade:
             client_id=self.client_id,
             client_secret=self.client_secret,
             client_auth=ClientAuth.BASIC,
-            scopes=("read",),
+            scopes=("read", "webhook") if self.consumer_key else ("read",),
             rotation=Rotation.STRICT,
             publishes=True,
         )
@@ -252,6 +260,7 @@ def _make(given: Given, clock: Clock) -> SnapTrade:
         given.url(),
         given.text("client_id"),
         given.secret("client_secret"),
+        given.secret("consumer_key"),
         zone=given.zone(),
         clock=clock,
     )
@@ -263,6 +272,7 @@ KIND: Final = Kind(
         Option("url", "SnapTrade's API.", default=PRODUCTION),
         Option("client_id", "OAuth client id at SnapTrade; empty: paste a Personal key."),
         Option("client_secret", "Its secret.", secret=True),
+        Option("consumer_key", "What signs your webhooks; empty: none are heard.", secret=True),
         Option("zone", "Where the brokers' days are.", default=ZONE),
     ),
     _make,

@@ -9,7 +9,7 @@
     GET /snaptrade/authorizations/{connection}
     GET /snaptrade/brokerages
 
-and who may ask (snaptrade_oauth.py). All accounts are at one broker, through one connection, which
+who may ask (snaptrade_oauth.py), and webhooks (snaptrade_webhooks.py). All accounts are at one broker, through one connection, which
 is disabled where the person has to sign in again: what is known of it goes on being told. In the
 scenario `mutation` rows come and go between two pages.
 
@@ -40,6 +40,7 @@ from penstock.sandbox.faces.snaptrade_oauth import (
     consumer_key,
     is_signed,
 )
+from penstock.sandbox.faces.snaptrade_webhooks import CONSUMER_KEY, WebhookFace
 from penstock.sandbox.faults import Place
 from penstock.sandbox.plan import ZONE, AccountPlan
 from penstock.sandbox.scenario import Scenario
@@ -67,6 +68,7 @@ def _routes(bank: Bank) -> list[web.RouteDef]:
     }
     return [
         *SnapTradeOAuth(bank).routes(),
+        *WebhookFace(bank).routes(),
         *(
             web.get(f"{PREFIX}/{path}", _handler(bank, limits, place, describe))
             for path, (place, describe) in described.items()
@@ -198,6 +200,7 @@ FACE = Face(
         "url": f"{url}{PREFIX}",
         "client_id": CLIENT_ID,
         "client_secret": SNAPTRADE_SECRET,
+        "consumer_key": CONSUMER_KEY,
         "zone": ZONE,
     },
     _pasted,
