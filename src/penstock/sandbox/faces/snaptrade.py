@@ -9,9 +9,9 @@
     GET /snaptrade/authorizations/{connection}
     GET /snaptrade/brokerages
 
-who may ask (snaptrade_oauth.py), and webhooks (snaptrade_webhooks.py). All accounts are at one broker, through one connection, which
-is disabled where the person has to sign in again: what is known of it goes on being told. In the
-scenario `mutation` rows come and go between two pages.
+who may ask (snaptrade_oauth.py), and webhooks (snaptrade_webhooks.py). All accounts are at one
+broker, through one connection, which is disabled where the person has to sign in again: what is
+known of it goes on being told. In the scenario `mutation` rows come and go between two pages.
 
 What SnapTrade's protocol cannot say is left out: pending rows, opening balances, credit lines, what
 was paid abroad, the day of a purchase beside that of its booking.
