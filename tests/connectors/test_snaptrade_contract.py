@@ -4,13 +4,15 @@ The specification describes requests that are signed in the name of a user of a 
 SnapTrade's documents say that a bearer token and a Personal key name the person themselves, and
 that `userId` and `userSecret` must be left out then (docs: Build an OAuth App, Authentication
 Methods). So it is read here through a copy, made for the test, in which those two are not asked
-for, and a bearer token is a way to be known.
+for, and a bearer token is a way to be known. Where it lets a value be null without saying of what
+type it is else, the copy says so: Prism would not check the whole answer.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -78,8 +80,24 @@ def for_people(folder: Path) -> Path:
             for one in operation.get("parameters", ())
             if one.get("name") not in {"userId", "userSecret"}
         ]
+    _mend(document, document["components"]["schemas"])
     copy.write_text(json.dumps(document), encoding="utf-8")
     return copy
+
+
+def _mend(part: Any, schemas: Any) -> None:
+    """Say of what type each schema is that may be null as well: to Prism it is none otherwise.
+
+    One that is made of another alone becomes a copy of it that may be null.
+    """
+    if isinstance(part, dict):
+        if part.get("nullable") is True and "type" not in part:
+            for one in part.pop("allOf", ()):
+                part |= deepcopy(schemas[one["$ref"].rpartition("/")[2]]) | {"nullable": True}
+            part.setdefault("type", "object")
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        _mend(each, schemas)
 
 
 @cache
@@ -206,7 +224,9 @@ def test_the_face_keeps_to_the_specification(prism: Prism, plan: int) -> None:
             for turn in range(1 if plan == KEY else 2):  # a key has ten requests a minute
                 await driver.update(ledger)
                 booked = [r for r in bank.world.live() if r.status is Status.POSTED]
-                assert {key[1] for key in ledger.rows} == {uid(r.external_id) for r in booked}
+                told, there = {key[1] for key in ledger.rows}, {uid(r.external_id) for r in booked}
+                assert told >= there, "none is lost"
+                assert turn or told == there, "what is old and gone shows from the start only"
                 steps.wandering(turn, 10)(bank.world)
             if plan == KEY:
                 return
