@@ -195,7 +195,8 @@ def test_the_same_is_held(name: str) -> None:
     says = OTHERS[name]
 
     async def story() -> None:
-        async with two_readers(name, Scenario.INVESTED) as (world, own, other):
+        async with two_readers(name, Scenario.INVESTED) as (bank, own, other):
+            world = bank.world
             first, second = Ledger(), Ledger()
             for _ in range(3):
                 await own.update(first)

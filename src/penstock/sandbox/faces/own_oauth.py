@@ -98,7 +98,7 @@ class OAuthFace:
         if fault is not None and fault.kind is FaultKind.SERVER_ERROR:
             return json_bytes(_complaint("server_error"), status=fault.status)
         try:
-            client_id = self.client(request, form)
+            client_id = self._client(request, form)
             tokens = self._tokens(form, client_id)
         except OAuthError as refused:
             status = 401 if refused.code == "invalid_client" else 400
@@ -107,13 +107,13 @@ class OAuthFace:
         if lost or _loses_answer(tokens):
             self.bank.counters["fault:token_lost"] += not lost
             return reset(request)
-        return _json(self.answer(tokens))
+        return _json(self._answer(tokens))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token with its whole grant; always 200 (RFC 7009)."""
         form = {name: str(text) for name, text in (await request.post()).items()}
         try:
-            client_id = self.client(request, form)
+            client_id = self._client(request, form)
         except OAuthError as refused:
             return _json({"error": refused.code}, 401)
         self.bank.counters["requests:revoke"] += 1
@@ -124,7 +124,7 @@ class OAuthFace:
         """Say what a token is good for (RFC 7662), so that tests can look."""
         form = {name: str(text) for name, text in (await request.post()).items()}
         try:
-            self.client(request, form)
+            self._client(request, form)
         except OAuthError as refused:
             return _json({"error": refused.code}, 401)
         return _json(self.bank.authority.introspect(form.get("token", "")))
@@ -144,7 +144,7 @@ class OAuthFace:
             case _:
                 raise OAuthError("This grant is not offered.", code="unsupported_grant_type")
 
-    def client(self, request: web.Request, form: dict[str, str]) -> str:
+    def _client(self, request: web.Request, form: dict[str, str]) -> str:
         """Return who asks; a client with a secret has to show it (RFC 6749 §2.3.1)."""
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
@@ -155,7 +155,7 @@ class OAuthFace:
             raise OAuthError("The client is unknown or its secret wrong.", code="invalid_client")
         return client_id
 
-    def answer(self, tokens: Tokens) -> dict[str, object]:
+    def _answer(self, tokens: Tokens) -> dict[str, object]:
         """Return what a token endpoint answers (RFC 6749 §5.1)."""
         return {
             "access_token": tokens.access,

@@ -66,19 +66,19 @@ class SnapTradeOAuth(OAuthFace):
         }
         return json_bytes(msgspec.json.encode(told))
 
-    def client(self, request: web.Request, form: dict[str, str]) -> str:
+    def _client(self, request: web.Request, form: dict[str, str]) -> str:
         """Return who asks: a client with a secret, which it shows by HTTP Basic."""
         shown = request.headers.get("Authorization", "").lower().startswith("basic ")
         if not shown or "client_secret" in form:
             raise OAuthError("A client shows its secret by HTTP Basic.", code="invalid_client")
-        client_id = super().client(request, form)
+        client_id = super()._client(request, form)
         if self.bank.clients[client_id].secret is None:
             raise OAuthError("This client has no secret.", code="invalid_client")
         return client_id
 
-    def answer(self, tokens: Tokens) -> dict[str, object]:
+    def _answer(self, tokens: Tokens) -> dict[str, object]:
         """Say beside the tokens whose they are."""
-        return {**super().answer(tokens), "sub": {"snaptrade_user_id": tokens.grant.person}}
+        return {**super()._answer(tokens), "sub": {"snaptrade_user_id": tokens.grant.person}}
 
 
 def consumer_key(client_id: str) -> str:
