@@ -1,23 +1,12 @@
-"""SnapTrade's own specification and client, against our face and our connector.
-
-The specification describes requests that are signed in the name of a user of a commercial customer.
-SnapTrade's documents say that a bearer token and a Personal key name the person themselves, and
-that `userId` and `userSecret` must be left out then (docs: Build an OAuth App, Authentication
-Methods). So it is read here through a copy, made for the test, in which those two are not asked
-for, and a bearer token is a way to be known. Where it lets a value be null without saying of what
-type it is else, the copy says so: Prism would not check the whole answer.
-"""
+"""SnapTrade's own specification, against our face and our connector."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from copy import deepcopy
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import aiohttp
 import pytest
@@ -32,109 +21,26 @@ from penstock.connectors.snaptrade_accounts import (
     seen,
 )
 from penstock.connectors.snaptrade_holdings import parse_positions
-from penstock.connectors.snaptrade_key import signature
 from penstock.connectors.snaptrade_rows import parse_activities
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import ContractBroken
 from penstock.domain.protocol import VerdictKind
 from penstock.domain.request import Request, Response
-from penstock.domain.secret import Secret
 from penstock.domain.transaction import Status
 from penstock.sandbox import steps
-from penstock.sandbox.faces.snaptrade_oauth import PREFIX, consumer_key
+from penstock.sandbox.faces.snaptrade_oauth import PREFIX
 from penstock.sandbox.faces.snaptrade_shapes import uid
 from penstock.sandbox.faults import Fault, FaultKind, Place
 from penstock.sandbox.scenario import Scenario
 from tests.connectors.driving import Driver, Ledger
 from tests.connectors.linking import asked, connector_at, link
-from tests.connectors.snaptrade_samples import BROKERS, specification
-from tests.prism import Prism, readable
+from tests.connectors.snaptrade_samples import BROKERS
+from tests.connectors.snaptrade_specification import ASKED, SOME, examples, for_people
+from tests.prism import Prism
 from tests.sandbox.visitor import NOON, Visitor, visiting
 
 contract = pytest.mark.contract
 OAUTH, KEY = 0, 1
-SOME = "917c8734-8470-4a3e-a18f-57c3f2ee6631"
-ASKED = {
-    "accounts": "/accounts",
-    "activities": "/accounts/{accountId}/activities",
-    "balances": "/accounts/{accountId}/balances",
-    "positions": "/accounts/{accountId}/positions/all",
-    "connections": "/authorizations",
-    "connection": "/authorizations/{authorizationId}",
-    "brokerages": "/brokerages",
-}
-"""What we ask for."""
-
-
-def for_people(folder: Path) -> Path:
-    """Return a copy of the specification in which a token or a key says who somebody is."""
-    copy = readable(specification(), folder)
-    document = json.loads(copy.read_text(encoding="utf-8"))
-    schemes = document["components"]["securitySchemes"]
-    schemes["PersonalToken"] = {"type": "http", "scheme": "bearer"}
-    document["security"].append({"PersonalToken": []})
-    for path in ASKED.values():
-        operation = document["paths"][path]["get"]
-        operation["parameters"] = [
-            one
-            for one in operation.get("parameters", ())
-            if one.get("name") not in {"userId", "userSecret"}
-        ]
-    _mend(document, document["components"]["schemas"])
-    copy.write_text(json.dumps(document), encoding="utf-8")
-    return copy
-
-
-def _mend(part: Any, schemas: Any) -> None:
-    """Say of what type each schema is that may be null as well: to Prism it is none otherwise.
-
-    One that is made of another alone becomes a copy of it that may be null.
-    """
-    if isinstance(part, dict):
-        if part.get("nullable") is True and "type" not in part:
-            for one in part.pop("allOf", ()):
-                part |= deepcopy(schemas[one["$ref"].rpartition("/")[2]]) | {"nullable": True}
-            part.setdefault("type", "object")
-        part = list(part.values())
-    for each in part if isinstance(part, list) else ():
-        _mend(each, schemas)
-
-
-@cache
-def examples() -> dict[str, Any]:
-    """Return an answer of each endpoint, made of nothing but the specification's own examples."""
-    yaml: Any = pytest.importorskip("yaml")
-    with specification().open("rb") as text:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        document = json.loads(json.dumps(yaml.load(text, Loader=loader), default=_written))
-    schemas = document["components"]["schemas"]
-    return {
-        name: _example(_answer(document["paths"][path]["get"]), schemas)
-        for name, path in ASKED.items()
-    }
-
-
-def _written(day: Any) -> str:
-    return str(day.isoformat())
-
-
-def _answer(operation: Any) -> Any:
-    return operation["responses"]["200"]["content"]["application/json"]["schema"]
-
-
-def _example(schema: Any, schemas: Any) -> Any:
-    """Return a schema's example, or one that is made of those of its parts."""
-    if "$ref" in schema:
-        return _example(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    if "example" in schema:
-        return schema["example"]
-    for every in ("allOf", "oneOf"):
-        if every in schema:
-            return _example(schema[every][0], schemas)
-    if schema.get("type") == "array":
-        return [_example(schema["items"], schemas)]
-    parts = schema.get("properties", {})
-    return {name: _example(part, schemas) for name, part in parts.items()} or None
 
 
 def encoded(name: str) -> bytes:
@@ -344,66 +250,3 @@ def test_whatever_the_schemas_allow(prism: Prism, tmp_path: Path, seed: int) -> 
     for understand in understood:
         with suppress(ContractBroken):
             understand()
-
-
-@contract
-def test_snaptrades_own_client_reads_the_face() -> None:
-    """`snaptrade-python-sdk` signs with a Personal key, and decodes what the face tells."""
-    sdk: Any = pytest.importorskip("snaptrade_client", reason="no group `contract` here")
-
-    def read(url: str, token: str) -> tuple[Any, Any, Any, Any, Any]:
-        key = sdk.SnapTradeAuth.personal_api_key(client_id=token, consumer_key=consumer_key(token))
-        client = sdk.SnapTrade(auth=key, host=url)
-        about = client.account_information
-        accounts = about.list_user_accounts().body
-        invest = next(one for one in accounts if one["account_category"] == "INVESTMENT")
-        name = str(invest["id"])
-        return (
-            accounts,
-            about.get_account_activities(account_id=name, limit=5).body,
-            about.get_user_account_balance(account_id=name).body,
-            about.get_all_account_positions(account_id=name).body,
-            client.connections.list_brokerage_authorizations().body,
-        )
-
-    async def story() -> None:
-        scenario = Scenario.INVESTED
-        async with (
-            visiting(transactions=40, scenario=scenario) as visitor,
-            at_the_root(visitor) as url,
-        ):
-            token = visitor.bank.authority.personal_token("ada", scenario)
-            told = await asyncio.to_thread(read, url, token)
-            accounts, activities, balances, positions, connections = told
-            assert len(accounts) == len(visitor.bank.world.accounts)
-            assert len(activities["data"]) == 5
-            rows = {uid(row.external_id): row for row in visitor.bank.world.live()}
-            first = activities["data"][0]
-            assert float(first["amount"]) == float(rows[str(first["id"])].amount)
-            assert len(balances) == 1
-            units = {str(one["units"]) for one in positions["results"]}
-            assert "1.234567890123456789" in units
-            assert connections[0]["disabled"] is False
-
-    asyncio.run(story())
-
-
-@asynccontextmanager
-async def at_the_root(visitor: Visitor) -> AsyncIterator[str]:
-    """Pass on what is asked at the root, for a client that signs no path before its own."""
-
-    async def passed_on(request: web.Request) -> web.Response:
-        query = dict(request.query)
-        key = consumer_key(query["clientId"])
-        path, _, raw = request.raw_path.partition("?")
-        signed = signature(f"http://x{path}?{raw}", None, Secret(key))
-        assert request.headers["Signature"] == signed, "as our own signature of the same"
-        url = f"{visitor.bank.url}{PREFIX}{path}?{raw}"
-        headers = {"Signature": signature(url, None, Secret(key))}
-        answer = await asked(Request("GET", url, headers), visitor.http)
-        return web.Response(status=answer.status, body=answer.body, content_type="application/json")
-
-    app = web.Application()
-    app.router.add_get("/{any:.*}", passed_on)
-    async with TestServer(app) as server:
-        yield str(server.make_url("")).rstrip("/")
