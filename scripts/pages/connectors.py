@@ -18,6 +18,7 @@ PENDING = {
     "not, account, amount and day must be certain",
     PendingRule.LINKED: "a posted row names the pending one that it was",
     PendingRule.UNLINKED: "the bank does not say: account, amount and day must be certain",
+    PendingRule.NEVER: "the feed tells of none",
 }
 
 

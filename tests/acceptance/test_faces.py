@@ -1,6 +1,7 @@
 """Every connector from a terminal, as its users do it: against its own face of the sandbox bank."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_it_is_linked_and_synced_as_the_bank_says(machine: Machine, face: Face) 
         machine.environment.update(re.findall(r"(PENSTOCK_\w+)=(\S+)", bank.said))
         machine.run("user", "add", "ada", "--password-stdin", typed=PASSWORD)
         machine.run("login", "--username", "ada", "--password-stdin", typed=PASSWORD)
-        if face.pasted:
+        if face.pasted and _plans(machine, name)[0]["kind"] == "token":
             machine.run("connect", name, "--token-stdin", typed=last.split()[-1])
         else:
             machine.run("connect", name, "--auto-consent", *_choice(machine, name))
@@ -35,5 +36,12 @@ def test_it_is_linked_and_synced_as_the_bank_says(machine: Machine, face: Face) 
 
 def _choice(machine: Machine, name: str) -> tuple[str, ...]:
     """Return the flags for what a person has to choose."""
+    wanted = any("institution" in plan["chooses"] for plan in _plans(machine, name))
+    return CHOICES if wanted else ()
+
+
+def _plans(machine: Machine, name: str) -> list[dict[str, Any]]:
+    """Return the ways to link, the first one first."""
     (found,) = [one for one in machine.json("connectors") if one["name"] == name]
-    return CHOICES if any("institution" in plan["chooses"] for plan in found["plans"]) else ()
+    plans: list[dict[str, Any]] = found["plans"]
+    return plans

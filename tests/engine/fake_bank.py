@@ -12,6 +12,7 @@ from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan, TokenPlan
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
 
@@ -74,6 +75,7 @@ class FakeBank:
     link_plans: tuple[LinkPlan, ...] = (TokenPlan("anywhere", "https://bank.example"),)
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
+    says: Says = Says()
     hooks: Hooks | None = None
 
     def sign(self, request: Request, credentials: Credentials) -> Request:

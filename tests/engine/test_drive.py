@@ -14,12 +14,20 @@ from hypothesis import strategies as st
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import DestinationRefused, RowsMoved, TransportFailure
 from penstock.domain.outcome import Halt, Outcome
+from penstock.domain.protocol import Verdict
 from penstock.domain.remedy import RemedyKind
-from penstock.domain.request import Request
+from penstock.domain.request import Request, Response
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
-from tests.engine.fake_bank import URL
+from tests.engine.fake_bank import URL, FakeBank
 from tests.engine.house import play
 from tests.engine.road import GET, NOW, Road, Said, answer
+
+
+class Wordy(FakeBank):
+    """A bank that says in its answers' words, and not in a header, how long to wait."""
+
+    def classify(self, response: Response) -> Verdict:
+        return replace(super().classify(response), wait=7.0)
 
 
 def test_what_is_asked_is_signed_and_counted() -> None:
@@ -92,6 +100,15 @@ def test_what_the_bank_says_is_obeyed(said: str, seconds: float, status: int) ->
     road = Road([answer(status, retry_after=said), 200])
     road.ask()
     assert road.slept == [seconds]
+
+
+def test_a_wait_that_the_connector_reads_is_obeyed_too() -> None:
+    """sync.md 22: where the bank says it in words of its own; its `Retry-After` goes before."""
+    for said, seconds in ((answer(429), 7), (answer(429, retry_after="3"), 3)):
+        road = Road([said, 200])
+        road.driver.connector = Wordy()
+        road.ask()
+        assert road.slept == [seconds]
 
 
 def test_a_long_wait_is_not_slept() -> None:

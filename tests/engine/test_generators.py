@@ -4,12 +4,12 @@ from collections.abc import Generator
 
 import pytest
 
-from penstock.domain.errors import ContractBroken
+from penstock.domain.errors import ContractBroken, RowsMoved
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.protocol import Pause, Pull
 from penstock.domain.request import Request, Response
 from penstock.domain.update import Balances, Holdings, Page
-from penstock.engine.drive import Limits
+from penstock.engine.drive import Limits, Restart
 from tests.engine.fake_bank import page
 from tests.engine.house import play
 from tests.engine.road import GET, Road
@@ -71,6 +71,19 @@ def test_a_stream_hands_over_its_pages() -> None:
         False,
         False,
     ]
+    assert watched.closed
+
+
+def test_a_connector_may_find_that_the_pages_moved() -> None:
+    """sync.md 3: where no status says so, the one who compares the pages does: start over."""
+    watched = Watched(GET, page(cursor="1", more=True), then=RowsMoved("Rows moved."))
+
+    async def read() -> None:
+        async for _ in Road([200]).driver.pull(watched.pull()):
+            pass
+
+    with pytest.raises(Restart, match="Rows moved"):
+        play(read())
     assert watched.closed
 
 

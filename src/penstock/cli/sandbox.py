@@ -111,7 +111,8 @@ def _say_how(face: "Face", bank: "Bank") -> None:
     say(f"Then: penstock connect {face.name}")
     if face.pasted:
         person, scenario = next(iter(PEOPLE)), bank.options.scenario
-        say(f"What it asks you to paste: {face.pasted(bank, person, scenario)}")
+        pasted = face.pasted(bank, person, scenario)
+        say(f"What it asks you to paste, or takes with --token-stdin: {pasted}")
 
 
 async def _serve(options: "Options", face: "Face | None") -> None:

@@ -15,6 +15,7 @@ from penstock.connectors import (
     plaid,
     sandbox,
     simplefin,
+    snaptrade,
     starling,
     up,
 )
@@ -34,6 +35,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     mx.KIND,
     berlingroup.KIND,
     enablebanking.KIND,
+    snaptrade.KIND,
 )
 """Every kind of connector, in the order in which people are shown them."""
 

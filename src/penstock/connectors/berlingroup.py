@@ -30,6 +30,7 @@ from penstock.connectors.berlingroup_rows import WHAT, parse_aside, parse_report
 from penstock.connectors.kind import CERTIFICATE, CERTIFICATE_KEY, Kind
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
+from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput
@@ -41,6 +42,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
@@ -78,6 +80,12 @@ class BerlinGroup:
     reuses_ids: bool = True
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.PENDING_GONE
+    says: Says = Says(
+        balances=frozenset({BalanceKind.CURRENT, BalanceKind.AVAILABLE}),
+        later=False,
+        abroad=False,
+        happened=False,
+    )
     search: Search | None = None
     hooks: Hooks | None = None
 

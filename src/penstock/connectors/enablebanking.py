@@ -30,6 +30,7 @@ from penstock.connectors.enablebanking_rows import WHAT, parse_aside, parse_list
 from penstock.connectors.kind import Kind
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
+from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput
@@ -41,6 +42,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
+from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
@@ -81,6 +83,9 @@ class EnableBanking:
     reuses_ids: bool = True
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.PENDING_GONE
+    says: Says = Says(
+        EVERY_TYPE, frozenset({BalanceKind.CURRENT, BalanceKind.AVAILABLE}), later=False
+    )
     hooks: Hooks | None = None
 
     @property

@@ -19,7 +19,7 @@ from penstock.connectors.monzo_errors import is_dead, verdict_of
 from penstock.connectors.monzo_reading import Api, read
 from penstock.connectors.monzo_rows import parse_row
 from penstock.connectors.signing import with_bearer
-from penstock.domain.account import AccountSeen
+from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput
@@ -31,6 +31,7 @@ from penstock.domain.option import Given, Option, variable
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Discovery, Stream
@@ -78,6 +79,7 @@ class Monzo:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.PENDING_GONE
+    says: Says = Says(frozenset({AccountType.CHECKING}), later=False, long_ago=False, to_come=False)
     search: Search | None = None
     hooks: Hooks | None = None
     """Monzo's webhooks are not signed: anybody could send them, so we ask instead."""

@@ -42,6 +42,7 @@ from penstock.connectors.mx_status import (
     verdict_of,
 )
 from penstock.domain.account import AccountType
+from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput, RowsMoved
@@ -54,6 +55,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import Pause, PendingRule, Pull, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
+from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
@@ -96,6 +98,14 @@ class MX:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
+    says: Says = Says(
+        EVERY_TYPE,
+        frozenset(BalanceKind) - {BalanceKind.OPENING},
+        later=False,
+        to_come=False,
+        abroad=False,
+        holdings=True,
+    )
     hooks: Hooks | None = None
 
     @property

@@ -29,6 +29,7 @@ from penstock.connectors.plaid_rows import (
     parse_entry,
     parse_page,
 )
+from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import InvalidInput
@@ -40,6 +41,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
+from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
@@ -90,6 +92,7 @@ class Plaid:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
+    says: Says = Says(EVERY_TYPE, frozenset(BalanceKind) - {BalanceKind.OPENING}, abroad=False)
 
     @property
     def hooks(self) -> Hooks:
@@ -176,7 +179,7 @@ def _make(given: Given, clock: Clock) -> Plaid:
     return Plaid(
         App(given.url(), given.text("client_id"), given.secret("secret") or Secret("")),
         countries=_countries(given.text("countries")),
-        zone=_zone(given.text("zone")),
+        zone=given.zone(),
         clock=clock,
         client_name=given.text("client_name"),
         missing_settings=given.missing,
@@ -206,14 +209,3 @@ def _countries(text: str) -> tuple[str, ...]:
             remedy=fix_code("Write codes of two letters: US,CA."),
         )
     return codes
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises InvalidInput."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidInput(
-            "PENSTOCK_PLAID_ZONE is no time zone.",
-            remedy=fix_code("Write a name such as America/New_York."),
-        ) from None

@@ -24,6 +24,7 @@ from penstock.connectors.sandbox_wire import (
 )
 from penstock.connectors.signing import with_bearer
 from penstock.domain.account import AccountType
+from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.hook import Hooks
@@ -32,6 +33,7 @@ from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
+from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
 
@@ -78,6 +80,7 @@ class Sandbox:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
+    says: Says = Says(EVERY_TYPE, frozenset(BalanceKind), holdings=True, all_of_holdings=True)
     search: Search | None = None
     hooks: Hooks | None = None
 

@@ -27,6 +27,7 @@ from penstock.connectors.simplefin_windows import (
     recent,
 )
 from penstock.connectors.wire import broken
+from penstock.domain.account import AccountType
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import ConsentState, Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable
@@ -38,6 +39,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
+from penstock.domain.says import EVERYDAY, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Discovery, Stream
@@ -76,6 +78,9 @@ class SimpleFIN:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = (quota(24, DAY, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
+    says: Says = Says(
+        EVERYDAY | {AccountType.CREDIT_CARD}, later=False, to_come=False, abroad=False
+    )
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
     hooks: Hooks | None = None

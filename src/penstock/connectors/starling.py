@@ -42,6 +42,7 @@ from penstock.domain.link_plan import ClientAuth, LinkPlan, OAuthPlan, Rotation,
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
@@ -96,6 +97,7 @@ class Starling:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
+    says: Says = Says()
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
     hooks: Hooks | None = None

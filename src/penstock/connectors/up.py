@@ -39,6 +39,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Balances, Covered, Discovery, Page, Stream
@@ -76,6 +77,7 @@ class Up:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = (quota(1000, AN_HOUR, Scope.CONNECTION),)
     absence: Absence = Absence.PENDING_GONE
+    says: Says = Says(later=False, to_come=False)
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
 

@@ -44,7 +44,8 @@ class OAuthPlan:
     demanded where `iss_required`. `parameters` go along to the authorization endpoint. `is_dead`
     recognises the answer to a refresh that ends the consent, of servers that do not say
     `invalid_grant`. `end` gives the tokens back where that is not done at a `revoke_url` (RFC
-    7009); it raises OAuthError.
+    7009); it raises OAuthError. Where it `publishes`, the three addresses are read each time from
+    what the issuer says of itself (RFC 8414), and are empty here.
     """
 
     issuer: str
@@ -62,6 +63,7 @@ class OAuthPlan:
     parameters: Mapping[str, str] = field(default_factory=dict)
     is_dead: Callable[[Response], bool] | None = None
     end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
+    publishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from penstock.domain.errors import InvalidInput
 from penstock.domain.remedy import fix_code
@@ -82,6 +83,16 @@ class Given:
         """Return an option that is one address or several, with commas between. InvalidInput."""
         texts = (text.strip() for text in self.text(name).split(","))
         return tuple(self._address(name, text) for text in texts if text)
+
+    def zone(self, name: str = "zone") -> ZoneInfo:
+        """Return an option that is a time zone. Raises InvalidInput."""
+        try:
+            return ZoneInfo(self.text(name))
+        except (ValueError, OSError, LookupError):
+            raise InvalidInput(
+                f"{variable(self._setting(name))} is no time zone.",
+                remedy=fix_code("Write a name such as America/New_York."),
+            ) from None
 
     def _address(self, name: str, text: str) -> str:
         text = text.rstrip("/")

@@ -16,6 +16,7 @@ from penstock.domain.institution import Institution
 from penstock.domain.limit import Limit
 from penstock.domain.link_plan import LinkPlan
 from penstock.domain.request import Request, Response
+from penstock.domain.says import Says
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
 
@@ -64,7 +65,7 @@ class Verdict:
     """How the engine must take an answer.
 
     OK: parse it. TRANSIENT: try again. THROTTLED: wait first (the engine reads `Retry-After`; where
-    there is none, `wait` are the seconds, if the provider documents any).
+    there is none, `wait` are the seconds, if the provider documents them or says so in words).
     UNAUTHORIZED: refresh the access token once, then ask again. CONSENT: the person must act, and
     `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
     nothing. RESTART: the data moved between two pages, start this update over from the cursor of
@@ -82,13 +83,15 @@ class Verdict:
 class PendingRule(StrEnum):
     """How a provider tells which posted row a pending one became.
 
-    USUALLY_SAME_ID: by the id that it keeps, but for some, of which nothing is told.
+    USUALLY_SAME_ID: by the id that it keeps, but for some, of which nothing is told. NEVER: it
+    tells of posted rows only.
     """
 
     SAME_ID = "same_id"
     USUALLY_SAME_ID = "usually_same_id"
     LINKED = "linked"
     UNLINKED = "unlinked"
+    NEVER = "never"
 
 
 class Connector(Protocol):
@@ -141,6 +144,10 @@ class Connector(Protocol):
     @property
     def absence(self) -> Absence:
         """What it means that a row is missing where the feed was told in full."""
+
+    @property
+    def says(self) -> Says:
+        """What the protocol can say, and what it leaves out."""
 
     @property
     def hooks(self) -> Hooks | None:

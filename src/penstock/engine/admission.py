@@ -26,6 +26,7 @@ from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import as_credentials
 from penstock.oauth.authorize import begin, read_callback
+from penstock.oauth.discovery import discovered
 from penstock.oauth.run import run
 from penstock.oauth.token import exchange
 
@@ -40,6 +41,7 @@ async def send_to_bank(plan: LinkPlan, errand: Errand, verifier: Secret, send: S
     """
     match plan:
         case OAuthPlan():
+            plan = await run(discovered(plan), send)
             chosen = replace(plan, parameters={**plan.parameters, **errand.parameters})
             url = begin(
                 chosen, redirect_uri=errand.redirect_uri, state=errand.state, verifier=verifier

@@ -199,7 +199,8 @@ class Driver:
     ) -> None:
         now = self.clock()
         told = retry_after(response.headers.get("retry-after"), now) if response else None
-        told = verdict.wait if told is None else told
+        if told is None and verdict.wait is not None:
+            told = min(verdict.wait, LONGEST_OBEYED.total_seconds())
         seconds = told if told is not None else full_jitter(failures, self.random())
         throttled = verdict.kind is VerdictKind.THROTTLED
         if throttled:

@@ -34,7 +34,7 @@ def _ending(
 ) -> Generator[Request, Response, None] | None:
     """Return the step that ends it, None where the bank has none."""
     match plan:
-        case OAuthPlan(revoke_url=str()):
+        case OAuthPlan(revoke_url=str()) | OAuthPlan(publishes=True):
             return revoke(plan, opened)
         case OAuthPlan(end=end) | VisitPlan(end=end) if end is not None:
             return end(opened)

@@ -19,6 +19,7 @@ from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.oauth.answer import check_done, nonsense, read_object, said
 from penstock.oauth.client_auth import client_proof
+from penstock.oauth.discovery import discovered
 
 LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
 
@@ -61,6 +62,7 @@ def exchange(
     }
     if plan.pkce and verifier is not None:
         form["code_verifier"] = verifier.reveal()
+    plan = yield from discovered(plan)
     answer = _read((yield _request(plan, plan.token_url, form)))
     _check_scope(plan, answer)
     return answer
@@ -73,6 +75,7 @@ def refresh(plan: OAuthPlan, token: Secret) -> Tokens:
     other OAuthError it is as good as before; OAuthUnavailable says to try later.
     """
     form = {"grant_type": "refresh_token", "refresh_token": token.reveal()}
+    plan = yield from discovered(plan)
     response = yield _request(plan, plan.token_url, form)
     if plan.is_dead is not None and plan.is_dead(response):
         raise GrantRefused
@@ -82,10 +85,14 @@ def refresh(plan: OAuthPlan, token: Secret) -> Tokens:
 def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Response, None]:
     """End our access at the bank: the refresh token first, then the access token (RFC 7009).
 
-    Asks nothing where the plan has no address for it. Both are tried; raises the first OAuthError
+    Asks nothing where the server has no address for it. Both are tried; raises the first OAuthError
     at the end. A kind of token that the server does not revoke is no error.
     """
+    published = plan.publishes
+    plan = yield from discovered(plan)
     if plan.revoke_url is None:
+        if published:
+            raise nonsense("publishes no way to give a token back")
         return
     failure: OAuthError | None = None
     tokens = {"refresh_token": credentials.refresh, "access_token": credentials.access}

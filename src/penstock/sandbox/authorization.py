@@ -53,7 +53,11 @@ class Redirected(OAuthError):
 
 
 def question(
-    pairs: Iterable[tuple[str, str]], clients: Mapping[str, Client], *, pkce: bool
+    pairs: Iterable[tuple[str, str]],
+    clients: Mapping[str, Client],
+    *,
+    pkce: bool,
+    scopes: Iterable[str] = tuple(SCOPES),
 ) -> Question:
     """Read an authorization request; one without PKCE is for clients with a secret only.
 
@@ -67,16 +71,18 @@ def question(
     redirect_uri, state = given.get("redirect_uri", ""), given.get("state", "")
     if not allowed(redirect_uri, client):
         raise InvalidInput("This redirect address is not one of the client's.")
-    wrong = _wrong(given, pkce=pkce)
+    wrong = _wrong(given, pkce=pkce, scopes=frozenset(scopes))
     if wrong is not None:
         code, message = wrong
         raise Redirected(message, code=code, redirect_uri=redirect_uri, state=state)
     challenge = given["code_challenge"] if pkce else ""
-    scope = given.get("scope") or " ".join(SCOPES)
+    scope = given.get("scope") or " ".join(scopes)
     return Question(Asked(client.client_id, redirect_uri, challenge, scope), state)
 
 
-def _wrong(given: Mapping[str, str], *, pkce: bool) -> tuple[str, str] | None:
+def _wrong(
+    given: Mapping[str, str], *, pkce: bool, scopes: frozenset[str]
+) -> tuple[str, str] | None:
     """Return the error code and message for a request of a known client, None if it is sound."""
     if given.get("response_type") != "code":
         return "unsupported_response_type", "Only response_type=code is offered."
@@ -86,8 +92,8 @@ def _wrong(given: Mapping[str, str], *, pkce: bool) -> tuple[str, str] | None:
         return "invalid_request", "PKCE with code_challenge_method=S256 is required."
     if not _CHALLENGE.fullmatch(given.get("code_challenge", "")):
         return "invalid_request", "code_challenge must be 43 base64url characters."
-    if given.get("scope") and not set(given["scope"].split(" ")) <= SCOPES.keys():
-        return "invalid_scope", f"The scopes are {', '.join(SCOPES)}."
+    if given.get("scope") and not scopes.issuperset(given["scope"].split(" ")):
+        return "invalid_scope", f"The scopes are {', '.join(sorted(scopes))}."
     return None
 
 

@@ -25,6 +25,7 @@ from penstock.sandbox.world import World
 MOST_ROWS = 5_000
 PEOPLE = {"ada": "Ada Weir", "ben": "Ben Sluice", "chloe": "Chloé Müller"}
 STARLING_SECRET = "sandbox-starling-secret"  # noqa: S105  opens nothing but the fake bank
+SNAPTRADE_SECRET = "sandbox-snaptrade-secret"  # noqa: S105  nor does this
 
 
 def _mint() -> str:
@@ -55,6 +56,7 @@ class Options:
     clients: tuple[Client, ...] = (
         Client("penstock"),
         Client("penstock-starling", secret=STARLING_SECRET),
+        Client("penstock-snaptrade", secret=SNAPTRADE_SECRET),
     )
     clock: Clock = utc_now
     mint: Callable[[], str] = _mint

@@ -9,7 +9,7 @@ authorization URL back to that URL as a form, with `decision=allow` (or `deny`),
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -32,9 +32,15 @@ Pairs = Sequence[tuple[str, str]]
 class OAuthFace:
     """The authorization server: with `pkce` and `iss` as OAuth 2.1 wants it, or as older ones."""
 
-    def __init__(self, bank: Bank, *, pkce: bool) -> None:
+    def __init__(self, bank: Bank, *, pkce: bool, scopes: Iterable[str] = SCOPES) -> None:
         self.bank = bank
         self.pkce = pkce
+        self.scopes = tuple(scopes)
+
+    @property
+    def issuer(self) -> str:
+        """What a callback says of who sent it, where it does (RFC 9207)."""
+        return self.bank.url if self.pkce else ""
 
     async def metadata(self, _request: web.Request) -> web.Response:
         """Describe the server (RFC 8414)."""
@@ -58,7 +64,7 @@ class OAuthFace:
         """Show the consent page."""
         pairs = list(request.query.items())
         try:
-            asking = question(pairs, self.bank.clients, pkce=self.pkce)
+            asking = question(pairs, self.bank.clients, pkce=self.pkce, scopes=self.scopes)
             proposed = scenario_in(dict(pairs), self.bank)
         except Redirected as refused:
             return self._redirect_refusal(refused)
@@ -71,7 +77,7 @@ class OAuthFace:
         pairs = [(name, str(text)) for name, text in (await request.post()).items()]
         given = dict(pairs)
         try:
-            asking = question(pairs, self.bank.clients, pkce=self.pkce)
+            asking = question(pairs, self.bank.clients, pkce=self.pkce, scopes=self.scopes)
             scenario, person = scenario_in(given, self.bank), person_in(given)
         except Redirected as refused:
             return self._redirect_refusal(refused)
@@ -150,6 +156,7 @@ class OAuthFace:
         return client_id
 
     def _answer(self, tokens: Tokens) -> dict[str, object]:
+        """Return what a token endpoint answers (RFC 6749 §5.1)."""
         return {
             "access_token": tokens.access,
             "refresh_token": tokens.refresh,
@@ -159,7 +166,7 @@ class OAuthFace:
         }
 
     def _redirect(self, asking: Question, answer: dict[str, str]) -> web.Response:
-        parameters = {**answer, "state": asking.state, "iss": self.bank.url if self.pkce else ""}
+        parameters = {**answer, "state": asking.state, "iss": self.issuer}
         return _see_other(back(asking.asked.redirect_uri, parameters))
 
     def _redirect_refusal(self, refused: Redirected) -> web.Response:
@@ -167,7 +174,7 @@ class OAuthFace:
             "error": refused.code,
             "error_description": refused.message,
             "state": refused.state,
-            "iss": self.bank.url if self.pkce else "",
+            "iss": self.issuer,
         }
         return _see_other(back(refused.redirect_uri, parameters))
 

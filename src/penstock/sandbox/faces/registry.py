@@ -10,6 +10,7 @@ from penstock.sandbox.faces import (
     own,
     plaid,
     simplefin,
+    snaptrade,
     starling,
     up,
 )
@@ -25,6 +26,7 @@ FACES: Final[tuple[Face, ...]] = (
     mx.FACE,
     berlingroup.FACE,
     enablebanking.FACE,
+    snaptrade.FACE,
 )
 """In the order in which people are shown them; the first is the bank's own protocol."""
 

@@ -1,0 +1,34 @@
+"""What a protocol can say: so that people know what to expect, and tests what to compare."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from penstock.domain.account import AccountType
+from penstock.domain.balance import BalanceKind
+
+EVERYDAY: Final = frozenset({AccountType.CHECKING, AccountType.SAVINGS})
+EVERY_TYPE: Final = frozenset(AccountType)
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a protocol can say, and what it leaves out, whatever the bank knows.
+
+    `types`: of which accounts it tells. `balances`: which of them. `pending`: rows that are not
+    booked yet. `to_come`: when a payment will be made. `happened`: the day of a purchase, beside
+    that of its booking. `abroad`: what it was in another currency. `later`: whatever happens to a
+    row, however old it is; else what happens to an old one is seen when all is read from the
+    beginning. `long_ago`: what happened months ago, at any time; else only to who has just been
+    linked. `holdings`: what is held, or `all_of_holdings` with ISIN, exact type and value.
+    """
+
+    types: frozenset[AccountType] = EVERYDAY
+    balances: frozenset[BalanceKind] = frozenset({BalanceKind.CURRENT})
+    pending: bool = True
+    to_come: bool = True
+    happened: bool = True
+    abroad: bool = True
+    later: bool = True
+    long_ago: bool = True
+    holdings: bool = False
+    all_of_holdings: bool = False
