@@ -115,7 +115,7 @@ def test_official_examples_of_consents_are_understood_or_refused() -> None:
         try:
             by_hand(
                 plan.begin(Errand(REDIRECT, "s", {})),
-                lambda _asked, answers=answers: Response(201, {}, next(answers)),  # type: ignore[misc]
+                lambda _asked, answers=answers: Response(201, {}, next(answers)),  # type: ignore[misc]  # a lambda that keeps its answers
             )
             sent.append(name)
         except (OAuthError, ContractBroken):
