@@ -1,43 +1,43 @@
 """Our code for each provider, one file a bank, and the list of them all.
 
-To add a bank: write `connectors/<name>.py`, its face in the sandbox and its recorded answers, and
-one line here.
+To add a bank: its file, its face in the sandbox, and one line here (docs/how-to/connector.md).
 """
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Final
 
-from penstock.connectors import (
-    berlingroup,
-    enablebanking,
-    monzo,
-    mx,
-    plaid,
-    sandbox,
-    simplefin,
-    snaptrade,
-    starling,
-    up,
-)
 from penstock.connectors.kind import CERTIFICATE, CERTIFICATE_KEY, Kind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.option import Given
 from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 
-KINDS: Final[tuple[Kind, ...]] = (
-    sandbox.KIND,
-    starling.KIND,
-    up.KIND,
-    simplefin.KIND,
-    plaid.KIND,
-    monzo.KIND,
-    mx.KIND,
-    berlingroup.KIND,
-    enablebanking.KIND,
-    snaptrade.KIND,
+NAMES: Final = (
+    "sandbox",
+    "starling",
+    "up",
+    "simplefin",
+    "plaid",
+    "monzo",
+    "mx",
+    "berlingroup",
+    "enablebanking",
+    "snaptrade",
 )
-"""Every kind of connector, in the order in which people are shown them."""
+"""Every connector by the name of its file, in the order in which people are shown them."""
+
+
+def _kind(name: str) -> Kind:
+    """Return what a connector's file declares."""
+    kind = import_module(f"{__name__}.{name}").KIND
+    if not isinstance(kind, Kind) or kind.name != name:
+        raise TypeError(f"connectors/{name}.py declares no KIND of that name.")
+    return kind
+
+
+KINDS: Final[tuple[Kind, ...]] = tuple(map(_kind, NAMES))
+"""Every kind of connector, in the same order."""
 
 
 def build(values: Mapping[str, Secret], clock: Clock = utc_now) -> Mapping[str, Connector]:

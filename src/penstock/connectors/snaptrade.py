@@ -38,14 +38,7 @@ from penstock.domain.consent import Credentials
 from penstock.domain.errors import OAuthError, OAuthUnavailable, RowsMoved
 from penstock.domain.hook import Hooks
 from penstock.domain.limit import Limit, Scope, quota
-from penstock.domain.link_plan import (
-    ClientAuth,
-    Granted,
-    LinkPlan,
-    OAuthPlan,
-    Rotation,
-    TokenPlan,
-)
+from penstock.domain.link_plan import ClientAuth, Granted, LinkPlan, OAuthPlan, Rotation, TokenPlan
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.rate_headers import GENERAL

@@ -1,34 +1,38 @@
 """Every face of the bank. To add one: its file, and its line here."""
 
+from importlib import import_module
 from typing import Final
 
-from penstock.sandbox.faces import (
-    berlingroup,
-    enablebanking,
-    monzo,
-    mx,
-    own,
-    plaid,
-    simplefin,
-    snaptrade,
-    starling,
-    up,
-)
 from penstock.sandbox.faces.face import Face
 
-FACES: Final[tuple[Face, ...]] = (
-    own.FACE,
-    starling.FACE,
-    up.FACE,
-    simplefin.FACE,
-    plaid.FACE,
-    monzo.FACE,
-    mx.FACE,
-    berlingroup.FACE,
-    enablebanking.FACE,
-    snaptrade.FACE,
+NAMES: Final = (
+    "own",
+    "starling",
+    "up",
+    "simplefin",
+    "plaid",
+    "monzo",
+    "mx",
+    "berlingroup",
+    "enablebanking",
+    "snaptrade",
 )
-"""In the order in which people are shown them; the first is the bank's own protocol."""
+"""By the names of their files, in the order in which people are shown them.
+
+The first is the bank's own protocol.
+"""
+
+
+def _face(name: str) -> Face:
+    """Return what a face's file declares."""
+    face = import_module(f"penstock.sandbox.faces.{name}").FACE
+    if not isinstance(face, Face):
+        raise TypeError(f"sandbox/faces/{name}.py declares no FACE.")
+    return face
+
+
+FACES: Final[tuple[Face, ...]] = tuple(map(_face, NAMES))
+"""Every face, in the same order."""
 
 
 def face_named(name: str) -> Face:
