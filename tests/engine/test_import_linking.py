@@ -173,6 +173,9 @@ def test_two_rows_that_one_file_shows_are_two(database: Database) -> None:
         done = await import_file(home, ofx(twins), account=account)
         assert counts(done) == (1, 0, 1)
         assert counts(await import_file(home, ofx(twins))) == (0, 2, 0)
+        # Beside what is known under its id already, another equal row is one more.
+        third = [*twins, ("C", *row[1:])]
+        assert counts(await import_file(home, ofx(third), account=account)) == (1, 2, 0)
 
     at_home(database, story)
 

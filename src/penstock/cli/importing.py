@@ -24,7 +24,7 @@ _MOST: Final = 32 * 1024 * 1024
 )
 @click.option("--account", metavar="ID", help="Into this account; else where the file says.")
 @click.option("--new", metavar="NAME", help="Into an account of its own, for files that say none.")
-@click.option("--format", "kind", type=click.Choice(_FORMATS), help="Else by what stands in it.")
+@click.option("--format", type=click.Choice(_FORMATS), help="Else by what stands in it.")
 @click.option("--mapping", metavar="NAME", help="How a CSV is read: `penstock mappings set`.")
 @click.option("--currency", metavar="CODE", help="Of files that do not say it, such as EUR.")
 @click.option(
@@ -45,7 +45,7 @@ def import_files(
     *,
     account: str | None,
     new: str | None,
-    kind: str | None,
+    format: str | None,  # noqa: A002 - the option's own name
     mapping: str | None,
     currency: str | None,
     date_order: str | None,
@@ -63,7 +63,7 @@ def import_files(
     from penstock.cli.door import ask
 
     given = {
-        "format": kind,
+        "format": format,
         "mapping": mapping,
         "currency": currency,
         "date_order": date_order,

@@ -152,7 +152,7 @@ def _stored(statements: Statements, new: list[Sighting], source: str | None) -> 
         "source": source or OF_FILE,
         "length": len(source or OF_FILE),
     }
-    query = _OLD + (_OF_FILES if source is None else "")
+    query = _OLD + (_OF_FILES if source is None else _NOT_ASIDE)
     found: Iterable[Any] = statements.all(query, values)
     # To an API every row that only files have told is new, whichever file it was.
     return [_sighting(row, told_before=source is not None and bool(row[-1])) for row in found]
@@ -225,6 +225,7 @@ _OLD: Final = """
             AND k.account_id = t.account_id AND k.external_id = t.external_id)
 """
 _OF_FILES: Final = f" AND {_IS_FILE}"
+_NOT_ASIDE: Final = " AND NOT EXISTS (SELECT 1 FROM told_aside o WHERE o.id = t.id)"
 _CORRECTED: Final = """
     INSERT INTO twice (row_id, account_id, external_id)
     SELECT t.id, s.account_id, min(s.external_id) FROM fresh f CROSS JOIN stage s
