@@ -29,8 +29,8 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         left_out = shutil.ignore_patterns("__pycache__", ".hypothesis")
         shutil.copytree(ROOT / folder, copy / folder, ignore=left_out)
     shutil.copy(ROOT / "pyproject.toml", copy)
-    *files, line = blocks("python")
-    for content in files:
+    (line,) = blocks("text")
+    for content in blocks("python"):
         path = re.match(r"# (src/\S+)\n", content)
         assert path is not None, content[:80]
         (copy / path[1]).write_text(content[path.end() :], encoding="utf-8")
