@@ -12,6 +12,8 @@ from decimal import Decimal
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penstock.domain.balance import BalanceKind
 from penstock.domain.protocol import PendingRule
@@ -124,6 +126,39 @@ def test_same_world_same_ledger(name: str, scenario: Scenario, seed: int) -> Non
                 assert contents(first, names, says) == contents(second, names, says)
                 assert stated(first, names, says) == stated(second, names, says)
                 steps.wandering(seed * 100 + turn, 25)(world)
+
+    asyncio.run(story())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OTHERS)
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    transactions=st.integers(20, 120),
+    page_size=st.integers(3, 60),
+    moves=st.lists(st.integers(0, 40), min_size=1, max_size=4),
+)
+def test_any_world_and_history_is_one_ledger(
+    name: str, seed: int, transactions: int, page_size: int, moves: list[int]
+) -> None:
+    """A random world, moved at random between updates, told in pages of any size."""
+    says = OTHERS[name]
+
+    async def story() -> None:
+        options = {"seed": seed, "transactions": transactions, "page_size": page_size}
+        async with visiting(**options) as visitor:
+            bank, first, second = visitor.bank, Ledger(), Ledger()
+            own, other = [await reader(each, bank, visitor.http) for each in ("sandbox", name)]
+            for turn, many in enumerate(moves):
+                await own.update(first)
+                second = second if says.later else Ledger()
+                anew = None if says.long_ago else await reader(name, bank, visitor.http)
+                await (anew or other).update(second)
+                names = sayable(first, says)
+                assert contents(first, names, says) == contents(second, names, says)
+                assert stated(first, names, says) == stated(second, names, says)
+                steps.wandering(seed + turn, many)(bank.world)
 
     asyncio.run(story())
 
