@@ -81,6 +81,6 @@ def town(url: str, home: Path, **settings: Any) -> Iterator[Town]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running(Options())) as bank,
-        serving(url, home, sandbox_url=bank.url, **settings) as api,
+        serving(url, home, **{"sandbox_url": bank.url, "link_twice": True} | settings) as api,
     ):
         yield Town(api, bank)
