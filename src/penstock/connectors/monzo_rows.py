@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -179,8 +179,12 @@ def _movement(told: _Transaction, account: str, created_on: date) -> Transaction
     return tuple.__new__(TransactionSeen, fields)
 
 
+@lru_cache(maxsize=8192)
 def _settled_on(text: str) -> date | None:
-    """Return the day on which it got on the books; the empty text says that it has not."""
+    """Return the day on which it got on the books; the empty text says that it has not.
+
+    Remembered, for what settles together does so at one instant.
+    """
     if not text:
         return None
     settled = msgspec.convert(text, datetime)
