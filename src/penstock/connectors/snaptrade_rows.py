@@ -99,6 +99,7 @@ class Activities:
     total: int
 
 
+_POSTED: Final = Status.POSTED
 _PAGE: Final = msgspec.json.Decoder(_Page)
 _LOOSE: Final = msgspec.json.Decoder(_LoosePage)
 _ACTIVITY: Final = msgspec.json.Decoder(_Activity)
@@ -143,20 +144,24 @@ def _mapped(told: _Activity, account: str) -> TransactionSeen:
     traded = _day(told.trade_date, told.id) or _day(told.settlement_date, told.id)
     if traded is None:
         raise broken(WHAT, "neither `trade_date` nor `settlement_date` is told", told.id)
-    return TransactionSeen(
-        account=account,
-        external_id=told.id,
-        status=Status.POSTED,
-        amount=amount,
-        currency=currency,
-        booked_on=traded,
-        value_on=_day(told.settlement_date, told.id),
-        authorized_on=None,
-        description=told.description or _in_words(told),
-        counterparty=told.symbol.description if told.symbol else None,
-        category=told.type or None,
-        reference=told.external_reference_id or None,
+    fields = (
+        account,
+        told.id,
+        _POSTED,
+        amount,
+        currency,
+        traded,
+        _day(told.settlement_date, told.id),
+        None,
+        told.description or _in_words(told),
+        told.symbol.description if told.symbol else None,
+        told.type or None,
+        told.external_reference_id or None,
+        None,
+        None,
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
 
 
 def _amount(told: _Activity) -> Decimal:
