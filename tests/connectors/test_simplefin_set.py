@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.connectors.simplefin_set import code_of, parse_aside, parse_set, readable
+from penstock.connectors.simplefin_rows import parse_aside
+from penstock.connectors.simplefin_set import code_of, parse_set, readable
 from penstock.connectors.wire import usable_currency
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind

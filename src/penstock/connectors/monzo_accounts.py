@@ -12,9 +12,9 @@ from typing import Annotated, Final
 
 import msgspec
 
-from penstock.connectors.monzo_money import Minor, exact
+from penstock.connectors.monzo_money import Minor
 from penstock.connectors.monzo_rows import Instant, london
-from penstock.connectors.wire import broken, decode, usable_currency, usable_id
+from penstock.connectors.wire import amount_of_minor, broken, decode, usable_currency, usable_id
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
@@ -90,7 +90,7 @@ def parse_balance(body: bytes, account: str) -> tuple[Decimal, str]:
     """Return what is available on an account, and in which currency. Raises ContractBroken."""
     answer = decode(body, _BALANCE, "balance")
     try:
-        return exact(answer.balance, answer.currency), answer.currency
+        return amount_of_minor(answer.balance, answer.currency), answer.currency
     except InvalidInput as error:
         raise broken("balance", str(error), account) from None
 

@@ -47,7 +47,10 @@ def verdict_of(response: Response) -> Verdict:
 
     Any `forbidden…` is the person's to mend, in the app: what has been approved is answered.
     """
-    verdict, code = by_status(response), code_in(response)
+    verdict = by_status(response)
+    if verdict.kind is VerdictKind.OK:
+        return verdict
+    code = code_in(response)
     if response.status == HTTPStatus.FORBIDDEN and code.startswith("forbidden"):
         return Verdict(VerdictKind.NOT_READY, APPROVE)
     if verdict.kind is VerdictKind.UNAUTHORIZED and code.endswith(".evicted"):

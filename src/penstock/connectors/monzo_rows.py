@@ -7,31 +7,42 @@ not count as spending (`include_in_spending`), moved it like any other. Instants
 are London's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from penstock.connectors.monzo_money import Minor, exact
-from penstock.connectors.wire import broken, decode, each_mapped, usable_id
-from penstock.domain.errors import InvalidInput
+from penstock.connectors.monzo_money import Minor
+from penstock.connectors.wire import (
+    CANNOT_READ,
+    amount_of_minor,
+    broken,
+    clean,
+    decode,
+    each_mapped,
+    usable_id,
+)
+from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Unmapped
 
 LONDON: Final = ZoneInfo("Europe/London")
 WHAT: Final = "transactions"
 Instant: Final = msgspec.Meta(tz=True)
+_PENDING: Final = Status.PENDING
+_POSTED: Final = Status.POSTED
 
 
-class _Named(msgspec.Struct):
+class _Named(msgspec.Struct, gc=False):
     name: str | None = None
 
 
-class _Transaction(msgspec.Struct):
+class _Transaction(msgspec.Struct, gc=False):
     id: str
     created: Annotated[datetime, Instant]
     settled: str
@@ -49,6 +60,10 @@ class _Transaction(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
+    transactions: list[_Transaction]
+
+
+class _LoosePage(msgspec.Struct):
     transactions: list[msgspec.Raw]
 
 
@@ -72,6 +87,7 @@ class Rows:
 
 
 _PAGE: Final = msgspec.json.Decoder(_Page)
+_LOOSE: Final = msgspec.json.Decoder(_LoosePage)
 _TRANSACTION: Final = msgspec.json.Decoder(_Transaction)
 _ID: Final = msgspec.json.Decoder(_Id)
 
@@ -82,25 +98,19 @@ def parse_rows(body: bytes, account: str) -> Rows:
     One that was declined comes as a removal: if we never had it, nothing happens. One that cannot
     be mapped goes along whole. Nothing is dropped.
     """
-    page = decode(body, _PAGE, WHAT).transactions
-    mapped, bad = each_mapped(page, partial(_mapped, account=account), account_field=None)
-    meanings = [meaning for _, meaning in mapped]
-    return Rows(
-        upserts=[one for one in meanings if isinstance(one, TransactionSeen)],
-        removed=[one for one in meanings if isinstance(one, Removal)],
-        unmapped=bad,
-        made=[
-            (meaning.booked_on or london(told.created), told.created)
-            for told, meaning in mapped
-            if isinstance(meaning, TransactionSeen)
-        ],
-        last=_id_of(bytes(page[-1])) if page else None,
-    )
+    try:
+        return _mapped(_PAGE.decode(clean(body)).transactions, account)
+    except (*CANNOT_READ, ContractBroken):
+        page = decode(body, _LOOSE, WHAT).transactions
+    good, bad = each_mapped(page, partial(_sound, account=account), account_field=None)
+    last = _id_of(bytes(page[-1])) if page else None
+    return replace(_mapped(good, account), unmapped=bad, last=last)
 
 
 def parse_row(raw: bytes, account: str) -> TransactionSeen | Removal:
     """Return one transaction. Raises ContractBroken."""
-    return _mapped(raw, account)[1]
+    rows = _mapped([_sound(raw, account)], account)
+    return rows.upserts[0] if rows.upserts else rows.removed[0]
 
 
 def london(instant: datetime) -> date:
@@ -116,53 +126,76 @@ def _id_of(raw: bytes) -> str:
     return name
 
 
-def _mapped(raw: bytes, account: str) -> tuple[_Transaction, TransactionSeen | Removal]:
+def _sound(raw: bytes, account: str) -> _Transaction:
+    """Return a transaction that can be mapped. Raises ContractBroken for any other."""
     told = decode(raw, _TRANSACTION, WHAT)
-    if not usable_id(told.id):
-        raise broken(WHAT, "`id` is blank", told.id)
-    if told.account_id not in {None, account}:
-        raise broken(WHAT, "it is of another account", told.id)
-    if told.decline_reason:
-        return told, Removal(account, told.id)
-    try:
-        return told, _movement(told, account)
-    except (InvalidInput, OverflowError, msgspec.ValidationError) as error:
-        raise broken(WHAT, str(error), told.id) from None
+    _mapped([told], account)
+    return told
 
 
-def _movement(told: _Transaction, account: str) -> TransactionSeen:
+def _mapped(page: Sequence[_Transaction], account: str) -> Rows:
+    rows = Rows([], [], [], [], page[-1].id if page else None)
+    for told in page:
+        if not usable_id(told.id):
+            raise broken(WHAT, "`id` is blank", told.id)
+        if told.account_id is not None and told.account_id != account:
+            raise broken(WHAT, "it is of another account", told.id)
+        if told.decline_reason:
+            rows.removed.append(Removal(account, told.id))
+            continue
+        try:
+            created_on = london(told.created)
+            seen = _movement(told, account, created_on)
+        except (InvalidInput, OverflowError, msgspec.ValidationError) as error:
+            raise broken(WHAT, str(error), told.id) from None
+        rows.upserts.append(seen)
+        rows.made.append((seen.booked_on or created_on, told.created))
+    return rows
+
+
+def _movement(told: _Transaction, account: str, created_on: date) -> TransactionSeen:
     booked = _settled_on(told.settled)
     original = _original(told)
     words = " ".join(told.description.split())
     merchant = told.merchant.name if isinstance(told.merchant, _Named) else None
     party = merchant or (told.counterparty.name if told.counterparty else None)
-    return TransactionSeen(
-        account=account,
-        external_id=told.id,
-        status=Status.PENDING if booked is None else Status.POSTED,
-        amount=exact(told.amount, told.currency),
-        currency=told.currency,
-        booked_on=booked,
-        value_on=booked,
-        authorized_on=london(told.created),
-        description=words or party or "",
-        counterparty=party or None,
-        category=told.category or None,
-        reference=told.notes or None,
-        original_amount=original,
-        original_currency=None if original is None else told.local_currency,
+    fields = (
+        account,
+        told.id,
+        _PENDING if booked is None else _POSTED,
+        amount_of_minor(told.amount, told.currency),
+        told.currency,
+        booked,
+        booked,
+        created_on,
+        words or party or "",
+        party or None,
+        told.category or None,
+        told.notes or None,
+        original,
+        None if original is None else told.local_currency,
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
 
 
+@lru_cache(maxsize=8192)
 def _settled_on(text: str) -> date | None:
-    """Return the day on which it got on the books; the empty text says that it has not."""
+    """Return the day on which it got on the books; the empty text says that it has not.
+
+    Remembered, for what settles together does so at one instant.
+    """
     if not text:
         return None
-    return london(msgspec.convert(text, Annotated[datetime, Instant]))
+    settled = msgspec.convert(text, datetime)
+    if settled.tzinfo is None:
+        raise InvalidInput("`settled` has no offset.")
+    return london(settled)
 
 
 def _original(told: _Transaction) -> Decimal | None:
     """Return what was paid abroad; None where it was paid in the account's own currency."""
-    if told.local_amount is None or told.local_currency in {None, "", told.currency}:
+    currency = told.local_currency
+    if told.local_amount is None or not currency or currency == told.currency:
         return None
-    return exact(told.local_amount, told.local_currency or "")
+    return amount_of_minor(told.local_amount, currency)

@@ -18,7 +18,8 @@ from penstock.connectors.answer import by_status, response_of
 from penstock.connectors.kind import Kind
 from penstock.connectors.simplefin_access import HERE, claim_address, read_access
 from penstock.connectors.simplefin_reading import Reading
-from penstock.connectors.simplefin_set import parse_aside, parse_set
+from penstock.connectors.simplefin_rows import parse_aside
+from penstock.connectors.simplefin_set import parse_set
 from penstock.connectors.simplefin_windows import (
     EMPTY,
     MOST_WINDOWS,

@@ -1,39 +1,42 @@
-"""SimpleFIN's account set: accounts, balances, transactions, and words for the person.
+"""SimpleFIN's account set: accounts, balances, and words for the person.
 
 After the protocol, version 1.0.7, and what version 2 adds to the same answer. Pure functions over
 bytes. Money is numeric text, + is in; times are seconds since 1970, their days those of Greenwich.
-An account's id is unique within its institution, a transaction's within its account.
+An account's id is unique within its institution.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from functools import partial
+from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from penstock.connectors.simplefin_rows import RowsOf, Transaction, all_mapped, one_by_one
 from penstock.connectors.wire import (
+    CANNOT_READ,
     amount_of,
     broken,
+    clean,
     decode,
-    each_mapped,
     usable_currency,
     usable_id,
 )
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
-from penstock.domain.errors import InvalidInput
-from penstock.domain.transaction import Status, TransactionSeen
+from penstock.domain.errors import ContractBroken, InvalidInput
+from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Unmapped
 
 WHAT: Final = "account set"
-TRANSACTION: Final = "transactions"
 _LONGEST_WORDS: Final = 200
 _MOST_WORDS: Final = 5
 _LETTERS: Final = 6
+
+
+Row = TypeVar("Row")
 
 
 class _Org(msgspec.Struct, rename="kebab"):
@@ -43,14 +46,14 @@ class _Org(msgspec.Struct, rename="kebab"):
     name: str | None = None
 
 
-class _Account(msgspec.Struct):
+class _Account(msgspec.Struct, Generic[Row]):
     id: str
     name: str
     currency: str
     balance: str
     balance_date: int = msgspec.field(name="balance-date")
     available: str | None = msgspec.field(name="available-balance", default=None)
-    transactions: list[msgspec.Raw] = []
+    transactions: list[Row] = []
     org: _Org | None = None
     conn_id: str | None = None
     conn_name: str | None = None
@@ -61,26 +64,10 @@ class _Error(msgspec.Struct):
     message: str = ""
 
 
-class _Set(msgspec.Struct):
-    accounts: list[_Account]
+class _Set(msgspec.Struct, Generic[Row]):
+    accounts: list[_Account[Row]]
     errors: list[str] = []
     errlist: list[_Error] = []
-
-
-class _Transaction(msgspec.Struct):
-    id: str
-    posted: int
-    amount: str
-    description: str
-    transacted_at: int | None = None
-    pending: bool = False
-    payee: str | None = None
-
-
-class _Aside(msgspec.Struct):
-    account: str
-    currency: str
-    transaction: msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,52 +90,25 @@ class AccountSet:
     said: tuple[str, ...]
 
 
-_SET: Final = msgspec.json.Decoder(_Set)
-_TRANSACTION: Final = msgspec.json.Decoder(_Transaction)
-_ASIDE: Final = msgspec.json.Decoder(_Aside)
+_SET: Final = msgspec.json.Decoder(_Set[Transaction])
+_LOOSE: Final = msgspec.json.Decoder(_Set[msgspec.Raw])
 
 
 def parse_set(body: bytes) -> AccountSet:
     """Return an answer. Raises ContractBroken. A transaction that makes no sense goes along."""
-    told = decode(body, _SET, WHAT)
-    accounts = [_account(one) for one in told.accounts]
+    try:
+        return _mapped(_SET.decode(clean(body)), all_mapped)
+    except (*CANNOT_READ, ContractBroken):
+        return _mapped(decode(body, _LOOSE, WHAT), one_by_one)
+
+
+def _mapped(told: _Set[Row], rows_of: RowsOf[Row]) -> AccountSet:
+    accounts = [_account(one, rows_of) for one in told.accounts]
     names = [one.seen.external_id for one in accounts]
     if len(set(names)) < len(names):
         raise broken(WHAT, "two accounts of an institution have one id")
     said = [*told.errors, *(one.msg or one.message for one in told.errlist)]
     return AccountSet(accounts, readable(said))
-
-
-def parse_transaction(raw: bytes, account: str, currency: str) -> TransactionSeen:
-    """Return one transaction. Raises ContractBroken."""
-    one = decode(raw, _TRANSACTION, TRANSACTION)
-    if not usable_id(one.id):
-        raise broken(TRANSACTION, "`id` is blank", one.id)
-    try:
-        amount = amount_of(one.amount, currency)
-    except InvalidInput as error:
-        raise broken(TRANSACTION, f"`amount`: {error}", one.id) from None
-    posted = _day(one.posted, one.id)
-    happened = _day(one.transacted_at or 0, one.id)
-    pending = one.pending or posted is None
-    return TransactionSeen(
-        account=account,
-        external_id=one.id,
-        status=Status.PENDING if pending else Status.POSTED,
-        amount=amount,
-        currency=currency,
-        booked_on=None if pending else posted,
-        value_on=None,
-        authorized_on=happened or (posted if pending else None),
-        description=one.description,
-        counterparty=one.payee or None,
-    )
-
-
-def parse_aside(raw: bytes) -> TransactionSeen:
-    """Return a transaction that was set aside, from what was kept of it. Raises ContractBroken."""
-    aside = decode(raw, _ASIDE, TRANSACTION)
-    return parse_transaction(bytes(aside.transaction), aside.account, aside.currency)
 
 
 def code_of(currency: str) -> str:
@@ -174,35 +134,25 @@ def readable(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(said[:_MOST_WORDS] + ([f"(and {more} more)"] if more > 0 else []))
 
 
-def _account(one: _Account) -> Account:
+def _account(one: _Account[Row], rows_of: RowsOf[Row]) -> Account:
     if not usable_id(one.id):
         raise broken(WHAT, "`id` is blank", one.id)
     currency = code_of(one.currency)
     if not usable_currency(currency):
         raise broken(WHAT, "`currency` is none", one.id)
     name = _place(one)
-    rows, bad = each_mapped(
-        one.transactions,
-        partial(parse_transaction, account=name, currency=currency),
-        account_field=None,
-    )
+    rows, unmapped = rows_of(one.transactions, name, currency)
     return Account(
         seen=AccountSeen(name, one.name, AccountType.OTHER, currency),
         raw_id=one.id,
         institution=_institution(one),
         balances=tuple(_balances(one, name, currency)),
         rows=rows,
-        unmapped=[_aside(each, name, currency) for each in bad],
+        unmapped=unmapped,
     )
 
 
-def _aside(one: Unmapped, account: str, currency: str) -> Unmapped:
-    """Return what cannot be mapped with what it would need: a transaction says not whose it is."""
-    raw = msgspec.json.encode(_Aside(account, currency, msgspec.Raw(one.raw)))
-    return Unmapped(account, one.external_id, one.reason, raw)
-
-
-def _place(one: _Account) -> str:
+def _place(one: _Account[Row]) -> str:
     """Return our name for an account: by itself its id may be another bank's as well."""
     org = one.org or _Org()
     where = org.domain or org.id or org.sfin_url or one.conn_id or ""
@@ -211,13 +161,13 @@ def _place(one: _Account) -> str:
     return f"{quote(where, safe='')}/{one.id}"
 
 
-def _institution(one: _Account) -> str:
+def _institution(one: _Account[Row]) -> str:
     org = one.org or _Org()
     told = readable([org.name or org.domain or one.conn_name or one.conn_id or ""])
     return told[0] if told else "SimpleFIN"
 
 
-def _balances(one: _Account, name: str, currency: str) -> Iterable[BalanceSeen]:
+def _balances(one: _Account[Row], name: str, currency: str) -> Iterable[BalanceSeen]:
     try:
         at = datetime.fromtimestamp(one.balance_date, UTC)
         stated = {BalanceKind.CURRENT: amount_of(one.balance, currency)}
@@ -230,13 +180,3 @@ def _balances(one: _Account, name: str, currency: str) -> Iterable[BalanceSeen]:
     return [
         BalanceSeen(name, kind, amount, currency, at, at.date()) for kind, amount in stated.items()
     ]
-
-
-def _day(seconds: int, name: str) -> date | None:
-    """Return the day of an instant, in Greenwich; 0 is none."""
-    if seconds == 0:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date()
-    except (ValueError, OverflowError, OSError):
-        raise broken(TRANSACTION, "a time is none", name) from None

@@ -15,8 +15,16 @@ from typing import Final
 
 import msgspec
 
-from penstock.connectors.wire import broken, decode, each_mapped, usable_currency, usable_id
-from penstock.domain.errors import InvalidInput
+from penstock.connectors.wire import (
+    CANNOT_READ,
+    broken,
+    clean,
+    decode,
+    each_mapped,
+    usable_currency,
+    usable_id,
+)
+from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.money import canonical
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.domain.update import Unmapped
@@ -67,6 +75,11 @@ class _Pagination(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
+    data: list[_Activity]
+    pagination: _Pagination
+
+
+class _LoosePage(msgspec.Struct):
     data: list[msgspec.Raw]
     pagination: _Pagination
 
@@ -86,7 +99,9 @@ class Activities:
     total: int
 
 
+_POSTED: Final = Status.POSTED
 _PAGE: Final = msgspec.json.Decoder(_Page)
+_LOOSE: Final = msgspec.json.Decoder(_LoosePage)
 _ACTIVITY: Final = msgspec.json.Decoder(_Activity)
 _NAME: Final = msgspec.json.Decoder(_Name)
 
@@ -96,7 +111,17 @@ def parse_activities(body: bytes, account: str) -> Activities:
 
     One that cannot be mapped goes along whole; nothing is dropped.
     """
-    page = decode(body, _PAGE, WHAT)
+    try:
+        told = _PAGE.decode(clean(body))
+        rows = [_mapped(one, account) for one in told.data]
+    except (*CANNOT_READ, ContractBroken):
+        return _one_by_one(body, account)
+    names = [one.id for one in told.data]
+    return Activities(rows, (), names, told.pagination.offset, told.pagination.total)
+
+
+def _one_by_one(body: bytes, account: str) -> Activities:
+    page = decode(body, _LOOSE, WHAT)
     good, bad = each_mapped(page.data, partial(parse_activity, account=account), account_field=None)
     of = [Unmapped(account, one.external_id, one.reason, one.raw) for one in bad]
     names = [_name(raw) for raw in page.data]
@@ -105,7 +130,10 @@ def parse_activities(body: bytes, account: str) -> Activities:
 
 def parse_activity(raw: bytes, account: str) -> TransactionSeen:
     """Return one activity. Raises ContractBroken."""
-    told = decode(raw, _ACTIVITY, WHAT)
+    return _mapped(decode(raw, _ACTIVITY, WHAT), account)
+
+
+def _mapped(told: _Activity, account: str) -> TransactionSeen:
     if not usable_id(told.id):
         raise broken(WHAT, "`id` is blank", told.id)
     try:
@@ -116,20 +144,24 @@ def parse_activity(raw: bytes, account: str) -> TransactionSeen:
     traded = _day(told.trade_date, told.id) or _day(told.settlement_date, told.id)
     if traded is None:
         raise broken(WHAT, "neither `trade_date` nor `settlement_date` is told", told.id)
-    return TransactionSeen(
-        account=account,
-        external_id=told.id,
-        status=Status.POSTED,
-        amount=amount,
-        currency=currency,
-        booked_on=traded,
-        value_on=_day(told.settlement_date, told.id),
-        authorized_on=None,
-        description=told.description or _in_words(told),
-        counterparty=told.symbol.description if told.symbol else None,
-        category=told.type or None,
-        reference=told.external_reference_id or None,
+    fields = (
+        account,
+        told.id,
+        _POSTED,
+        amount,
+        currency,
+        traded,
+        _day(told.settlement_date, told.id),
+        None,
+        told.description or _in_words(told),
+        told.symbol.description if told.symbol else None,
+        told.type or None,
+        told.external_reference_id or None,
+        None,
+        None,
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
 
 
 def _amount(told: _Activity) -> Decimal:

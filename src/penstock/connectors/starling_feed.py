@@ -5,12 +5,13 @@ amount is unsigned and `direction` gives the sign; the same item, with the same 
 from PENDING to SETTLED. `settlementTime` is absent until then. Days are London's.
 """
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -31,6 +32,11 @@ from penstock.domain.update import Unmapped
 LONDON: Final = ZoneInfo("Europe/London")
 WHAT: Final = "feed"
 ID: Final = "feedItemUid"
+_PENDING: Final = Status.PENDING
+_POSTED: Final = Status.POSTED
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant with its offset."""
 
 
 class FeedStatus(StrEnum):
@@ -47,6 +53,7 @@ class FeedStatus(StrEnum):
     ACCOUNT_CHECK = "ACCOUNT_CHECK"
 
 
+_UPCOMING: Final = FeedStatus.UPCOMING
 HELD: Final = frozenset({FeedStatus.UPCOMING, FeedStatus.PENDING, FeedStatus.RETRYING})
 """Not on the books yet."""
 
@@ -64,16 +71,19 @@ class Direction(StrEnum):
     OUT = "OUT"
 
 
-class FeedItem(msgspec.Struct, rename="camel"):
+_OUT: Final = Direction.OUT
+
+
+class FeedItem(msgspec.Struct, rename="camel", gc=False):
     """One movement, or what was to be one."""
 
     feed_item_uid: str
     amount: Money
     direction: Direction
     status: FeedStatus
-    updated_at: datetime
-    transaction_time: datetime
-    settlement_time: datetime | None = None
+    updated_at: Instant
+    transaction_time: Instant
+    settlement_time: Instant | None = None
     source_amount: Money | None = None
     counter_party_name: str | None = None
     reference: str | None = None
@@ -110,45 +120,38 @@ def parse_feed(body: bytes, account: str) -> Feed:
     happens. One that cannot be mapped goes along whole. Nothing is dropped.
     """
     try:
-        items = [(item, _meaning(item, account)) for item in _FEED.decode(clean(body)).feed_items]
-        bad: list[Unmapped] = []
+        return _mapped(_FEED.decode(clean(body)).feed_items, account)
     except (*CANNOT_READ, ContractBroken):
         rows = decode(body, _LOOSE, WHAT).feed_items
-        items, bad = each_mapped(
-            rows, partial(_item, account=account), id_field=ID, account_field=None
-        )
-    meanings = [meaning for _, meaning in items]
-    return Feed(
-        upserts=[one for one in meanings if isinstance(one, TransactionSeen)],
-        removed=[one for one in meanings if isinstance(one, Removal)],
-        newest=max((item.updated_at for item, _ in items), default=None),
-        unmapped=bad,
-    )
+    good, bad = each_mapped(rows, partial(_sound, account=account), id_field=ID, account_field=None)
+    return replace(_mapped(good, account), unmapped=bad)
 
 
 def parse_item(raw: bytes, account: str) -> TransactionSeen | Removal:
     """Return one item of a feed. Raises ContractBroken."""
-    return _item(raw, account)[1]
+    feed = _mapped([_sound(raw, account)], account)
+    return feed.upserts[0] if feed.upserts else feed.removed[0]
 
 
-def _item(raw: bytes, account: str) -> tuple[FeedItem, TransactionSeen | Removal]:
+def _sound(raw: bytes, account: str) -> FeedItem:
+    """Return an item that can be mapped. Raises ContractBroken for any other."""
     item = decode(raw, _ITEM, WHAT, ID)
-    return item, _meaning(item, account)
+    _mapped([item], account)
+    return item
 
 
-def _meaning(item: FeedItem, account: str) -> TransactionSeen | Removal:
-    _check(item)
-    if item.status in HELD or item.status in BOOKED:
-        return _movement(item, account)
-    return Removal(account, item.feed_item_uid)
-
-
-def _check(item: FeedItem) -> None:
-    if not usable_id(item.feed_item_uid):
-        raise broken(WHAT, f"`{ID}` is blank", item.feed_item_uid)
-    for instant in (item.updated_at, item.transaction_time, item.settlement_time):
-        if instant is not None and instant.tzinfo is None:
-            raise broken(WHAT, "an instant has no offset", item.feed_item_uid)
+def _mapped(items: Sequence[FeedItem], account: str) -> Feed:
+    upserts: list[TransactionSeen] = []
+    removed: list[Removal] = []
+    for item in items:
+        if not usable_id(item.feed_item_uid):
+            raise broken(WHAT, f"`{ID}` is blank", item.feed_item_uid)
+        if item.status in HELD or item.status in BOOKED:
+            upserts.append(_movement(item, account))
+        else:
+            removed.append(Removal(account, item.feed_item_uid))
+    newest = max((item.updated_at for item in items), default=None)
+    return Feed(upserts, removed, newest)
 
 
 def _movement(item: FeedItem, account: str) -> TransactionSeen:
@@ -157,27 +160,29 @@ def _movement(item: FeedItem, account: str) -> TransactionSeen:
         original = _original(item)
     except InvalidInput as error:
         raise broken(WHAT, f"`amount`: {error}", item.feed_item_uid) from None
-    happened = _london(item.transaction_time)
+    happened = item.transaction_time.astimezone(LONDON).date()
     booked = None
     if item.status in BOOKED:
-        booked = _london(item.settlement_time or item.transaction_time)
-    upcoming = item.status is FeedStatus.UPCOMING
-    return TransactionSeen(
-        account=account,
-        external_id=item.feed_item_uid,
-        status=Status.PENDING if booked is None else Status.POSTED,
-        amount=amount,
-        currency=item.amount.currency,
-        booked_on=booked,
-        value_on=happened if upcoming else booked,
-        authorized_on=None if upcoming else happened,
-        description=item.reference or item.counter_party_name or "",
-        counterparty=item.counter_party_name,
-        category=item.spending_category,
-        reference=item.reference,
-        original_amount=original,
-        original_currency=None if original is None else _source_currency(item),
+        booked = (item.settlement_time or item.transaction_time).astimezone(LONDON).date()
+    upcoming = item.status is _UPCOMING
+    fields = (
+        account,
+        item.feed_item_uid,
+        _PENDING if booked is None else _POSTED,
+        amount,
+        item.amount.currency,
+        booked,
+        happened if upcoming else booked,
+        None if upcoming else happened,
+        item.reference or item.counter_party_name or "",
+        item.counter_party_name,
+        item.spending_category,
+        item.reference,
+        original,
+        None if original is None or item.source_amount is None else item.source_amount.currency,
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
 
 
 def _original(item: FeedItem) -> Decimal | None:
@@ -187,14 +192,6 @@ def _original(item: FeedItem) -> Decimal | None:
     return _directed(item.source_amount, item.direction)
 
 
-def _source_currency(item: FeedItem) -> str | None:
-    return None if item.source_amount is None else item.source_amount.currency
-
-
 def _directed(money: Money, direction: Direction) -> Decimal:
     amount = unsigned(money)
-    return amount if direction is Direction.IN or not amount else -amount
-
-
-def _london(instant: datetime) -> date:
-    return instant.astimezone(LONDON).date()
+    return -amount if direction is _OUT and amount else amount

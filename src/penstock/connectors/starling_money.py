@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
+from penstock.connectors.wire import amount_of_minor
 from penstock.domain.errors import InvalidInput
-from penstock.domain.money import canonical, from_minor
 
 MOST_UNITS: Final = 10**18
 
 
-class Money(msgspec.Struct, rename="camel"):
+class Money(msgspec.Struct, rename="camel", gc=False):
     """An amount in the currency's smallest coin."""
 
     currency: str
@@ -22,11 +22,11 @@ def signed(money: Money) -> Decimal:
     """Return an amount that carries its own sign. Raises InvalidInput where it is absurd."""
     if abs(money.minor_units) > MOST_UNITS:
         raise InvalidInput("`minorUnits` is absurdly large.")
-    return canonical(from_minor(money.minor_units, money.currency), money.currency)
+    return amount_of_minor(money.minor_units, money.currency)
 
 
 def unsigned(money: Money) -> Decimal:
     """Return an amount whose sign stands elsewhere. Raises InvalidInput where it is negative."""
-    if money.minor_units < 0:
-        raise InvalidInput("`minorUnits` is negative, where `direction` gives the sign.")
-    return signed(money)
+    if 0 <= money.minor_units <= MOST_UNITS:
+        return amount_of_minor(money.minor_units, money.currency)
+    raise InvalidInput("`minorUnits` is absurdly large, or negative: `direction` gives the sign.")

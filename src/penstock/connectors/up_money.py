@@ -12,7 +12,7 @@ from penstock.domain.money import from_minor
 _INT64 = msgspec.Meta(ge=-(2**63), le=2**63 - 1)
 
 
-class Money(msgspec.Struct, rename="camel", frozen=True):
+class Money(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """An amount as Up writes it, twice."""
 
     currency_code: str

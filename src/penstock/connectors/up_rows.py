@@ -7,7 +7,6 @@ them. The account's balance moves by all three, so each is a row here. The other
 Up, in the saver, is a transaction of its own.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,8 +18,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from penstock.connectors.up_money import Money, abroad, exact
-from penstock.connectors.wire import broken, decode, each_mapped, usable_id
-from penstock.domain.errors import InvalidInput
+from penstock.connectors.wire import CANNOT_READ, broken, clean, decode, each_mapped, usable_id
+from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.domain.update import Unmapped
 
@@ -37,16 +36,16 @@ class UpStatus(StrEnum):
     SETTLED = "SETTLED"
 
 
-class _RoundUp(msgspec.Struct):
+class _RoundUp(msgspec.Struct, gc=False):
     amount: Money  # negative, with the boost in it
 
 
-class _Cashback(msgspec.Struct):
+class _Cashback(msgspec.Struct, gc=False):
     description: str
     amount: Money
 
 
-class _Attributes(msgspec.Struct, rename="camel"):
+class _Attributes(msgspec.Struct, rename="camel", gc=False):
     status: UpStatus
     description: str
     amount: Money
@@ -60,24 +59,24 @@ class _Attributes(msgspec.Struct, rename="camel"):
     card_purchase_method: dict[str, object] | None = None
 
 
-class _Name(msgspec.Struct):
+class _Name(msgspec.Struct, gc=False):
     id: str
 
 
-class _Link(msgspec.Struct):
+class _Link(msgspec.Struct, gc=False):
     data: _Name
 
 
-class _LooseLink(msgspec.Struct):
+class _LooseLink(msgspec.Struct, gc=False):
     data: _Name | None = None
 
 
-class _Relationships(msgspec.Struct, rename="camel"):
+class _Relationships(msgspec.Struct, rename="camel", gc=False):
     account: _Link
     category: _LooseLink | None = None
 
 
-class Resource(msgspec.Struct):
+class Resource(msgspec.Struct, gc=False):
     """One transaction."""
 
     id: str
@@ -90,6 +89,11 @@ class _Links(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
+    data: list[Resource]
+    links: _Links
+
+
+class _LoosePage(msgspec.Struct):
     data: list[msgspec.Raw]
     links: _Links
 
@@ -109,6 +113,7 @@ class Rows:
 
 
 _PAGE: Final = msgspec.json.Decoder(_Page)
+_LOOSE: Final = msgspec.json.Decoder(_LoosePage)
 _RESOURCE: Final = msgspec.json.Decoder(Resource)
 
 
@@ -117,16 +122,23 @@ def parse_rows(body: bytes, account: str) -> Rows:
 
     One that cannot be mapped goes along whole; nothing is dropped.
     """
-    page = decode(body, _PAGE, WHAT)
-    mapped, bad = each_mapped(page.data, partial(_mapped, account=account), account_field=None)
+    bad: list[Unmapped] = []
+    try:
+        page = _PAGE.decode(clean(body))
+        mapped = [(one, _movements(one, account)) for one in page.data]
+        following = page.links.next
+    except (*CANNOT_READ, ContractBroken):
+        loose = decode(body, _LOOSE, WHAT)
+        mapped, bad = each_mapped(loose.data, partial(_mapped, account=account), account_field=None)
+        following = loose.links.next
     return Rows(
         upserts=[row for _, rows in mapped for row in rows],
         unmapped=bad,
         made=[
-            (melbourne(about.settled_at or about.created_at), about.created_at)
-            for about in (each.attributes for each, _ in mapped)
+            (rows[0].booked_on or melbourne(one.attributes.created_at), one.attributes.created_at)
+            for one, rows in mapped
         ],
-        next=page.links.next,
+        next=following,
     )
 
 
@@ -145,11 +157,7 @@ def melbourne(instant: datetime) -> date:
 
 def _mapped(raw: bytes, account: str) -> tuple[Resource, list[TransactionSeen]]:
     resource = decode(raw, _RESOURCE, WHAT)
-    _check(resource, account)
-    try:
-        return resource, list(_movements(resource, account))
-    except (InvalidInput, OverflowError) as error:
-        raise broken(WHAT, str(error), resource.id) from None
+    return resource, _movements(resource, account)
 
 
 def _check(resource: Resource, account: str) -> None:
@@ -165,16 +173,20 @@ def _check(resource: Resource, account: str) -> None:
         raise broken(WHAT, f"it is {about.status}, `settledAt` notwithstanding", resource.id)
 
 
-def _movements(resource: Resource, account: str) -> Iterator[TransactionSeen]:
-    """Yield the transaction, and what moved together with it."""
+def _movements(resource: Resource, account: str) -> list[TransactionSeen]:
+    """Return the transaction, and what moved together with it. Raises ContractBroken."""
+    _check(resource, account)
     about = resource.attributes
-    amount = exact(about.amount)
-    whole = _whole(resource, account, amount)
-    yield whole
-    if about.round_up is not None and amount < 0:
-        yield _beside(whole, ROUND_UP, about.round_up.amount, "Round Up")
-    if about.cashback is not None:
-        yield _beside(whole, CASHBACK, about.cashback.amount, about.cashback.description)
+    try:
+        whole = _whole(resource, account, exact(about.amount))
+        rows = [whole]
+        if about.round_up is not None and whole.amount < 0:
+            rows.append(_beside(whole, ROUND_UP, about.round_up.amount, "Round Up"))
+        if about.cashback is not None:
+            rows.append(_beside(whole, CASHBACK, about.cashback.amount, about.cashback.description))
+    except (InvalidInput, OverflowError) as error:
+        raise broken(WHAT, str(error), resource.id) from None
+    return rows
 
 
 def _whole(resource: Resource, account: str, amount: Decimal) -> TransactionSeen:

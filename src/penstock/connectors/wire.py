@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.domain.currency import minor_digits
 from penstock.domain.errors import ContractBroken, InvalidInput
-from penstock.domain.money import canonical
+from penstock.domain.money import canonical, from_minor
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Unmapped
 
@@ -19,6 +19,7 @@ T = TypeVar("T")
 PLACEHOLDERS: Final = frozenset({"0"})
 """What banks send where they have no id (sync.md 13)."""
 
+_NUL: Final = b"\\u0000"
 _AMOUNT = re.compile(r"-?[0-9]{1,20}(?:\.([0-9]{1,18}))?")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,11}")  # ISO 4217, and what has no code there
 _PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
@@ -41,8 +42,12 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T], what: str, id_field: s
 
 
 def clean(body: bytes) -> bytes:
-    """Return a body whose texts every database keeps: none takes a NUL character."""
-    return body.replace(b"\\u0000", b"\\ufffd")
+    """Return a body whose texts every database keeps: none takes a NUL character.
+
+    It is looked for from its end, for then a backslash is what is looked for first: there are fewer
+    of them in a body than noughts, and it takes half the time.
+    """
+    return body.replace(_NUL, b"\\ufffd") if body.rfind(_NUL) >= 0 else body
 
 
 def each_mapped(
@@ -142,6 +147,19 @@ def amount_of(text: str, currency: str) -> Decimal:
     return canonical(amount, currency)
 
 
+@lru_cache(maxsize=8192)
+def amount_of_minor(units: int, currency: str) -> Decimal:
+    """Return a number of a currency's smallest coins as canonical money.
+
+    Remembered, as `amount_of` is. Raises InvalidInput for what is too much to be money, and
+    where the currency can be none.
+    """
+    if not usable_currency(currency):
+        raise InvalidInput(f"{currency[:_LONGEST_NAME]!r} is no currency.")
+    return canonical(from_minor(units, currency), currency)
+
+
+@lru_cache(maxsize=1024)
 def usable_currency(text: str) -> bool:
     """Tell whether this can be a currency's code; `NaN` and `null` cannot."""
     return _CURRENCY.fullmatch(text) is not None
