@@ -223,12 +223,7 @@ def _assemble(
         connectors=connectors,
         identity=Identity(database, cipher, timing.clock, pepper=key.derive("passwords")),
         linker=Linker(
-            database=database,
-            connectors=connectors,
-            seals=seals,
-            hash_state=KeyedHash(key, "link state"),
-            send_for=send_for,
-            clock=timing.clock,
+            database, connectors, seals, KeyedHash(key, "link state"), send_for, timing.clock
         ),
         syncer=syncer,
         meters=meters,

@@ -7,6 +7,7 @@ not as it should be is refused by name, as ContractBroken or InvalidInput.
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from penstock.connectors.wire import broken, usable_id
@@ -31,35 +32,53 @@ _TYPES: Final = {
     "LOAN": AccountType.LOAN,
 }
 _MASK: Final = 4
+_LONGEST_DAY: Final = 40
 _DAY: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T.*)?", re.ASCII)
 
 
 def first_usable(*ids: str | None) -> str:
     """Return the first id that is one; nothing where there is none: blank and `"0"` are none."""
-    return next((one for one in ids if one is not None and usable_id(one)), "")
+    for one in ids:
+        if one is not None and usable_id(one):
+            return one
+    return ""
 
 
 def day(text: str | None, what: str, field: str) -> date | None:
     """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken."""
     if text is None or not text.strip():
         return None
+    on = _day_of(text) if len(text) <= _LONGEST_DAY else None
+    if on is None:
+        raise broken(what, f"`{field}` is no day: {text[:_LONGEST_DAY]!r}")
+    return on
+
+
+@lru_cache(maxsize=4096)
+def _day_of(text: str) -> date | None:
+    """Remembered, for many rows are of one day; None where it is none."""
     found = _DAY.fullmatch(text)
     try:
         return date.fromisoformat(found[1] if found else text)
     except ValueError:
-        raise broken(what, f"`{field}` is no day: {text[:40]!r}") from None
+        return None
 
 
 def words(*texts: str | None) -> str:
     """Return what was written, in one line and each text once."""
-    told = (" ".join(text.split()) for text in texts if text)
+    told = [" ".join(text.split()) for text in texts if text]
+    if len(told) <= 1:
+        return told[0] if told else ""
     return " ".join(dict.fromkeys(one for one in told if one))
 
 
 def reference(*texts: str | None) -> str | None:
     """Return the first reference that says something."""
-    told = (text.strip() for text in texts if text)
-    return next((one for one in told if one and one.upper() not in NOTHING_SAID), None)
+    for text in texts:
+        told = text.strip() if text else ""
+        if told and told.upper() not in NOTHING_SAID:
+            return told
+    return None
 
 
 def account_type(code: str | None) -> AccountType:

@@ -27,6 +27,9 @@ from penstock.domain.update import Unmapped
 
 WHAT: Final = "transactions"
 
+_POSTED: Final = Status.POSTED
+_PENDING: Final = Status.PENDING
+
 
 class Amount(msgspec.Struct):
     """Money as it is written: a decimal text with its sign."""
@@ -181,18 +184,19 @@ def _mapped(row: Row, places: Mapping[str, str], *, booked: bool) -> Transaction
     to = row.creditor_name or row.ultimate_creditor
     by = row.debtor_name or row.ultimate_debtor
     counterparty = (to or by) if amount < 0 else (by or to)
-    return TransactionSeen(
-        account=place,
-        external_id=name,
-        status=Status.POSTED if booked else Status.PENDING,
-        amount=amount,
-        currency=money.currency,
-        booked_on=booked_on if booked else None,
-        value_on=value_on,
-        authorized_on=None,
-        description=_words(row) or counterparty or "",
-        counterparty=counterparty,
-        reference=reference(row.end_to_end_id, *_references(row)),
+    return TransactionSeen(  # by place: named, they cost more than all the rest
+        place,
+        name,
+        _POSTED if booked else _PENDING,
+        amount,
+        money.currency,
+        booked_on if booked else None,
+        value_on,
+        None,
+        _words(row) or counterparty or "",
+        counterparty,
+        None,
+        reference(row.end_to_end_id, *_references(row)),
     )
 
 
@@ -208,4 +212,6 @@ def _words(row: Row) -> str:
 def _references(row: Row) -> list[str | None]:
     one = row.remittance_information_structured
     several = row.remittance_information_structured_array or ()
+    if one is None and not several:
+        return []
     return [one.reference if isinstance(one, Structured) else one, *(e.reference for e in several)]

@@ -27,6 +27,9 @@ from penstock.domain.transaction import Status, TransactionSeen
 from penstock.domain.update import Unmapped
 
 WHAT: Final = "transactions"
+
+_POSTED: Final = Status.POSTED
+_PENDING: Final = Status.PENDING
 ID: Final = "entry_reference"
 PENDING: Final = frozenset({"PDNG", "HOLD", "SCHD"})
 NO_MOVEMENTS: Final = frozenset({"CNCL", "RJCT"})
@@ -174,23 +177,26 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
             raise broken(WHAT, "a booked row has no day", name)
     counterparty = _counterparty(row)
     code = row.bank_transaction_code
-    return TransactionSeen(
-        account=place,
-        external_id=name,
-        status=Status.PENDING if pending else Status.POSTED,
-        amount=amount,
-        currency=row.transaction_amount.currency,
-        booked_on=None if pending else booked_on,
-        value_on=value_on,
-        authorized_on=happened or (booked_on if pending else None),
-        description=words(*(row.remittance_information or ()))
+    said = (
+        words(*(row.remittance_information or ()))
         or words(row.note)
         or counterparty
-        or words(code.description if code else None),
-        counterparty=counterparty,
-        reference=reference(row.reference_number),
-        original_amount=None if original is None else original[0],
-        original_currency=None if original is None else original[1],
+        or words(code.description if code else None)
+    )
+    return TransactionSeen(  # by place: named, they cost more than all the rest
+        place,
+        name,
+        _PENDING if pending else _POSTED,
+        amount,
+        row.transaction_amount.currency,
+        None if pending else booked_on,
+        value_on,
+        happened or (booked_on if pending else None),
+        said,
+        counterparty,
+        None,
+        reference(row.reference_number),
+        *(original or (None, None)),
     )
 
 

@@ -24,6 +24,7 @@ _AMOUNT = re.compile(r"-?[0-9]{1,20}(?:\.([0-9]{1,18}))?")
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,11}")  # ISO 4217, and what has no code there
 _PLACE = re.compile(r"`\$\.(\w+)\[(\d+)\]")
 _LONGEST_NAME = 80
+_LONGEST_CODE = 12
 CANNOT_READ = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are not what they should be."""
 
@@ -159,9 +160,13 @@ def amount_of_minor(units: int, currency: str) -> Decimal:
     return canonical(from_minor(units, currency), currency)
 
 
-@lru_cache(maxsize=1024)
 def usable_currency(text: str) -> bool:
     """Tell whether this can be a currency's code; `NaN` and `null` cannot."""
+    return len(text) <= _LONGEST_CODE and _is_code(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_code(text: str) -> bool:
     return _CURRENCY.fullmatch(text) is not None
 
 
