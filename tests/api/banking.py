@@ -78,9 +78,10 @@ def _running(connection: sa.Connection) -> list[int]:
 @contextlib.contextmanager
 def town(url: str, home: Path, **settings: Any) -> Iterator[Town]:
     """Open a bank, and serve the migrated database at `url` beside it."""
+    twice: dict[str, Any] = {"link_twice": True}  # many stories want more than one connection
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running(Options())) as bank,
-        serving(url, home, **{"sandbox_url": bank.url, "link_twice": True} | settings) as api,
+        serving(url, home, sandbox_url=bank.url, **twice | settings) as api,
     ):
         yield Town(api, bank)
