@@ -140,8 +140,6 @@ class Driver:
             if verdict.kind is VerdictKind.OK and response is not None:
                 self.consent_ends_soon |= verdict.consent is ConsentState.EXPIRING
                 return response
-            if verdict.kind is VerdictKind.NOT_READY and request.takes_refusal and response:
-                return response
             if verdict.kind is VerdictKind.UNAUTHORIZED and not refreshed:
                 refreshed = True
                 credentials = await self.tokens.renew(credentials)
