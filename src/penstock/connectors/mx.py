@@ -110,9 +110,12 @@ class MX:
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:
-        """A visit to MX's Connect widget, where the person finds their institution."""
+        """A visit to MX's Connect widget, where the person finds their institution.
+
+        MX sends back from a page of the institution's own; its own stays open, and tells nobody.
+        """
         widget = ConnectWidget(self.app)
-        return (VisitPlan(widget.begin, widget.finish, end=widget.end),)
+        return (VisitPlan(widget.begin, widget.finish, returns=False, end=widget.end),)
 
     def search(
         self, words: str, country: str
