@@ -20,7 +20,7 @@ from penstock.domain.request import Request, Response
 from penstock.engine.drive import ATTEMPTS, CursorLost, Limits, Restart
 from tests.engine.fake_bank import URL, FakeBank
 from tests.engine.house import play
-from tests.engine.road import NOW, Road, Said, answer
+from tests.engine.road import GET, NOW, Road, Said, answer
 
 
 class Wordy(FakeBank):
@@ -55,6 +55,22 @@ def test_what_a_request_takes_is_its_answer() -> None:
     road = Road([503, 409])
     assert road.ask(refused).status == 409
     assert road.driver.tally.retries == 1
+
+
+def test_what_is_kept_of_an_answer_names_no_secret() -> None:
+    """K4: where a credential is put into an address, the archive has the address without it."""
+
+    def reading() -> Generator[Any, Any, None]:
+        yield GET
+
+    async def read(road: Road) -> list[Response]:
+        heard: list[Response] = []
+        async for _ in road.driver.pull(reading(), heard.append):
+            raise AssertionError
+        return heard
+
+    (kept,) = play(read(Road([Response(200, {}, b"body", f"{URL}/canary")])))
+    assert (kept.url, kept.body) == (GET.url, b"body")
 
 
 def test_rows_that_moved_are_read_again() -> None:
