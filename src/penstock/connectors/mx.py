@@ -110,10 +110,7 @@ class MX:
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:
-        """A visit to MX's Connect widget, where the person finds their institution.
-
-        MX sends back from a page of the institution's own; its own stays open, and tells nobody.
-        """
+        """A visit to MX's Connect widget, which stays open where it takes the password itself."""
         widget = ConnectWidget(self.app)
         return (VisitPlan(widget.begin, widget.finish, returns=False, end=widget.end),)
 
