@@ -286,9 +286,8 @@ def _shown(settings: Settings) -> Mapping[str, ssl.SSLContext]:
 
 def _own_destinations(settings: Settings) -> list[str]:
     """Name the hosts that the operator set: they alone may be on this machine or a private net."""
-    parts = [urlsplit(url) for url in registry.addresses(_options(settings))]
-    plain = [one.netloc for one in parts if one.scheme == "http"]
-    return [*settings.loopback_providers, *plain]
+    parts = map(urlsplit, registry.addresses(_options(settings)))
+    return [*settings.loopback_providers, *(one.netloc for one in parts if one.scheme == "http")]
 
 
 def _secret(value: object) -> Secret | None:

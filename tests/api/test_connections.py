@@ -42,6 +42,7 @@ def test_the_connectors_say_how_to_link(sqlite_api: Api) -> None:
         "where": None,
         "url": None,
         "chooses": [],
+        "returns": True,
     }
     token = known["starling"]["plans"][0]
     assert (token["kind"], token["url"]) == ("token", "https://developer.starlingbank.com/personal")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 import pytest
 
+from penstock.sandbox.faces.mx import API_KEY, CLIENT_ID
 from tests.cli.conftest import PASSWORD, Terminal
 from tests.programs import surroundings
 
@@ -101,3 +102,22 @@ def test_a_callback_may_be_pasted(ada: Terminal) -> None:
     code, shown = at_terminal(ada, ["connect", "sandbox", "--no-browser"], dialogue)
     assert code == 0, shown
     assert ada.json("connections")[0]["connector"] == "sandbox"
+
+
+def test_a_page_that_stays_open_is_left_with_enter(ada: Terminal) -> None:
+    """MX's page sends nobody back: the person says that they are done, and MX what came of it."""
+    mx = f"{ada.environment['PENSTOCK_SANDBOX_URL']}/mx"
+    known = {"PENSTOCK_MX_URL": mx, "PENSTOCK_MX_CLIENT_ID": CLIENT_ID}
+    known |= {"PENSTOCK_MX_API_KEY": API_KEY, "PENSTOCK_PROFILE": "development"}
+
+    def consent(shown: str) -> str:
+        found = re.search(r"http://\S+/visits/\S+", shown)
+        assert found
+        httpx2.post(found[0], data={"decision": "allow"}, follow_redirects=False)
+        return ""
+
+    dialogue: Dialogue = [("sent to.", consent)]
+    code, shown = at_terminal(ada, ["connect", "mx", "--no-browser"], dialogue, **known)
+    assert code == 0, shown
+    assert "press Enter here" in shown
+    assert ada.json("connections", **known)[0]["connector"] == "mx"

@@ -112,7 +112,7 @@ class Hand:
                 body = msgspec.json.encode({"balance": left, "currency": "GBP", "spend_today": 0})
             case _:
                 self.asked.append(query)
-                return self._list(query, headers, can_do_without=request.takes_refusal)
+                return self._list(query, headers, can_do_without=403 in request.takes)
         return Response(200, headers, body)
 
     def _list(

@@ -148,7 +148,7 @@ class Broker:
         if offset and self.moves:
             self.moves.pop(0)(self)
         since = query.get("startDate", "")
-        rows = [row for row in self.rows if row["trade_date"] >= since]
+        rows = [row for row in self.rows if (row["trade_date"] or "") >= since]
         return {
             "data": rows[offset : offset + limit],
             "pagination": {"offset": offset, "limit": limit, "total": len(rows)},

@@ -1,5 +1,6 @@
 """NextGenPSD2's quirks, one by one: consents, reports, errors."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -115,6 +116,15 @@ def test_pages_are_followed_and_only_the_first_is_a_reading() -> None:
     assert [(one.since, one.until) for one in last.covered] == [(date(2026, 10, 21), date.max)]
 
 
+def test_the_next_page_may_be_named_beside_the_report() -> None:
+    """Banks write `next` where the other links of the answer are: less than all is no success."""
+    answer = json.loads(report(HELD))
+    answer["_links"] = {"next": {"href": "/v1/accounts/acc-1/transactions?page=2"}}
+    assert parse_report(body(answer), PLACES).next == answer["_links"]["next"]["href"]
+    answer["transactions"]["booked"].append({"odd": True})
+    assert parse_report(body(answer), PLACES).next == answer["_links"]["next"]["href"]
+
+
 def test_pages_that_lead_in_a_circle_are_refused() -> None:
     """sync.md 5: less than all is no success."""
     more = {"next": {"href": "/v1/accounts/acc-1/transactions?page=2"}}
@@ -176,6 +186,14 @@ def test_a_file_to_download_is_refused_by_name() -> None:
     """Nobody is to believe that there were no rows."""
     with pytest.raises(ContractBroken, match="file to download"):
         parse_report(body({"_links": {"download": {"href": "/v1/file"}}}), PLACES)
+    file = {"download": {"href": "/v1/file"}}
+    for answer in (
+        {"transactions": {"booked": [], "pending": []}, "_links": file},
+        {"transactions": {"booked": [], "_links": file}},
+    ):
+        with pytest.raises(ContractBroken, match="file to download"):
+            parse_report(body(answer), PLACES)
+    assert parse_report(body({**json.loads(report(BOOKED)), "_links": file}), PLACES).rows
     with pytest.raises(ContractBroken, match="holds none"):
         parse_report(b"{}", PLACES)
 
@@ -233,7 +251,9 @@ def test_the_days_readings_are_spent_until_tomorrow() -> None:
     assert BERLIN_GROUP.classify(Response(429, {}, refusal("OTHER"))).wait is None
 
 
-@pytest.mark.parametrize("code", ["CERTIFICATE_EXPIRED", "PERIOD_INVALID", "SERVICE_INVALID"])
+@pytest.mark.parametrize(
+    "code", ["CERTIFICATE_EXPIRED", "PERIOD_INVALID", "SERVICE_INVALID", "SESSIONS_NOT_SUPPORTED"]
+)
 def test_what_is_ours_to_mend_is_said(code: str) -> None:
     """A certificate, the days that were asked for: no consent is asked of the person."""
     verdict = BERLIN_GROUP.classify(Response(401, {}, refusal(code)))

@@ -78,6 +78,8 @@ def test_every_request_is_signed_by_the_application() -> None:
         "exp": now + 3600,
     }
     assert signed == ENABLE.sign(APP.get("sessions/{session}"), OPENED), "nothing is random"
+    odd = ENABLE.sign(APP.get("sessions/{session}"), Credentials(Secret("../accounts?a=1#")))
+    assert odd.url == f"{URL}/sessions/..%2Faccounts%3Fa%3D1%23", "an id is a name, and no path"
     payload = urlsafe_b64decode(token.split(".")[1] + "==")
     assert b"session" not in payload
 

@@ -84,9 +84,10 @@ def test_the_first_reading_asks_for_everything() -> None:
     assert last(found).covered == (), "from the beginning, all is covered anyway"
 
 
-def test_an_account_without_a_day_of_opening_is_read_from_the_banks_own() -> None:
-    """Nobody banked at Monzo before 2015."""
-    hand = Hand(several(1, 2000), opened=None)
+@pytest.mark.parametrize("opened", [None, "0001-01-01T00:00:00Z"])
+def test_an_account_without_a_day_of_opening_is_read_from_the_banks_own(opened: str | None) -> None:
+    """Nobody banked at Monzo before 2015; a clock's zero is written as the first instant of all."""
+    hand = Hand(several(1, 2000), opened=opened)
     assert names(pull(hand)) == ["tx_1", "tx_2000"]
     assert min(query["since"] for query in hand.asked) == "2015-01-01T00:00:00Z"
 

@@ -11,18 +11,18 @@ from penstock.connectors.monzo import Monzo
 from penstock.connectors.monzo_errors import is_dead
 from penstock.domain.clock import utc_now
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import GrantRefused, InvalidInput, OAuthError
+from penstock.domain.errors import ContractBroken, GrantRefused, InvalidInput, OAuthError
 from penstock.domain.link_plan import ClientAuth, OAuthPlan, Rotation
 from penstock.domain.protocol import PendingRule, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
-from penstock.domain.update import Absence
+from penstock.domain.update import Absence, Stream
 from penstock.engine.refresh import as_credentials
 from penstock.oauth.token import refresh
 from penstock.sandbox.faces.monzo import PREFIX
-from tests.connectors.driving import Driver, Ledger
+from tests.connectors.driving import Driver, Ledger, by_hand
 from tests.connectors.linking import asked, connector_at, link, over_http
-from tests.connectors.monzo_samples import BASE, refusal
+from tests.connectors.monzo_samples import BASE, Hand, refusal
 from tests.sandbox.visitor import NOON, visiting
 
 BANK = Monzo(client_id="me", client_secret=Secret("canary"))
@@ -99,6 +99,17 @@ def test_what_answers_mean(response: Response, kind: VerdictKind, words: str) ->
     assert verdict.kind is kind
     assert words in verdict.message
     assert "canary" not in verdict.message
+
+
+def test_no_history_is_owed_to_a_refusal_of_another_kind() -> None:
+    """A 403 that no approval mends, such as a firewall's, is a fault and no gap to wait for."""
+    monzo = Hand()
+
+    def walled(request: Request) -> Response:
+        return Response(403, {}, b"<html>") if "before=" in request.url else monzo(request)
+
+    with pytest.raises(ContractBroken, match="403"):
+        by_hand(BANK.pull(Stream("acc", ("acc",)), None), walled)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ def test_an_institution_may_be_chosen_beforehand() -> None:
     assert told.asked[1][1]["widget_url"]["current_institution_code"] == "mill"
 
 
+def test_a_page_that_sends_nobody_back_is_declared() -> None:
+    """Where MX takes the password itself, the person says that they are done: by our state."""
+    (plan,) = CONNECTOR.link_plans
+    assert not plan.returns
+
+
 def test_a_renewal_shows_the_login_that_is_there() -> None:
     """No user is made, no other bank can be chosen, and no name changes."""
     told = Told(SHOWN | THERE)

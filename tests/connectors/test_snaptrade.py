@@ -97,6 +97,14 @@ def test_the_cursor_goes_neither_back_nor_into_the_future() -> None:
     assert pages(pull(future))[-1].next_cursor == "2026-11-20"
 
 
+def test_rows_without_a_day_of_trade_keep_a_reading_whole() -> None:
+    """`startDate` goes by `trade_date`, which may be null: such a row would seem to be gone."""
+    undated = activity("odd", trade_date=None, settlement_date="2026-11-17T00:00:00Z")
+    found = pull(Broker([*rows(18), undated]))
+    assert "odd" in names(found)
+    assert pages(found)[-1].next_cursor is None, "the next reading asks for all of it again"
+
+
 @pytest.mark.parametrize("cursor", ["", "soon", "2026-13-01", "0"])
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     """A damaged cursor is an error, not a fresh start in silence."""

@@ -41,15 +41,36 @@ def test_what_is_asked_is_signed_and_counted() -> None:
 
 
 def test_what_a_request_takes_is_its_answer() -> None:
-    """A status that it names is given to whoever asked, and to no other request."""
-    refused = Request("POST", URL, takes=(409,))
+    """A status that it names is given to whoever asked, and to no other request.
+
+    Whatever it means to others, the consent's end too: a part that is not told ends no whole.
+    """
+    refused = Request("POST", URL, takes=(409, 403))
     road = Road([409])
     assert road.ask(refused).status == 409
+    assert Road([403]).ask(refused).status == 403
+    assert Road([422]).halt(refused).outcome is Outcome.CONTRACT
     with pytest.raises(Restart):
         Road([409]).ask()
     road = Road([503, 409])
     assert road.ask(refused).status == 409
     assert road.driver.tally.retries == 1
+
+
+def test_what_is_kept_of_an_answer_names_no_secret() -> None:
+    """K4: where a credential is put into an address, the archive has the address without it."""
+
+    def reading() -> Generator[Any, Any, None]:
+        yield GET
+
+    async def read(road: Road) -> list[Response]:
+        heard: list[Response] = []
+        async for _ in road.driver.pull(reading(), heard.append):
+            raise AssertionError
+        return heard
+
+    (kept,) = play(read(Road([Response(200, {}, b"body", f"{URL}/canary")])))
+    assert (kept.url, kept.body) == (GET.url, b"body")
 
 
 def test_rows_that_moved_are_read_again() -> None:
@@ -199,16 +220,6 @@ def test_who_has_something_to_do_at_the_bank_is_told() -> None:
     assert ending.outcome is Outcome.NOT_READY
     assert ending.remedy is not None
     assert (ending.remedy.kind, ending.remedy.text) == (RemedyKind.ASK_PERSON, "The bank said 425.")
-
-
-def test_who_can_do_without_is_handed_the_refusal() -> None:
-    """A part that the bank does not tell now must not end the whole: its asker hears of it."""
-    braced = replace(GET, takes_refusal=True)
-    road = Road([425])
-    assert road.ask(braced).status == 425
-    assert road.slept == []
-    assert Road([403]).halt(braced).outcome is Outcome.CONSENT
-    assert Road([422]).halt(braced).outcome is Outcome.CONTRACT
 
 
 def test_a_consent_that_ends_soon_is_remembered() -> None:

@@ -200,6 +200,18 @@ def test_disconnecting_ends_them_at_the_provider(database: Database) -> None:
     hooked(database, story)
 
 
+def test_what_is_renewed_is_asked_for_anew(database: Database) -> None:
+    """A renewal may open another Item: the one before took the address that it knew with it."""
+
+    async def story(home: House) -> None:
+        connection = await linked(home, "plaid")
+        home.bank.hooks.subscriptions.clear()
+        await home.sync(await home.link(renew=connection, connector="plaid"))
+        assert len(home.bank.hooks.subscriptions) == 1
+
+    hooked(database, story)
+
+
 def test_where_a_key_is_needed_nobody_is_asked_before_the_answer(database: Database) -> None:
     """28: stored whole, answered, and verified by a worker; the body is not kept longer."""
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import click
 
@@ -166,7 +166,7 @@ async def _link_by_token(client: "Client", wish: Wish, plan: dict[str, Any]) -> 
 
 
 async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -> dict[str, Any]:
-    from penstock.cli.consent import consent_at_sandbox, open_browser, take_pasted
+    from penstock.cli.consent import consent_at_sandbox, open_browser
 
     async with _listening(wish) as listener:
         chosen = {"institution": wish.institution} if wish.institution else {}
@@ -181,13 +181,25 @@ async def _link_by_consent(client: "Client", wish: Wish, plan: dict[str, Any]) -
             say(f"Give your consent at the bank:\n\n{url}\n")
             if wish.browser:
                 open_browser(url)
-            elif can_ask():
-                say("If your browser is on another machine, paste the address it was sent to.")
-                take_pasted(listener)
+            if can_ask():
+                stays = not plan.get("returns", True)
+                _take_typed(listener, link["state"], elsewhere=not wish.browser, stays=stays)
         callback = await _callback(listener, link)
         answer = await client.post(f"/v1/links/{link['id']}/finish", {"callback": callback})
     connection: dict[str, Any] = answer.json()
     return connection
+
+
+def _take_typed(listener: "Listener", state: str, *, elsewhere: bool, stays: bool) -> None:
+    """Let the person say what nobody else can: where they were sent, or that they are done."""
+    from penstock.cli.consent import take_pasted
+
+    if stays:
+        say("Once the page says that all is connected: if it stays there, press Enter here.")
+    if elsewhere:
+        say("If your browser is on another machine, paste the address it was sent to.")
+    if stays or elsewhere:
+        take_pasted(listener, enter=f"?{urlencode({'state': state})}" if stays else "")
 
 
 @contextlib.asynccontextmanager

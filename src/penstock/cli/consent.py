@@ -28,10 +28,11 @@ def open_browser(url: str) -> None:
     threading.Thread(target=open_it, daemon=True).start()
 
 
-def take_pasted(listener: Listener) -> None:
+def take_pasted(listener: Listener, *, enter: str = "") -> None:
     """Take the address that the person was sent to from the terminal, until one is right.
 
     A browser on another machine cannot reach our listener, but its address bar has all of it.
+    `enter` is the address that an empty line stands for, if it stands for one.
     """
     loop = asyncio.get_running_loop()
 
@@ -39,7 +40,7 @@ def take_pasted(listener: Listener) -> None:
         # Not through sys.stdin: a thread that waits in it would hang the end of the program.
         with contextlib.suppress(OSError, RuntimeError):
             while line := os.read(sys.stdin.fileno(), _LONGEST_PASTE):
-                text = line.decode("utf-8", "replace").strip()
+                text = line.decode("utf-8", "replace").strip() or enter
                 if text:
                     loop.call_soon_threadsafe(offer, text)
 

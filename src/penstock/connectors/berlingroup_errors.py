@@ -21,7 +21,6 @@ _OVER: Final = {
     "CONSENT_EXPIRED": ConsentState.EXPIRED,
     "CONSENT_UNKNOWN": ConsentState.REVOKED,
     "CONSENT_INVALID": ConsentState.LOGIN_REQUIRED,
-    "SESSIONS_NOT_SUPPORTED": ConsentState.LOGIN_REQUIRED,
     "PSU_CREDENTIALS_INVALID": ConsentState.LOGIN_REQUIRED,
     "TOKEN_EXPIRED": ConsentState.LOGIN_REQUIRED,
     "TOKEN_INVALID": ConsentState.LOGIN_REQUIRED,
@@ -39,6 +38,7 @@ _OURS: Final = {
     "PERIOD_INVALID": "it does not go back so far: set fewer days of history",
     "TIMESTAMP_INVALID": "it does not take the days that were asked for",
     "PARAMETER_NOT_SUPPORTED": "it does not know what was asked for: try another booking status",
+    "SESSIONS_NOT_SUPPORTED": "it wants a consent that reads only, which it was asked for",
     "SERVICE_INVALID": "it has no such service for these accounts",
 }
 EXCEEDED: Final = "ACCESS_EXCEEDED"

@@ -70,25 +70,29 @@ class Link(msgspec.Struct):
     href: str | None = None
 
 
+Links = dict[str, Link | None]
+
+
 class _Report(msgspec.Struct):
     booked: list[Row] | None = None
     pending: list[Row] | None = None
-    links: dict[str, Link | None] | None = msgspec.field(name="_links", default=None)
+    links: Links | None = msgspec.field(name="_links", default=None)
 
 
 class _Answer(msgspec.Struct):
     transactions: _Report
+    links: Links | None = msgspec.field(name="_links", default=None)
 
 
 class _LooseReport(msgspec.Struct):
     booked: list[msgspec.Raw] | None = None
     pending: list[msgspec.Raw] | None = None
-    links: dict[str, Link | None] | None = msgspec.field(name="_links", default=None)
+    links: Links | None = msgspec.field(name="_links", default=None)
 
 
 class _LooseAnswer(msgspec.Struct):
     transactions: _LooseReport | None = None
-    links: dict[str, Link | None] | None = msgspec.field(name="_links", default=None)
+    links: Links | None = msgspec.field(name="_links", default=None)
 
 
 class _Aside(msgspec.Struct):
@@ -120,10 +124,11 @@ def parse_report(body: bytes, places: Mapping[str, str]) -> Report:
     A row that cannot be mapped goes along whole. A file to download is refused by name.
     """
     try:
-        report = _ANSWER.decode(clean(body)).transactions
+        answer = _ANSWER.decode(clean(body))
+        report = answer.transactions
         rows = [_mapped(row, places, booked=False) for row in report.pending or ()]
         rows += [_mapped(row, places, booked=True) for row in report.booked or ()]
-        return Report(rows, [], _next(report.links))
+        return _whole(rows, [], _together(answer.links, report.links))
     except (*CANNOT_READ, ContractBroken):
         return _one_by_one(body, places)
 
@@ -138,8 +143,7 @@ def _one_by_one(body: bytes, places: Mapping[str, str]) -> Report:
     answer = decode(body, _LOOSE, WHAT)
     report = answer.transactions
     if report is None:
-        if (answer.links or {}).get("download"):
-            raise broken(WHAT, "the bank has them in a file to download, which is not read")
+        _whole([], [], answer.links or {})
         raise broken(WHAT, "the answer holds none")
     rows: list[TransactionSeen] = []
     unmapped: list[Unmapped] = []
@@ -149,12 +153,20 @@ def _one_by_one(body: bytes, places: Mapping[str, str]) -> Report:
         )
         rows += good
         unmapped += [_aside(one, places, booked=booked) for one in bad]
-    return Report(rows, unmapped, _next(report.links))
+    return _whole(rows, unmapped, _together(answer.links, report.links))
 
 
-def _next(links: Mapping[str, Link | None] | None) -> str | None:
-    link = (links or {}).get("next")
-    return link.href if link is not None else None
+def _together(*links: Links | None) -> Links:
+    """Return all links of an answer: banks name the next page in the report, or beside it."""
+    return {name: link for some in links for name, link in (some or {}).items() if link}
+
+
+def _whole(rows: list[TransactionSeen], unmapped: list[Unmapped], links: Links) -> Report:
+    """Return a page. Raises ContractBroken where the rows are elsewhere: it is no empty one."""
+    if links.get("download") and not (rows or unmapped):
+        raise broken(WHAT, "the bank has them in a file to download, which is not read")
+    link = links.get("next")
+    return Report(rows, unmapped, link.href if link else None)
 
 
 def _aside(one: Unmapped, places: Mapping[str, str], *, booked: bool) -> Unmapped:

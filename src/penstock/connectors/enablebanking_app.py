@@ -8,6 +8,7 @@ request is of stands in its address.
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -67,7 +68,7 @@ class App:
         """
         if not request.url.startswith(f"{self.base_url}/"):
             raise ContractBroken(f"{request!r} leads away from {self.base_url}: it was not sent.")
-        url = request.url.replace(SESSION, credentials.access.reveal())
+        url = request.url.replace(SESSION, quote(credentials.access.reveal(), safe=""))
         headers = {**request.headers, "Authorization": self._token()}
         return replace(request, url=url, headers=headers)
 

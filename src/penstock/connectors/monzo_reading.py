@@ -8,6 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from penstock.connectors.answer import answered_at, response_of
 from penstock.connectors.by_creation import Reading
 from penstock.connectors.monzo_accounts import balances, parse_accounts, parse_balance
 from penstock.connectors.monzo_cursor import (
+    FOUNDED,
     SEAM,
     Mark,
     Span,
@@ -27,11 +29,13 @@ from penstock.connectors.monzo_cursor import (
 from penstock.connectors.monzo_errors import verdict_of
 from penstock.connectors.monzo_rows import Rows, london, parse_rows
 from penstock.connectors.wire import broken
+from penstock.domain.errors import ContractBroken
 from penstock.domain.protocol import Pull, VerdictKind
 from penstock.domain.request import Request, Response
 from penstock.domain.update import Balances, Covered, Page
 
 A_DAY: Final = timedelta(days=1)
+FORBIDDEN: Final = int(HTTPStatus.FORBIDDEN)
 
 T = TypeVar("T")
 _Asking = Generator[Request, Response | None, T]
@@ -61,7 +65,7 @@ class Api:
         """Return the request for a page; one that has an end can do without its answer."""
         query = {"account_id": account, "expand[]": "merchant", "limit": str(self.page_size)}
         query |= {"since": since} | ({"before": before} if before else {})
-        return replace(self.get("transactions", query), takes_refusal=bool(before))
+        return replace(self.get("transactions", query), takes=(FORBIDDEN,) if before else ())
 
 
 def read(api: Api, account: str, cursor: str | None, *, whole_history: bool) -> Pull:
@@ -105,8 +109,8 @@ def _owed(
     if not whole_history:
         return None
     listed = parse_accounts(response_of((yield api.get("accounts"))).body)
-    opened = [one.created - A_DAY for one in listed if one.id == account and one.created]
-    return owed_at(None, opened[0] if opened else None, now)
+    opened = [one.created for one in listed if one.id == account and one.created]
+    return owed_at(None, max(opened[0], FOUNDED + A_DAY) - A_DAY if opened else None, now)
 
 
 def _catch_up(api: Api, account: str, owed: Span) -> _CatchingUp:
@@ -139,11 +143,19 @@ def _window(
         asked.add(after)
         request = api.transactions(account, after, _written(before) if before else "")
         response = response_of((yield request))
-        if verdict_of(response).kind is not VerdictKind.OK:
-            raise Refused
+        if response.status == FORBIDDEN:
+            raise _refusal(response)
         told.append(parse_rows(response.body, account))
         after = _after(told[-1], after, asked)
     return told
+
+
+def _refusal(response: Response) -> Refused | ContractBroken:
+    """Return what a 403 means to who can do without: one that waits for nobody is a fault."""
+    verdict = verdict_of(response)
+    if verdict.kind is VerdictKind.NOT_READY:
+        return Refused()
+    return broken("transactions", verdict.message)
 
 
 def _after(rows: Rows, since: str, asked: set[str]) -> str | None:

@@ -110,9 +110,9 @@ class MX:
 
     @property
     def link_plans(self) -> tuple[VisitPlan, ...]:
-        """A visit to MX's Connect widget, where the person finds their institution."""
+        """A visit to MX's Connect widget, which stays open where it takes the password itself."""
         widget = ConnectWidget(self.app)
-        return (VisitPlan(widget.begin, widget.finish, end=widget.end),)
+        return (VisitPlan(widget.begin, widget.finish, returns=False, end=widget.end),)
 
     def search(
         self, words: str, country: str

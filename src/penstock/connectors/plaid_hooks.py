@@ -124,7 +124,7 @@ def _unpadded(part: str) -> bytes:
 
 
 def _check_age(issued: int, received: datetime) -> None:
-    if abs(received.timestamp() - issued) > OLDEST.total_seconds():
+    if abs(int(received.timestamp()) - issued) > OLDEST.total_seconds():
         raise HookRefused("It was signed more than five minutes ago.")
 
 

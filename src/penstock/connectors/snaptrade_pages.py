@@ -18,7 +18,8 @@ class Reading:
     """How far a reading of activities has come.
 
     `place` is where the next page begins, with the row `last` of the page before; `total` is how
-    many rows there are, `newest` the day of the newest.
+    many rows there are. `newest` is the day of the newest, and None where one has no day of trade:
+    nobody knows whether that one is told where days are asked for.
     """
 
     place: int = 0
@@ -26,6 +27,7 @@ class Reading:
     total: int | None = None
     newest: date | None = None
     pages: int = 0
+    untraded: bool = False
 
     def hear(self, page: Activities) -> bool:
         """Add a page; say whether there is more. Raises RowsMoved and ContractBroken."""
@@ -37,8 +39,10 @@ class Reading:
         self.place += told - overlaps
         self.total = page.total
         self.pages += 1
+        self.untraded = self.untraded or page.untraded
         days = [row.booked_on for row in page.upserts if row.booked_on is not None]
-        self.newest = max([*days, *([self.newest] if self.newest else [])], default=None)
+        newest = max([*days, *([self.newest] if self.newest else [])], default=None)
+        self.newest = None if self.untraded else newest
         return more
 
     def _check(self, page: Activities) -> None:

@@ -86,15 +86,20 @@ class _LoosePage(msgspec.Struct):
 
 class _Name(msgspec.Struct):
     id: str | None = None
+    trade_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Activities:
-    """A page: its rows, whose names it has in order (None: it has none), and how many there are."""
+    """A page: its rows, whose names it has in order (None: it has none), and how many there are.
+
+    `untraded` says that one has no day of trade, by which activities are searched for.
+    """
 
     upserts: Sequence[TransactionSeen]
     unmapped: Sequence[Unmapped]
     names: Sequence[str | None]
+    untraded: bool
     offset: int | None
     total: int
 
@@ -124,8 +129,9 @@ def _one_by_one(body: bytes, account: str) -> Activities:
     page = decode(body, _LOOSE, WHAT)
     good, bad = each_mapped(page.data, partial(parse_activity, account=account), account_field=None)
     of = [Unmapped(account, one.external_id, one.reason, one.raw) for one in bad]
-    names = [_name(raw) for raw in page.data]
-    return Activities(good, of, names, page.pagination.offset, page.pagination.total)
+    named = [_name(raw) for raw in page.data]
+    names, untraded = [one.id for one in named], not all(one.trade_date for one in named)
+    return Activities(good, of, names, untraded, page.pagination.offset, page.pagination.total)
 
 
 def parse_activity(raw: bytes, account: str) -> TransactionSeen:
@@ -206,8 +212,8 @@ def _in_words(told: _Activity) -> str:
     return " ".join(one for one in (told.type, units, ticker) if one)
 
 
-def _name(raw: msgspec.Raw) -> str | None:
+def _name(raw: msgspec.Raw) -> _Name:
     try:
-        return _NAME.decode(raw).id
+        return _NAME.decode(raw)
     except msgspec.MsgspecError:
-        return None
+        return _Name(trade_date=WHAT)  # it is set aside, and no day of it counts

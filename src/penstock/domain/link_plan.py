@@ -129,13 +129,15 @@ class VisitPlan:
     `begin` arranges it, `finish` fetches what came of it; either raises OAuthError where the bank
     or the person says no, InvalidInput for a choice that cannot be, and ContractBroken. `chooses`
     are the parameters without which it cannot begin, such as `institution`; a renewal may do
-    without, for `begin` is told what is renewed. `end` gives back at the bank what came of it,
-    where the bank has a way to; it raises OAuthError.
+    without, for `begin` is told what is renewed. Where people are not always sent back (`returns`),
+    they may say themselves that they are done: `finish` is then told the state alone. `end` gives
+    back at the bank what came of it, where the bank has a way to; it raises OAuthError.
     """
 
     begin: Callable[[Errand], Generator[Request, Response, Sent]]
     finish: Callable[[Return], Generator[Request, Response, Granted]]
     chooses: tuple[str, ...] = ()
+    returns: bool = True
     consent_days: int | None = None
     end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
 

@@ -70,8 +70,8 @@ class Verdict:
     `consent` is the new state. CURSOR_LOST: the stored cursor is no good any more, start from
     nothing. RESTART: the data moved between two pages, start this update over from the cursor of
     its first page. CONTRACT: the answer makes no sense, somebody has to look. NOT_READY: the bank
-    has not gathered the data, or the person has still to do what `message` says; later it may be
-    (the asker gets the answer where the request `takes_refusal`).
+    has not gathered the data, or the person has still to do what `message` says; later it may be.
+    An answer whose status the request `takes` goes to whoever asked, whatever it means.
     """
 
     kind: VerdictKind

@@ -9,9 +9,8 @@ class Request:
     """What to ask. `authorized` requests carry the connection's credentials (`Connector.sign`).
 
     `account` and `endpoint` say whose budget it spends of, where the provider counts by them: the
-    provider's id of the account, and a word for the endpoint. Who asks with `takes_refusal` can do
-    without: an answer that would be NOT_READY is handed to them as it is. `takes` are statuses that
-    answer it although they are no success: whoever asked is given them, whatever else they mean.
+    provider's id of the account, and a word for the endpoint. `takes` are statuses that answer it
+    although they are no success: whoever asked is given them, whatever else they mean.
     """
 
     method: str
@@ -21,7 +20,6 @@ class Request:
     authorized: bool = True
     account: str = ""
     endpoint: str = ""
-    takes_refusal: bool = False
     takes: tuple[int, ...] = ()
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ that is longer than the run may take ends the run with the instant to come back 
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
@@ -101,16 +101,17 @@ class Driver:
     async def pull(
         self, pull: Pull, heard: Callable[[Response], None] = lambda _: None
     ) -> AsyncIterator[Page | Balances | Holdings]:
-        """Run a stream's generator; yield what it found. Each answer is told to `heard`.
+        """Run a stream's generator; yield what it found.
 
-        Raises Halt, CursorLost, Restart.
+        Each answer is told to `heard`, under the address that it had before anything was signed:
+        some carry the credentials in their path. Raises Halt, CursorLost, Restart.
         """
         try:
             step = next(pull)
             while True:
                 if isinstance(step, Request):
                     response = await self.ask(step)
-                    heard(response)
+                    heard(replace(response, url=step.url))
                     step = pull.send(response)
                     continue
                 if isinstance(step, Pause):
@@ -139,8 +140,6 @@ class Driver:
                 return response
             if verdict.kind is VerdictKind.OK and response is not None:
                 self.consent_ends_soon |= verdict.consent is ConsentState.EXPIRING
-                return response
-            if verdict.kind is VerdictKind.NOT_READY and request.takes_refusal and response:
                 return response
             if verdict.kind is VerdictKind.UNAUTHORIZED and not refreshed:
                 refreshed = True

@@ -13,7 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import connections, credentials, leases, links
+from penstock.db import connections, credentials, hooks, leases, links
 from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
@@ -223,6 +223,7 @@ class Linker:
             connection_id = renewed
             leases.seize(connection, connection_id)
             _check_renewal(connection, connection_id, owner_id, connector)
+            hooks.forget_subscription(connection, connection_id)  # it was of what was opened before
             known = credentials.find(connection, connection_id)
             version = known.version + 1 if known else 1
         credentials.save(

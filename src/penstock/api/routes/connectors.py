@@ -36,6 +36,14 @@ class Plan(Outgoing):
             examples=[[]],
         ),
     ]
+    returns: Annotated[
+        bool,
+        Field(
+            description="Whether people are always sent back. Where not, they may say that they "
+            "are done: finish the link with `state=` and its state alone as the `callback`.",
+            examples=[True],
+        ),
+    ]
 
 
 class Connector(Outgoing):
@@ -79,6 +87,15 @@ def _connector(code: Code) -> Connector:
 
 def _plan(number: int, plan: LinkPlan) -> Plan:
     if isinstance(plan, TokenPlan):
-        return Plan(number=number, kind="token", where=plan.where, url=plan.url, chooses=[])
-    chooses = list(plan.chooses) if isinstance(plan, VisitPlan) else []
-    return Plan(number=number, kind="consent", where=None, url=None, chooses=chooses)
+        return Plan(
+            number=number, kind="token", where=plan.where, url=plan.url, chooses=[], returns=True
+        )
+    visit = plan if isinstance(plan, VisitPlan) else None
+    return Plan(
+        number=number,
+        kind="consent",
+        where=None,
+        url=None,
+        chooses=list(visit.chooses) if visit else [],
+        returns=visit is None or visit.returns,
+    )
