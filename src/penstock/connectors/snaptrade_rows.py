@@ -121,8 +121,8 @@ def parse_activities(body: bytes, account: str) -> Activities:
         rows = [_mapped(one, account) for one in told.data]
     except (*CANNOT_READ, ContractBroken):
         return _one_by_one(body, account)
-    names = [one.id for one in told.data]
-    return Activities(rows, (), names, told.pagination.offset, told.pagination.total)
+    names, untraded = [one.id for one in told.data], not all(one.trade_date for one in told.data)
+    return Activities(rows, (), names, untraded, told.pagination.offset, told.pagination.total)
 
 
 def _one_by_one(body: bytes, account: str) -> Activities:
