@@ -7,9 +7,11 @@ import sqlalchemy as sa
 
 from penstock.db.accounts import accounts
 from penstock.db.transactions import transactions
+from penstock.domain.errors import Conflict
 from penstock.domain.outcome import Outcome
 from tests.databases import Database
 from tests.engine.house import House, house, play
+from tests.engine.test_undone import undone
 
 
 async def linked(home: House, name: str) -> int:
@@ -90,5 +92,28 @@ def test_who_may_link_twice_has_it_twice(database: Database) -> None:
             ending, _ = await home.sync(await linked(home, "sandbox"))
             assert ending.outcome is Outcome.DONE
             assert await counted(home) == (before[0] * 2, before[1] * 2)
+
+    play(story())
+
+
+@pytest.mark.parametrize("name", ["sandbox", "up"])
+def test_what_the_new_link_takes_for_known_is_not_undone_by_the_old_one(
+    database: Database, name: str
+) -> None:
+    """sync.md 31: the rows of an old run are the new link's by now, whose cursor is past them."""
+
+    async def story() -> None:
+        async with house(database.url, link_twice=False) as home:
+            first = await linked(home, name)
+            _, run = await home.sync(first)
+            before = await home.rows()
+            await home.penstock.forgetter.disconnect(first, owner_id=home.owner_id, delete=False)
+            second = await linked(home, name)
+            ending, again = await home.sync(second)
+            assert (ending.outcome, again.tally.inserted) == (Outcome.DONE, 0)
+            with pytest.raises(Conflict):
+                await undone(home, run.id)
+            await home.sync(second)
+            assert await home.rows() == before
 
     play(story())

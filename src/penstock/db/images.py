@@ -140,6 +140,13 @@ def delete_of(connection: sa.Connection, run_ids: Sequence[int]) -> None:
         connection.execute(table.delete().where(table.c.run_id.in_(run_ids)))
 
 
+def delete_of_connections(connection: sa.Connection, connection_ids: Sequence[int]) -> None:
+    """Forget the images of every run of these connections: their rows are another's by now."""
+    c = run_commits.c
+    query = sa.select(c.run_id).where(c.connection_id.in_(connection_ids)).distinct()
+    delete_of(connection, list(connection.execute(query).scalars()))
+
+
 _KEEP: Final = f"""
     INSERT INTO before_images (run_id, transaction_id, {", ".join(KEPT)})
         SELECT :run, t.id, {", ".join(f"t.{name}" for name in KEPT)}

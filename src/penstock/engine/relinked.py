@@ -6,11 +6,11 @@ disconnected connection of theirs kept is taken over, known by the same signs as
 everything, so it is refused before anything of it is stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from penstock.db import accounts
+from penstock.db import accounts, images
 from penstock.db.accounts import AccountRow
 from penstock.domain.account import AccountSeen
 from penstock.domain.consent import ConsentState
@@ -55,9 +55,7 @@ def take_over(
         connection, connection_id, discovery.institution.external_id, connected=False
     )
     found = match(kept, discovery.accounts, hashes)
-    for row in found.values():
-        values: dict[str, object] = {"connection_id": connection_id, "change_number": change_number}
-        accounts.change(connection, row.id, values)
+    _move(connection, connection_id, found.values(), change_number=change_number)
     return accounts.of_connection(connection, connection_id) if found else []
 
 
@@ -78,10 +76,26 @@ def adopt_files(
     new = [one for one in hashes.values() if one not in known]
     found = accounts.of_files(connection, new, owner_id=owner_id) if new else []
     once = {row.identity_hash: row for row in reversed(found)}
-    for row in once.values():
-        values: dict[str, object] = {"connection_id": connection_id, "change_number": change_number}
-        accounts.change(connection, row.id, values)
+    _move(connection, connection_id, once.values(), change_number=change_number)
     return accounts.of_connection(connection, connection_id) if once else list(stored)
+
+
+def _move(
+    connection: sa.Connection,
+    connection_id: int,
+    rows: Collection[AccountRow],
+    *,
+    change_number: int,
+) -> None:
+    """Let accounts be this connection's.
+
+    What runs of the other one brought is past undoing: this one takes their rows for known, and
+    moves its cursor past them.
+    """
+    values: dict[str, object] = {"connection_id": connection_id, "change_number": change_number}
+    for row in rows:
+        accounts.change(connection, row.id, values)
+    images.delete_of_connections(connection, [row.connection_id for row in rows])
 
 
 def _same_login(
