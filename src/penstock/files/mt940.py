@@ -40,9 +40,19 @@ def read(content: bytes) -> list[Statement]:
         raise unreadable(1, "something stands before the first message (:20:).")
     ends = [*starts[1:], len(text)]
     return [
-        _statement(text[start:end].strip("\n") + "\n", text.count("\n", 0, start) + 1)
-        for start, end in zip(starts, ends, strict=True)
+        _statement(text[start:end].strip("\n") + "\n", line)
+        for start, end, line in zip(starts, ends, _lines(text, starts, 1), strict=True)
     ]
+
+
+def _lines(text: str, places: list[int], first: int) -> list[int]:
+    """Return in which lines of a text these places are, counted from `first`; each line once."""
+    lines, before = [], 0
+    for place in places:
+        first += text.count("\n", before, place)
+        before = place
+        lines.append(first)
+    return lines
 
 
 def _statement(message: str, line: int) -> Statement:
@@ -50,10 +60,8 @@ def _statement(message: str, line: int) -> Statement:
     if not any(tag.startswith("62") for tag in tags):
         raise unreadable(line, "this message is cut short: it has no closing balance (:62F:).")
     found = _parsed(message, line)
-    places = [
-        line + message.count("\n", 0, one.start())
-        for one in re.finditer("^:61:", message, re.MULTILINE)
-    ]
+    starts = [one.start() for one in re.finditer("^:61:", message, re.MULTILINE)]
+    places = _lines(message, starts, line)
     if len(places) != len(found.transactions):
         raise unreadable(line, f"of {len(places)} rows only {len(found.transactions)} can be read.")
     data = found.data

@@ -13,8 +13,10 @@ from typing import Final
 from penstock.files.trouble import unreadable
 
 MOST_DEPTH: Final = 40
-_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]*)[^<>]*?(/?)>([^<]*)")
-_CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# What was taken is never given back: a file that is none is refused as fast as another is read.
+_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9._]*+)([^<>]*+)>([^<]*+)")
+_CDATA: Final = "<![CDATA["
+_CDATA_END: Final = "]]>"
 _GROUPS: Final = frozenset(
     "OFX SIGNONMSGSRSV1 SONRS STATUS FI BANKMSGSRSV1 STMTTRNRS STMTRS BANKACCTFROM BANKTRANLIST"
     " STMTTRN LEDGERBAL AVAILBAL CREDITCARDMSGSRSV1 CCSTMTTRNRS CCSTMTRS CCACCTFROM CURRENCY"
@@ -57,7 +59,7 @@ class Node:
 
 def parse(text: str) -> Node:
     """Return the root, `OFX`. Raises InvalidInput where it is cut short or none at all."""
-    text = _CDATA.sub(lambda found: html.escape(found[1], quote=False), text)
+    text = _without_cdata(text)
     start = re.search(r"<OFX[\s>]", text, re.IGNORECASE)
     if start is None:
         raise unreadable(1, "there is no <OFX> in this file.")
@@ -66,6 +68,18 @@ def parse(text: str) -> Node:
         last = text.count("\n") + 1
         raise unreadable(last, "the file is cut short: </OFX> is missing.")
     return _tree(text, start.start(), ends[-1])
+
+
+def _without_cdata(text: str) -> str:
+    """Write as any other text what stands in it as it is."""
+    kept, place = [], 0
+    while (start := text.find(_CDATA, place)) >= 0:
+        end = text.find(_CDATA_END, start + len(_CDATA))
+        if end < 0:
+            break
+        kept += text[place:start], html.escape(text[start + len(_CDATA) : end], quote=False)
+        place = end + len(_CDATA_END)
+    return "".join([*kept, text[place:]])
 
 
 def _tree(text: str, start: int, end: int) -> Node:
@@ -86,7 +100,7 @@ def _tree(text: str, start: int, end: int) -> Node:
             _close(path, name)  # a statement stands in no other: the last one was left open
         node = Node(name, line, "" if opens else said)
         path[-1].inside.append(node)
-        if opens and not found[3]:
+        if opens and not found[3].endswith("/"):
             path.append(node)
         if len(path) > MOST_DEPTH:
             raise unreadable(line, "there are more tags inside one another than any bank writes.")
