@@ -93,14 +93,18 @@ def beside(
 
 
 def of_files(
-    connection: sa.Connection, hashes: Sequence[str], *, owner_id: int
+    connection: sa.Connection, connection_id: int, hashes: Sequence[str], *, currency: str
 ) -> list[AccountRow]:
-    """Return the owner's accounts that files have made, and that say one of these of themselves."""
-    c = connections.connections.c
+    """Return accounts in a currency that files have made, and that say one of these of themselves.
+
+    They are of the connection's owner.
+    """
+    mine, c = connections.connections.alias("mine"), connections.connections.c
     query = (
         accounts.select()
         .join(connections.connections, c.id == accounts.c.connection_id)
-        .where(accounts.c.owner_id == owner_id, c.connector == FILES)
+        .join(mine, sa.and_(mine.c.owner_id == c.owner_id, mine.c.id == connection_id))
+        .where(c.connector == FILES, accounts.c.currency == currency)
         .where(accounts.c.identity_hash.in_(hashes))
         .order_by(accounts.c.id)
     )

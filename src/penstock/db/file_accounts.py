@@ -4,6 +4,8 @@ Once a file was imported into an account, the next one like it finds the way by 
 that stands here may have rows which only a file has told (linking.py).
 """
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from penstock.db.accounts import accounts
@@ -30,19 +32,26 @@ file_accounts = sa.Table(
 )
 
 
-def find(connection: sa.Connection, identity_hash: str, *, owner_id: int) -> int | None:
-    """Return the account of which files that say this speak; or one that a bank said it of.
+def find(
+    connection: sa.Connection, hashes: Sequence[str], *, owner_id: int, currency: str = ""
+) -> int | None:
+    """Return the account of which files that say one of these speak; or a bank said it of.
 
-    None where there is none, or more than one.
+    One in this currency, if it is told. None where there is none, or more than one.
     """
     c, a = file_accounts.c, accounts.c
-    noted = sa.select(c.account_id).where(c.owner_id == owner_id, c.identity_hash == identity_hash)
-    account_id: int | None = connection.execute(noted).scalar_one_or_none()
-    if account_id is not None:
-        return account_id
-    told = sa.select(a.id).where(a.owner_id == owner_id, a.identity_hash == identity_hash)
-    found = list(connection.execute(told.limit(2)).scalars())
-    return found[0] if len(found) == 1 else None
+    noted = (
+        sa.select(a.id)
+        .join(file_accounts, c.account_id == a.id)
+        .where(c.owner_id == owner_id, c.identity_hash.in_(hashes))
+    )
+    told = sa.select(a.id).where(a.owner_id == owner_id, a.identity_hash.in_(hashes))
+    for query in (noted, told):
+        of_it = query.where(a.currency == currency) if currency else query
+        found = list(connection.execute(of_it.distinct().limit(2)).scalars())
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def note(connection: sa.Connection, identity_hash: str, account_id: int, *, owner_id: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
+from penstock.domain.identity import iban_of
 from penstock.domain.naming import OURS
 
 FILES: Final = "files"
@@ -19,8 +20,6 @@ FILES: Final = "files"
 
 OF_FILE: Final = f"{OURS}f/"
 """With this the id of every row begins that only a file has told: then the format follows."""
-
-_IBAN: Final = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}")
 
 
 def source_of(file_format: str) -> str:
@@ -46,9 +45,7 @@ class Holder:
     def identity(self) -> str | None:
         """Return what stays the same of the account: its IBAN, or its bank and number."""
         plain = re.sub(r"\s", "", self.number).upper()
-        if _IBAN.fullmatch(plain):
-            return plain
-        return f"{self.bank.strip()}/{plain}" if plain else None
+        return iban_of(plain) or (f"{self.bank.strip()}/{plain}" if plain else None)
 
     @property
     def mask(self) -> str | None:

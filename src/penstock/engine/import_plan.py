@@ -11,6 +11,7 @@ from penstock.db import accounts, connections, feeds, file_accounts, leases, use
 from penstock.db.accounts import AccountRow
 from penstock.domain.account import AccountType
 from penstock.domain.errors import Conflict, InvalidInput
+from penstock.domain.identity import forms_of
 from penstock.domain.ids import public_id
 from penstock.domain.imported import Holder, Statement
 from penstock.domain.remedy import ask_person
@@ -100,18 +101,26 @@ def _place_one(
     fingerprint: Fingerprint,
     now: datetime,
 ) -> Placed:
-    told = fingerprint(identity)
-    known = file_accounts.find(connection, told, owner_id=wanted.owner_id)
+    holder = next((one.holder for _, one in group if one.holder.currency), group[0][1].holder)
+    told = [fingerprint(form) for form in forms_of(identity, holder.currency)]
+    known = file_accounts.find(
+        connection,
+        told,
+        owner_id=wanted.owner_id,
+        # Only one IBAN may be that of several accounts.
+        currency=holder.currency if len(told) > 1 else "",
+    )
     if wanted.account_id is not None:
         if known not in (None, wanted.account_id):
             other = public_id("acc", known or 0)
             raise Conflict(f"This file is of the account {other}, and not of the one you named.")
         known = wanted.account_id
-    holder = next((one.holder for _, one in group if one.holder.currency), group[0][1].holder)
     created = known is None
     if known is None:
-        known = _make(connection, told, holder, wanted, now)
-    file_accounts.note(connection, told, known, owner_id=wanted.owner_id)
+        # The last form tells the currency with it, where there is one.
+        known = _make(connection, told[-1], holder, wanted, now)
+    for form in told:
+        file_accounts.note(connection, form, known, owner_id=wanted.owner_id)
     row = accounts.get(connection, known, owner_id=wanted.owner_id)
     _check_currency(row, group)
     return Placed(row, group, created)

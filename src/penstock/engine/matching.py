@@ -1,7 +1,7 @@
 """Which of the stored accounts are those that a bank lists now.
 
-By the id; else by what an account says of itself (an IBAN's keyed hash); else by type, currency,
-name and mask, where that is the only match both ways and no hash contradicts.
+By the id; else by what an account says of itself (an IBAN's keyed hash), in the same currency; else
+by type, currency, name and mask, where that is the only match both ways and no hash contradicts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,13 @@ def match(
             key = of_seen(one)
             rows = [row for row in free if key and of_stored(row) == key]
             rivals = [other for other in new if of_seen(other) == key]
-            if len(rows) == len(rivals) == 1 and not _contradict(one, rows[0], hashes):
+            alone = len(rows) == len(rivals) == 1
+            if alone and one.currency == rows[0].currency and not contradict(one, rows[0], hashes):
                 found[one.external_id] = rows[0]
     return found
 
 
-def _contradict(one: AccountSeen, row: AccountRow, hashes: Mapping[str, str]) -> bool:
+def contradict(one: AccountSeen, row: AccountRow, hashes: Mapping[str, str]) -> bool:
     """Say whether both tell who they are, and it is not the same."""
     told = hashes.get(one.external_id)
     return None not in (told, row.identity_hash) and told != row.identity_hash

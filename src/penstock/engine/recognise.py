@@ -14,6 +14,7 @@ from penstock.db.accounts import AccountRow
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
 from penstock.domain.account import AccountSeen
+from penstock.domain.identity import as_written
 from penstock.domain.update import Discovery
 from penstock.engine.matching import match
 from penstock.engine.relinked import adopt_files, refuse_second_copy, take_over
@@ -63,7 +64,7 @@ def compare(
 
 
 def _hashes(seen: Sequence[AccountSeen], fingerprint: Fingerprint) -> dict[str, str]:
-    return {one.external_id: fingerprint(one.identity) for one in seen if one.identity}
+    return {one.external_id: fingerprint(as_written(one.identity)) for one in seen if one.identity}
 
 
 def as_stored(
@@ -109,26 +110,29 @@ def recognise(  # noqa: PLR0913  one transaction needs all of it
     number = 0
     hashes = _hashes(discovery.accounts, fingerprint)
     if not stored and not link_twice:
+        number = feeds.next_change(connection, owner_id)  # who links the same at once waits here
         refuse_second_copy(connection, connection_id, discovery, hashes)
-        number = feeds.next_change(connection, owner_id)
         stored = take_over(connection, connection_id, discovery, hashes, change_number=number)
-    if set(hashes.values()) - {row.identity_hash for row in stored}:
+    known = {row.identity_hash for row in stored}
+    new = {name: told for name, told in hashes.items() if told not in known}
+    if new:
         number = number or feeds.next_change(connection, owner_id)
-        stored = adopt_files(
-            connection, connection_id, hashes, stored, owner_id=owner_id, change_number=number
+        adopt_files(
+            connection,
+            connection_id,
+            discovery.accounts,
+            new,
+            fingerprint,
+            change_number=number,
         )
+        stored = accounts.of_connection(connection, connection_id)
     compared = compare(stored, discovery.accounts, fingerprint)
-    changed, gone, ids = compared.changed, compared.gone, compared.ids
-    if number == 0 and (changed or gone):
+    if number == 0 and (compared.changed or compared.gone):
         number = feeds.next_change(connection, owner_id)
-    ids |= _store(
-        connection,
-        changed,
-        {"owner_id": owner_id, "connection_id": connection_id, "created_at": now},
-        change_number=number,
-    )
-    if gone:
-        accounts.deactivate(connection, gone, change_number=number)
+    ours = {"owner_id": owner_id, "connection_id": connection_id, "created_at": now}
+    ids = compared.ids | _store(connection, compared.changed, ours, change_number=number)
+    if compared.gone:
+        accounts.deactivate(connection, compared.gone, change_number=number)
     return Recognised(ids)
 
 

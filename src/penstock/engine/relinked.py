@@ -6,7 +6,7 @@ disconnected connection of theirs kept is taken over, known by the same signs as
 everything, so it is refused before anything of it is stored.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -14,11 +14,12 @@ from penstock.db import accounts, images
 from penstock.db.accounts import AccountRow
 from penstock.domain.account import AccountSeen
 from penstock.domain.consent import ConsentState
+from penstock.domain.identity import forms_of
 from penstock.domain.ids import public_id
 from penstock.domain.outcome import Ending, Halt, Outcome
 from penstock.domain.remedy import ask_person
 from penstock.domain.update import Discovery
-from penstock.engine.matching import match
+from penstock.engine.matching import contradict, match
 
 
 def refuse_second_copy(
@@ -54,36 +55,48 @@ def take_over(
     kept = accounts.beside(
         connection, connection_id, discovery.institution.external_id, connected=False
     )
-    found = match(kept, discovery.accounts, hashes)
-    _move(connection, connection_id, found.values(), change_number=change_number)
+    seen = {one.external_id: one for one in discovery.accounts}
+    found = [
+        row
+        for name, row in match(kept, discovery.accounts, hashes).items()
+        if row.currency == seen[name].currency and not contradict(seen[name], row, hashes)
+    ]
+    _move(connection, connection_id, found, {}, change_number=change_number)
     return accounts.of_connection(connection, connection_id) if found else []
 
 
 def adopt_files(
     connection: sa.Connection,
     connection_id: int,
+    seen: Sequence[AccountSeen],
     hashes: Mapping[str, str],
-    stored: Sequence[AccountRow],
+    fingerprint: Callable[[str], str],
     *,
-    owner_id: int,
     change_number: int,
-) -> list[AccountRow]:
-    """Move accounts here that files made, where the bank now says the same of its own (an IBAN).
+) -> None:
+    """Move accounts here that files made, where the bank now says the same of its own.
 
-    Their rows are found again among the bank's (db/linking.py). Returns those of the connection.
+    `hashes` are those of what is new here. The same is an IBAN, and the currency. Their rows are
+    found again among the bank's (db/linking.py).
     """
-    known = {row.identity_hash for row in stored}
-    new = [one for one in hashes.values() if one not in known]
-    found = accounts.of_files(connection, new, owner_id=owner_id) if new else []
-    once = {row.identity_hash: row for row in reversed(found)}
-    _move(connection, connection_id, once.values(), change_number=change_number)
-    return accounts.of_connection(connection, connection_id) if once else list(stored)
+    moved: set[int] = set()
+    for one in seen:
+        if one.external_id not in hashes:
+            continue
+        forms = [fingerprint(form) for form in forms_of(one.identity or "", one.currency)]
+        found = accounts.of_files(connection, connection_id, forms, currency=one.currency)
+        row = next((row for row in found if row.id not in moved), None)
+        if row is not None:
+            moved.add(row.id)
+            told = {"identity_hash": hashes[one.external_id]}
+            _move(connection, connection_id, [row], told, change_number=change_number)
 
 
 def _move(
     connection: sa.Connection,
     connection_id: int,
     rows: Collection[AccountRow],
+    told: Mapping[str, object],
     *,
     change_number: int,
 ) -> None:
@@ -92,7 +105,7 @@ def _move(
     What runs of the other one brought is past undoing: this one takes their rows for known, and
     moves its cursor past them.
     """
-    values: dict[str, object] = {"connection_id": connection_id, "change_number": change_number}
+    values = {**told, "connection_id": connection_id, "change_number": change_number}
     for row in rows:
         accounts.change(connection, row.id, values)
     images.delete_of_connections(connection, [row.connection_id for row in rows])
