@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from penstock.db.accounts import accounts
-from penstock.db.suggestions import Kind
+from penstock.db.suggestions import Kind, State
 from penstock.db.transactions import transactions
 from penstock.domain.outcome import Outcome
 from penstock.engine import decide
@@ -156,6 +156,35 @@ def test_a_row_of_another_day_is_asked_about(database: Database) -> None:
         assert counts(await import_file(home, ofx([*others, moved]))) == (0, len(told), 0)
         await home.sync(number)
         assert await home.rows() == home.truth()
+
+    at_home(database, story)
+
+
+def test_a_bank_that_is_linked_later_and_dates_otherwise_is_asked_about(
+    database: Database,
+) -> None:
+    """sync.md 11: nothing is doubled in silence; what the bank tells itself by then is two rows."""
+
+    async def story(home: House) -> None:
+        world = home.bank.desk("ada", Scenario.CALM).world
+        plan = world.account("checking")
+        told = told_by_bank(home, plan.external_id)
+        amounts = [row[2] for row in told]
+        chosen = next(row for row in told if amounts.count(row[2]) == 1)
+        late: Row = (chosen[0], chosen[1] + timedelta(days=1), chosen[2], "FILE WORDS")
+        await import_file(home, ofx([late], account=plan.identity or ""))
+        number = await home.link()
+        await home.sync(number)
+        [one] = await asked(home)
+        assert one.kind is Kind.TWICE
+        # The bank's own word that the file's row is a row of its own comes before the answer.
+        bank_id = transactions.update().where(transactions.c.description == "FILE WORDS")
+        await home.penstock.database.write(lambda it: it.execute(bank_id.values(external_id="z")))
+        decided = await home.penstock.database.write(
+            decide.accept, one.id, owner_id=home.owner_id, now=home.penstock.clock()
+        )
+        assert decided.state is State.GONE
+        assert len(await home.rows()) == len(home.truth()) + 1
 
     at_home(database, story)
 

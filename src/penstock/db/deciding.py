@@ -62,7 +62,10 @@ def join_reissued(connection: sa.Connection, found: Suggested, write: Write) -> 
 
 
 def join_twice(connection: sa.Connection, found: Suggested, write: Write) -> bool:
-    """Make one row of two that two sources tell. What a bank says stands above a file's word."""
+    """Make one row of two that two sources tell. What a bank says stands above a file's word.
+
+    False where the bank tells both by now: then they are two (sync.md 11).
+    """
     by_role = {role: number for number, role in found.rows.items()}
     old = _row(connection, by_role.get(Role.OLD), write)
     new = _row(connection, by_role.get(Role.NEW), write)
@@ -72,6 +75,8 @@ def join_twice(connection: sa.Connection, found: Suggested, write: Write) -> boo
         return False
     stays, goes = (old, new) if old["id"] < new["id"] else (new, old)
     only_file = stays["external_id"].startswith(OF_FILE)
+    if not (only_file or goes["external_id"].startswith(OF_FILE)):
+        return False
     _join(connection, found, stays, goes, write, says=goes if only_file else stays)
     tie_outs.take_footing(connection, [found.account_id])
     return True

@@ -64,13 +64,18 @@ def link(statements: Statements, source: str | None, told: Told) -> Linked:
     if not new:
         return Linked()
     stored = _stored(statements, new, source)
-    found = match(new, stored, told=told) if stored else Matches()
+    # What only a file has told beside a new row of a bank may be that row, whatever else is told.
+    found = match(new, stored, told=told if source else _anywhere) if stored else Matches()
     for told_row, row in found.certain:
         values = {"row_id": row.key, "account_id": row.account_id, "external_id": told_row.key}
         statements.do(_NOTE, values)
     if found.certain:
         _join(statements, takes_over=source is None)
     return Linked(len(found.certain), tuple(found.likely[:MOST_ASKED]))
+
+
+def _anywhere(_account: int, _day: date) -> bool:
+    return True
 
 
 def count_touched(statements: Statements) -> int:
