@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from time import process_time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +89,22 @@ def test_no_row_is_used_twice_and_none_of_another_fingerprint(
         assert paired >= min(here, free)
     asked = [one.key for pair in found.likely for one in pair]
     assert not set(asked) & set(used)
+
+
+def test_many_equal_rows_take_no_longer_than_their_number() -> None:
+    """Ten thousand a day, a day apart, are looked through once: it happens in a transaction."""
+    began = process_time()
+    new = [sight(f"n{turn}") for turn in range(10_000)]
+    found = match(new, [sight(f"o{turn}", on=1) for turn in range(10_000)])
+    assert (found.certain, found.likely) == ([], [])
+    assert process_time() - began < 5
+
+
+def test_the_first_and_the_last_day_have_no_neighbours() -> None:
+    """Whatever a file calls a day is only a day."""
+    for day in (date.min, date.max):
+        new, old = sight("a")._replace(day=day), sight("1")._replace(day=day, words="x")
+        assert len(match([new], [old]).certain) == 1
+        assert match([new], [old._replace(told_before=True)]).likely == [
+            (new, old._replace(told_before=True))
+        ]

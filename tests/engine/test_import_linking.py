@@ -1,6 +1,6 @@
 """A row that a bank and a file tell is one row, whichever comes first (sync.md 11)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from penstock.db.accounts import accounts
@@ -229,5 +229,18 @@ def test_a_pending_row_that_a_file_told_as_posted_is_asked_about(database: Datab
             decide.accept, one.id, owner_id=home.owner_id, now=home.penstock.clock()
         )
         assert await home.rows() == home.truth()
+
+    at_home(database, story)
+
+
+def test_a_row_of_the_first_day_there_is_breaks_nothing(database: Database) -> None:
+    """A slip of a year is a row like any other: it can be undone."""
+
+    async def story(home: House) -> None:
+        await import_file(home, ofx())
+        for day in (date.min, date.max):
+            slip: Row = (f"S{day}", day, "-1.00", "SLIP")
+            content = ofx([slip]).replace(b">10101", b">00010101")
+            assert counts(await import_file(home, content)) == (1, 0, 0)
 
     at_home(database, story)

@@ -150,7 +150,8 @@ def _join(statements: Statements, *, takes_over: bool) -> None:
 def _stored(statements: Statements, new: list[Sighting], source: str | None) -> list[Sighting]:
     """Return the rows that may be these: those that this update does not tell by their own ids."""
     sqlite = statements.kind == "sqlite"
-    first, last = min(one.day for one in new) - NEAR, max(one.day for one in new) + NEAR
+    first = max(min(one.day for one in new), date.min + NEAR) - NEAR
+    last = min(max(one.day for one in new), date.max - NEAR) + NEAR
     values: dict[str, Any] = {
         "first": first.isoformat() if sqlite else first,
         "last": last.isoformat() if sqlite else last,

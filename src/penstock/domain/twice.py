@@ -7,16 +7,19 @@ is provably told no longer, and says the same.
 """
 
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 NEAR: Final = timedelta(days=5)
 """So far apart may two sources date one row: one by the day of the purchase, one of the booking."""
 _SHORTEST: Final = 3
+_LAST_DAY: Final = date.max.toordinal()
+Fingerprint = tuple[int, date, Decimal, str]
 
 
 class Sighting(NamedTuple):
@@ -31,7 +34,7 @@ class Sighting(NamedTuple):
     told_before: bool = False
 
     @property
-    def fingerprint(self) -> tuple[int, date, Decimal, str]:
+    def fingerprint(self) -> Fingerprint:
         """Return what must be equal for two to be one."""
         return (self.account_id, self.day, self.amount, self.currency)
 
@@ -104,38 +107,50 @@ _MOST: Final = 10_000
 
 def _equal(new: Iterable[Sighting], old: Iterable[Sighting]) -> list[Pair]:
     """Pair those whose words are equal, as many as there are on both sides."""
-    by_words: dict[str, list[Sighting]] = defaultdict(list)
+    by_words: dict[str, deque[Sighting]] = defaultdict(deque)
     for one in old:
         by_words[_plain(one.words)].append(one)
     pairs = []
     for one in new:
         waiting = by_words.get(_plain(one.words))
         if waiting:
-            pairs.append((one, waiting.pop(0)))
+            pairs.append((one, waiting.popleft()))
     return pairs
 
 
-def _near(new: Iterable[Sighting], old: Iterable[Sighting]) -> list[Pair]:
-    """Return pairs of one amount within a few days, where either has but the other."""
-    by_amount: dict[tuple[int, Decimal, str], list[Sighting]] = defaultdict(list)
-    for one in old:
-        by_amount[one.account_id, one.amount, one.currency].append(one)
-    rivals: dict[Hashable, list[Sighting]] = defaultdict(list)
+def _near(new: Sequence[Sighting], old: Sequence[Sighting]) -> list[Pair]:
+    """Return pairs of one amount within a few days, where either has but the other.
+
+    Of one source, only rows of the very day are worth a question.
+    """
+    came = _grouped(new)
+    free = _grouped(one for one in old if not one.told_before)
+    before = _grouped(one for one in old if one.told_before)
     found = []
     for one in new:
-        stood = by_amount.get((one.account_id, one.amount, one.currency), [])
-        candidates = [other for other in stood if _may_be(one, other)]
-        for other in candidates:
-            rivals[other.key].append(one)
+        candidates = _two([*_around(free, one, NEAR.days), before.get(one.fingerprint, [])])
         if len(candidates) == 1:
-            found.append((one, candidates[0]))
-    return [pair for pair in found if len(rivals[pair[1].key]) == 1]
+            [other] = candidates
+            if len(_two(_around(came, other, 0 if other.told_before else NEAR.days))) == 1:
+                found.append((one, other))
+    return found
 
 
-def _may_be(one: Sighting, other: Sighting) -> bool:
-    """Say whether it is worth a question: of one source, only rows of the very day are."""
-    apart = abs(one.day - other.day)
-    return apart == timedelta(0) if other.told_before else apart <= NEAR
+def _around(
+    groups: dict[Fingerprint, list[Sighting]], one: Sighting, days: int
+) -> list[list[Sighting]]:
+    """Return the groups of this amount that are at most so many days from a row."""
+    keys = (
+        one._replace(day=one.day + timedelta(days=apart)).fingerprint
+        for apart in range(-days, days + 1)
+        if 0 < one.day.toordinal() + apart <= _LAST_DAY
+    )
+    return [groups[key] for key in keys if key in groups]
+
+
+def _two(groups: Iterable[list[Sighting]]) -> list[Sighting]:
+    """Return the first two: more need not be told from two."""
+    return list(islice(chain.from_iterable(groups), 2))
 
 
 def _likeness(one: Sighting, other: Sighting) -> int:
@@ -150,10 +165,8 @@ def _plain(words: str) -> str:
     return " ".join(words.casefold().split())
 
 
-def _grouped(
-    rows: Iterable[Sighting],
-) -> dict[tuple[int, date, Decimal, str], list[Sighting]]:
-    groups: dict[tuple[int, date, Decimal, str], list[Sighting]] = defaultdict(list)
+def _grouped(rows: Iterable[Sighting]) -> dict[Fingerprint, list[Sighting]]:
+    groups: dict[Fingerprint, list[Sighting]] = defaultdict(list)
     for row in rows:
         groups[row.fingerprint].append(row)
     return groups
