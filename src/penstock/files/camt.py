@@ -105,7 +105,8 @@ def _rows(node: Element, where: str, count: int) -> list[FileRow]:
     booked = booked or _day(node, "ValDt/Dt", where) or _day(node, "ValDt/DtTm", where)
     if booked is None:
         raise unreadable(where, "it has no day (BookgDt).")
-    id_ = _text(node, "AcctSvcrRef") or _text(node, "NtryRef")
+    # Not NtryRef: many count there within a statement, or name a contract of many payments.
+    id_ = _reference(node, "AcctSvcrRef")
     parts = node.findall("NtryDtls/TxDtls")
     row = FileRow(
         line=count,
