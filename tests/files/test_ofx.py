@@ -184,3 +184,14 @@ def test_tags_without_end_are_refused() -> None:
     deep = b"<OFX>" + b"<A>" * 100_000 + b"</A></OFX>"
     with pytest.raises(InvalidInput):
         only(deep)
+
+
+def test_cards_of_two_banks_with_the_same_digits_are_two() -> None:
+    """A card's file names no bank beside its masked number: who wrote the file is its bank."""
+    content = ofx(account="XXXXXXXXXXXX1234").replace(b"<BANKID>77", b"")
+    for old, new in (("STMTRS>", "CCSTMTRS>"), ("BANKACCTFROM", "CCACCTFROM")):
+        content = content.replace(old.encode(), new.encode())
+    other = content.replace(b"Our Bank", b"Other Bank").replace(b"<FID>77", b"<FID>78")
+    [one], [two] = read(content, How()).statements, read(other, How()).statements
+    assert one.holder.identity != two.holder.identity
+    assert two.holder.bank_name == "Other Bank"

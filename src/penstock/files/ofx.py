@@ -47,8 +47,8 @@ def read(content: bytes) -> list[Statement]:
     """Read a file. Raises InvalidInput."""
     root = parse(decode(content, _declared(content)))
     _check_status(root)
-    bank_name = next((node.get("ORG") for node in root.every("FI") if node.get("ORG")), "")
-    found = [_statement(node, bank_name) for node in root.every(*_STATEMENTS)]
+    writer = root.first("FI") or root
+    found = [_statement(node, writer) for node in root.every(*_STATEMENTS)]
     if not found:
         raise unreadable(root.line, "there is no account statement in this file.")
     return found
@@ -78,7 +78,7 @@ def _check_status(root: Node) -> None:
             raise unreadable(status.line, f"the bank wrote an error into it: {shown(what)}.")
 
 
-def _statement(node: Node, bank_name: str) -> Statement:
+def _statement(node: Node, writer: Node) -> Statement:
     currency = node.get("CURDEF").upper()
     if not re.fullmatch("[A-Z]{3}", currency):
         raise unreadable(node.line_of("CURDEF"), f"{shown(currency)} is no currency (CURDEF).")
@@ -99,7 +99,7 @@ def _statement(node: Node, bank_name: str) -> Statement:
     balances = list(_balances(node, currency))
     left = [_late(one) for one in balances if until is not None and one.on > until]
     return Statement(
-        holder=_holder(node, currency, bank_name),
+        holder=_holder(node, currency, writer),
         rows=rows,
         balances=[one for one in balances if until is None or one.on <= until],
         since=since if until is None or since is None or since <= until else None,
@@ -113,7 +113,8 @@ def _late(one: Stated) -> str:
     return f"The {one.kind} balance is of {one.on}, after the last day that is told in full."
 
 
-def _holder(node: Node, currency: str, bank_name: str) -> Holder:
+def _holder(node: Node, currency: str, writer: Node) -> Holder:
+    """Return whose account it is. A card's file names no bank beside it: there it is the writer."""
     card = node.name == "CCSTMTRS"
     stands = node.first("CCACCTFROM") or node.first("BANKACCTFROM") or node.first("INVACCTFROM")
     if stands is None or not stands.get("ACCTID"):
@@ -121,8 +122,8 @@ def _holder(node: Node, currency: str, bank_name: str) -> Holder:
     type_ = _TYPES.get(stands.get("ACCTTYPE").upper(), AccountType.OTHER)
     if card or node.name == "INVSTMTRS":
         type_ = AccountType.CREDIT_CARD if card else AccountType.INVESTMENT
-    bank = stands.get("BANKID") or stands.get("BROKERID")
-    return Holder(stands.get("ACCTID"), bank, bank_name, type_, currency)
+    bank = stands.get("BANKID") or stands.get("BROKERID") or writer.get("FID") or writer.get("ORG")
+    return Holder(stands.get("ACCTID"), bank, writer.get("ORG"), type_, currency)
 
 
 def _check_cash(listed: Node) -> None:
