@@ -72,7 +72,8 @@ def parse(text: str) -> Node:
 
 def _without_cdata(text: str) -> str:
     """Write as any other text what stands in it as it is."""
-    kept, place = [], 0
+    kept: list[str] = []
+    place = 0
     while (start := text.find(_CDATA, place)) >= 0:
         end = text.find(_CDATA_END, start + len(_CDATA))
         if end < 0:
