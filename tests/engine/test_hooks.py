@@ -298,3 +298,26 @@ def test_a_provider_that_is_away_is_asked_again(database: Database) -> None:
 async def nobody_answers(_request: Request) -> Response:
     """Be a provider that is away."""
     raise TransportFailure
+
+
+def test_one_that_breaks_us_keeps_nobody_waiting(database: Database) -> None:
+    """Whatever goes wrong with one, the next is verified, and the first is tried again later."""
+
+    async def story(home: House) -> None:
+        connection = await linked(home, "plaid")
+        await take(home, "plaid", connection, moved(home)[0])
+        await take(home, "plaid", connection, moved(home)[0])
+        asked = []
+
+        async def breaks_once(request: Request) -> Response:
+            asked.append(request)
+            if len(asked) == 1:
+                raise ZeroDivisionError
+            return await home.penstock.inbox.send_for("plaid")(request)
+
+        inbox = replace(home.penstock.inbox, send_for=lambda _: breaks_once)
+        assert await inbox.verify_waiting() == 2
+        assert await is_due(home, connection)
+        assert [row.body is None for row in await home.all(hook_events.select())].count(False) == 1
+
+    hooked(database, story)

@@ -107,7 +107,11 @@ class Inbox:
         """Verify deliveries that wait, as many as there are at once; return how many there were."""
         rows = await self.database.read(store.waiting, now=self.clock(), limit=_AT_ONCE)
         for row in rows:
-            await self._verify(row)
+            try:
+                await self._verify(row)
+            except Exception:
+                log.exception("hook.not_verified")  # it keeps nobody else's waiting
+                await self._put_off(row, "", "it could not be verified")
         return len(rows)
 
     async def _verify(self, row: EventRow) -> None:
@@ -133,7 +137,6 @@ class Inbox:
         if now - row.received_at < GIVEN_UP_AFTER:
             await self.database.write(store.put_off, row.id, until=now + _AGAIN)
         elif await self.database.write(store.drop, row.id):
-            self._count(connector, Heard.REFUSED)
             log.warning("hook.given_up", connector=connector, reason=why)
 
     def _kept(self, connector: str) -> Sender:
