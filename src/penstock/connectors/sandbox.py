@@ -90,6 +90,11 @@ class Sandbox:
         return f"{self.base_url}/"
 
     @property
+    def keys_url(self) -> str:
+        """The same: nothing has to be had but its address."""
+        return self.docs_url
+
+    @property
     def missing_settings(self) -> tuple[str, ...]:
         """The address of the bank, if nobody said where it is."""
         return () if self.base_url else ("sandbox_url",)
