@@ -106,6 +106,7 @@ def section(connector: Connector) -> str:
     missing = ", ".join(f"`{one}`" for one in connector.missing_settings)
     rows = [
         ("documentation", connector.docs_url),
+        ("where to get what it needs", connector.keys_url),
         ("how to link", "; or ".join(way(plan) for plan in connector.link_plans)),
         (
             "settings it needs",

@@ -58,6 +58,7 @@ def test_a_connector_that_is_not_set_up_says_what_is_missing(
         sandbox = next(row for row in rows if row["name"] == "sandbox")
         assert not sandbox["ready"]
         assert sandbox["missing_settings"]
+        assert sandbox["keys_url"].startswith("http")
 
 
 def test_a_linked_bank_is_read_and_fresh(place: Town) -> None:

@@ -21,7 +21,10 @@ def test_a_file_is_tried_imported_and_taken_back(ada: Terminal, tmp_path: Path) 
     assert ada.json("accounts") == []
     did = ada.good("import", str(file)).stderr
     assert "4 inserted, 0 unchanged, 0 linked" in did
-    assert "0 inserted, 4 unchanged" in ada.good("import", str(file)).stderr
+    again = ada.good("import", str(file)).stderr
+    assert "0 inserted, 4 unchanged" in again
+    assert "penstock undo" in did
+    assert "penstock undo" not in again
     assert len(ada.json("transactions")) == 4
     assert "imported" in ada.good("connections").stdout
     assert "is not fresh" not in ada.good("accounts").stderr
@@ -32,6 +35,35 @@ def test_a_file_is_tried_imported_and_taken_back(ada: Terminal, tmp_path: Path) 
     refused = ada.run("sync", ada.json("connections")[0]["id"])
     assert refused.exit_code == 1
     assert "made of files" in refused.stderr
+
+
+def test_files_are_no_bank_that_is_behind(linked_ada: Terminal, tmp_path: Path) -> None:
+    """`penstock sync` asks the banks alone, and ends with 0 beside what was imported."""
+    file = tmp_path / "november.ofx"
+    file.write_bytes(ofx())
+    linked_ada.good("import", str(file))
+    result = linked_ada.good("sync")
+    assert "was not synced" not in result.stderr
+    assert [row["connector"] for row in linked_ada.json("sync")["connections"]] == ["sandbox"]
+
+
+def test_an_older_import_is_not_undone(ada: Terminal, tmp_path: Path) -> None:
+    """One that changed nothing is refused, and no bank is offered, for there is none."""
+    file = tmp_path / "november.ofx"
+    file.write_bytes(ofx())
+    ada.good("import", str(file))
+    ada.good("import", str(file))
+    refused = ada.run("undo", ada.json("syncs")[0]["id"], "--yes")
+    assert refused.exit_code == 1
+    assert "penstock syncs --connection" in refused.stderr
+    assert "--from-start" not in refused.stderr
+
+
+def test_the_settings_of_a_mapping_are_explained(ada: Terminal) -> None:
+    """Each on a line of its own, as it is typed; what is not written as one is said."""
+    shown = ada.good("mappings", "set", "--help").stdout
+    assert "\n  decimal=point|comma\n" in shown
+    assert ada.run("mappings", "set", "bank", "decimal").exit_code == 2
 
 
 def test_a_csv_is_shown_mapped_and_imported(ada: Terminal, tmp_path: Path) -> None:
@@ -65,6 +97,15 @@ def test_a_file_that_is_none_is_said(ada: Terminal, tmp_path: Path, name: str) -
     refused = ada.run("import", str(tmp_path / name))
     assert refused.exit_code == 1
     assert "cannot be read" in refused.stderr
+
+
+def test_an_empty_file_is_said(ada: Terminal, tmp_path: Path) -> None:
+    """By its name; nothing is asked of the API."""
+    file = tmp_path / "empty.ofx"
+    file.touch()
+    refused = ada.run("import", str(file))
+    assert refused.exit_code == 2
+    assert f"{file} is empty" in refused.stderr
 
 
 def test_what_a_qif_does_not_say_is_asked_for(ada: Terminal, tmp_path: Path) -> None:

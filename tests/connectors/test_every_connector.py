@@ -62,6 +62,7 @@ def test_it_declares_itself(name: str) -> None:
     assert connector.name == name
     assert connector.title
     assert connector.docs_url.startswith("http")
+    assert connector.keys_url.startswith("http")
     assert connector.missing_settings == ()
     assert connector.link_plans
     for plan in connector.link_plans:

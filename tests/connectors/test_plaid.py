@@ -133,6 +133,12 @@ def test_institutions_are_found_by_their_names() -> None:
         by_hand(PLAID.search("mill", ""), lambda _: refused)
 
 
+def test_wrong_keys_are_mended_in_the_settings() -> None:
+    """A sync whose keys Plaid refuses says what to check, for nothing else helps."""
+    refused = Response(400, {}, error("INVALID_INPUT", "INVALID_API_KEYS"))
+    assert "Check the client id, the secret" in PLAID.classify(refused).message
+
+
 def test_keys_go_into_headers_and_the_token_into_the_body() -> None:
     """The token is nowhere before it is signed, and nowhere but at Plaid."""
     request = next(PLAID.discover())

@@ -72,6 +72,7 @@ class FakeBank:
     name: str = "fake"
     title: str = "Fake Bank"
     docs_url: str = "https://bank.example"
+    keys_url: str = "https://bank.example/keys"
     link_plans: tuple[LinkPlan, ...] = (TokenPlan("anywhere", "https://bank.example"),)
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None

@@ -156,7 +156,7 @@ def test_institutions_are_found_where_there_are_many(database: Database) -> None
         many = replace(linker, connectors={"fake": FakeBank(search=search)})
         assert await many.search("fake", "mill", "DE") == [Institution("mill", "Mill Bank")]
         assert [one.url for one in bank.asked] == [f"{URL}/banks?mill&DE"]
-        with pytest.raises(InvalidInput, match="is one bank"):
+        with pytest.raises(InvalidInput, match="no list to choose from"):
             await linker.search("fake", "mill", "")
         with pytest.raises(NotFound):
             await linker.search("nobody", "", "")

@@ -12,7 +12,7 @@ from penstock.cli.failure import Failed, Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.passwords import ask_secret
 from penstock.cli.terminal import can_ask, print_json, say
-from penstock.cli.words import at, full_id
+from penstock.cli.words import at, full_id, ways
 from penstock.domain.clock import utc_now
 from penstock.domain.option import variable
 
@@ -33,6 +33,7 @@ class Wish:
     token_from_stdin: bool
     institution: str | None = None
     port: int = 0
+    plan: int | None = None
 
 
 @click.command(cls=Command)
@@ -55,6 +56,12 @@ class Wish:
     default=0,
     help="Be reached on this port by the bank's answer: some banks must know the address before.",
 )
+@click.option(
+    "--plan",
+    metavar="NUMBER",
+    type=click.IntRange(min=0),
+    help="Which way to link, where there are several: `penstock connectors` numbers them.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
 @click.option(
     "--token-stdin",
@@ -71,6 +78,7 @@ def connect(
     institution: str | None,
     port: int,
     *,
+    plan: int | None,
     auto_consent: bool,
     no_browser: bool,
     token_stdin: bool,
@@ -99,6 +107,7 @@ def connect(
             browser=not no_browser,
             token_from_stdin=token_stdin,
             port=port,
+            plan=plan,
         )
         return await link(client, wish)
 
@@ -135,14 +144,13 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
         missing = ", ".join(map(variable, connector["missing_settings"]))
         raise Failed(
             f"{connector['title']} is not set up here yet",
-            remedy=f"Set {missing}; see {connector['docs_url']}.",
+            remedy=f"Set {missing}; you get them at {connector['keys_url']}.",
         )
-    plans: list[dict[str, Any]] = connector["plans"]
-    fitting = plans
+    fitting = _plans(connector, wish.plan)
     if wish.token_from_stdin:
-        fitting = [one for one in plans if one["kind"] == "token"]
+        fitting = [one for one in fitting if one["kind"] == "token"]
     elif wish.auto_consent or wish.scenario:
-        fitting = [one for one in plans if one["kind"] == "consent"]
+        fitting = [one for one in fitting if one["kind"] == "consent"]
         if not fitting:
             raise Misused(
                 f"{connector['title']} is linked with a token: there is nothing to consent to",
@@ -154,6 +162,19 @@ async def _plan(client: "Client", wish: Wish) -> dict[str, Any]:
             remedy="Leave --token-stdin out: it is linked through the browser.",
         )
     return fitting[0]
+
+
+def _plans(connector: dict[str, Any], number: int | None) -> list[dict[str, Any]]:
+    """Return all the ways to link, the best first, or the one that was asked for."""
+    plans: list[dict[str, Any]] = connector["plans"]
+    if number is None:
+        return plans
+    if number >= len(plans):
+        raise Misused(
+            f"{connector['title']} has no plan {number} here",
+            remedy=f"It is linked {ways(plans)}.",
+        )
+    return plans[number : number + 1]
 
 
 async def _link_by_token(client: "Client", wish: Wish, plan: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import click
 from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import can_ask, print_json, say
-from penstock.cli.words import full_id, minute, remedy_text
+from penstock.cli.words import full_id, minute, remedy_text, ways
 from penstock.domain.option import variable
 
 
@@ -22,8 +22,9 @@ def connectors(flags: Flags, *, as_json: bool) -> None:
         plain("name", "name"),
         plain("institution", "title"),
         Column("ready", lambda row, _: "yes" if row["ready"] else "no"),
-        Column("linked", lambda row, _: ", or ".join(map(_way, row["plans"]))),
+        Column("linked", lambda row, _: ways(row["plans"])),
         Column("to set", lambda row, _: ", ".join(map(variable, row["missing_settings"]))),
+        plain("where to get it", "keys_url"),
     )
     show(flags, Listing("/v1/connectors", columns, "There are none."), as_json=as_json)
 
@@ -113,10 +114,6 @@ def _confirm(name: str, *, delete_data: bool) -> None:
         raise Misused("this wants a yes", remedy="Say it with --yes.")
     rows = " and delete all its rows" if delete_data else ""
     click.confirm(f"Disconnect {name}{rows}?", abort=True, err=True)
-
-
-def _way(plan: dict[str, Any]) -> str:
-    return "by a token" if plan["kind"] == "token" else "in the browser"
 
 
 def _next_sync(row: dict[str, Any]) -> str:

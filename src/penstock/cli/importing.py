@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from penstock.cli.failure import Failed, printable
+from penstock.cli.failure import Failed, Misused, printable
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json, say
 from penstock.cli.words import counted, full_id
@@ -93,11 +93,14 @@ def _content(file: Path) -> bytes:
     try:
         if file.stat().st_size > _MOST:
             raise Failed(f"{file} is larger than {_MOST // 1024 // 1024} MiB")
-        return file.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
         raise Failed(
             f"{file} cannot be read: {error.strerror or error}", remedy="Name a file that is there."
         ) from error
+    if not content:
+        raise Misused(f"{file} is empty", remedy="Download it again.")
+    return content
 
 
 def _tell(done: Row) -> None:
@@ -113,7 +116,7 @@ def _tell(done: Row) -> None:
         say(f"  {counts}{would and f' ({would.strip()})'}")
         if one["suggested"]:
             say("  `penstock suggestions` shows what waits for you.")
-        if one["sync_id"]:
+        if one["sync_id"] and any(one[word] for word in ("inserted", "changed", "removed")):
             say(f"  `penstock undo {one['sync_id']}` takes it back.")
     for left in done["left_out"]:
         say(f"  not taken over: {printable(left)}")

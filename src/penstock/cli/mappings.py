@@ -4,12 +4,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from penstock.cli.failure import Failed
+from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json, print_json_array, say
 
 if TYPE_CHECKING:
     from penstock.cli.client import Client
+
+
+HELP = """Save how a bank's CSV files are read, in place of what was saved under NAME.
+
+\b
+date=COLUMN date_format=DD.MM.YYYY        the day, and how it is written
+amount=COLUMN sign=plain|inverted         the amount, with its sign; or
+debit=COLUMN credit=COLUMN                what went out and what came in, without signs
+direction=COLUMN debit_words=S,D          or a column that says which way it went
+decimal=point|comma
+thousands=none|point|comma|space|apostrophe
+currency=EUR or currency_column=COLUMN
+description=COLUMN+COLUMN counterparty=COLUMN reference=COLUMN category=COLUMN
+value_date=COLUMN id=COLUMN balance=COLUMN
+delimiter=semicolon|comma|tab|pipe encoding=utf-8|cp1252 quote='"'
+skip=LINES skip_end=LINES header=true|false
+
+A COLUMN is its name in the header, or its number from 1. Nothing of this is ever guessed.
+"""
 
 
 @click.group(cls=Commands, invoke_without_command=True)
@@ -35,34 +54,18 @@ def mappings(context: click.Context, flags: Flags, *, as_json: bool) -> None:
     ask(flags, work)
 
 
-@mappings.command("set", cls=Command)
+@mappings.command("set", cls=Command, help=HELP)
 @click.argument("name", metavar="NAME")
 @click.argument("settings", metavar="SETTING=VALUE...", nargs=-1, required=True)
 @as_json
 @pass_flags
 def set_mapping(flags: Flags, name: str, settings: tuple[str, ...], *, as_json: bool) -> None:
-    r"""Save how a bank's CSV files are read, in place of what was saved under NAME.
-
-    \b
-    date=COLUMN date_format=DD.MM.YYYY        the day, and how it is written
-    amount=COLUMN sign=plain|inverted         the amount, with its sign; or
-    debit=COLUMN credit=COLUMN                what went out and what came in, without signs
-    direction=COLUMN debit_words=S,D          or a column that says which way it went
-    decimal=point|comma
-    thousands=none|point|comma|space|apostrophe
-    currency=EUR or currency_column=COLUMN
-    description=COLUMN+COLUMN counterparty=COLUMN reference=COLUMN category=COLUMN
-    value_date=COLUMN id=COLUMN balance=COLUMN
-    delimiter=semicolon|comma|tab|pipe encoding=utf-8|cp1252 quote='"'
-    skip=LINES skip_end=LINES header=true|false
-
-    A COLUMN is its name in the header, or its number from 1. Nothing of this is ever guessed.
-    """
+    """Save a mapping, as HELP says."""
     from penstock.cli.door import ask
 
     given = dict(one.partition("=")[::2] for one in settings)
     if any("=" not in one for one in settings):
-        raise Failed("a setting is written NAME=VALUE", remedy="Such as decimal=comma.")
+        raise Misused("a setting is written NAME=VALUE", remedy="Such as decimal=comma.")
 
     async def work(client: "Client") -> object:
         body = {"settings": given}

@@ -8,7 +8,8 @@ from penstock.cli.failure import FAILED
 from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.sync_words import QUEUED
 from penstock.cli.terminal import print_json, say
-from penstock.cli.words import full_id
+from penstock.cli.words import full_id, remedy_text
+from penstock.domain.imported import FILES
 
 if TYPE_CHECKING:
     from penstock.cli.client import Client
@@ -64,6 +65,9 @@ def sync(
     else:
         _print(ended, standing)
     _say_unread(unread, told=set() if as_json else {row["connection_id"] for row in unfinished})
+    _say_ending(
+        standing, told={row["id"] for row in unread} | {one["connection_id"] for one in unfinished}
+    )
     for row in passed_over:
         held = "something else holds it, or it could not be begun"
         say(f"{row['name']} was not synced: {held}. Its turn comes by itself.")
@@ -76,8 +80,8 @@ async def _sync(
 ) -> tuple[list[Row], list[Row]]:
     """Start the syncs and wait for them; return how they ended and how the connections stand.
 
-    Without `wanted` that is how every live connection stands: one whose sync could not be started
-    is not in the answer, and must not be taken for one that is up to date.
+    Without `wanted` that is how every live connection with a bank stands: one whose sync could not
+    be started is not in the answer, and must not be taken for one that is up to date.
     """
     from penstock.cli.watching import watch
 
@@ -93,7 +97,8 @@ async def _sync(
     standing = [
         row
         async for row in client.pages("/v1/connections")
-        if row["id"] in synced or not (wanted or row["disconnected_at"])
+        if row["id"] in synced
+        or not (wanted or row["disconnected_at"] or row["connector"] == FILES)
     ]
     return ended, standing
 
@@ -106,7 +111,6 @@ def _passed_over(ended: list[Row], standing: list[Row]) -> list[Row]:
 
 def _say_unread(unread: list[Row], told: set[str]) -> None:
     """Say what was not read, and what else is to be done, unless it was `told` already."""
-    from penstock.cli.words import remedy_text
     from penstock.domain.remedy import unreadable
 
     for row in unread:
@@ -114,6 +118,13 @@ def _say_unread(unread: list[Row], told: set[str]) -> None:
         say(f"{row['name']} is not whole: {hint}")
         if other not in ("", hint) and row["id"] not in told:
             say(f"{row['name']}: {other}")
+
+
+def _say_ending(standing: list[Row], told: set[str]) -> None:
+    """Say whose consent ends soon, unless what is to be done was `told` already."""
+    for row in standing:
+        if row["consent"]["state"] == "expiring" and row["id"] not in told:
+            say(f"{row['name']}: {remedy_text(row['remedy'])}")
 
 
 def _print(ended: list[Row], standing: list[Row]) -> None:

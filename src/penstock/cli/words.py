@@ -78,3 +78,16 @@ def full_id(prefix: str, text: str) -> str:
 def remedy_text(remedy: Any) -> str:
     """Return what a remedy of the API says to do, or nothing."""
     return str(remedy.get("text") or "") if isinstance(remedy, dict) else ""
+
+
+def ways(plans: list[dict[str, Any]]) -> str:
+    """Name the ways to link: `by a token`; numbered, as `--plan` takes them, where there are more.
+
+    Such as `by a token (--plan 0), in the browser (--plan 1)`.
+    """
+    named = ["by a token" if plan["kind"] == "token" else "in the browser" for plan in plans]
+    if len(plans) == 1:
+        return named[0]
+    return ", ".join(
+        f"{way} (--plan {plan['number']})" for way, plan in zip(named, plans, strict=True)
+    )

@@ -74,6 +74,7 @@ class BerlinGroup:
     name: str = "berlingroup"
     title: str = "Berlin Group NextGenPSD2"
     docs_url: str = "https://www.berlin-group.org/nextgenpsd2-downloads"
+    keys_url: str = "https://www.berlin-group.org/nextgenpsd2-downloads"
     pending_rule: PendingRule = PendingRule.UNLINKED
     sends_removals: bool = False
     reissues_ids: bool = True

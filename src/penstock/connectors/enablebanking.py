@@ -77,6 +77,7 @@ class EnableBanking:
     name: str = "enablebanking"
     title: str = "Enable Banking"
     docs_url: str = "https://enablebanking.com/docs/api/reference/"
+    keys_url: str = "https://enablebanking.com/cp/applications"
     pending_rule: PendingRule = PendingRule.UNLINKED
     sends_removals: bool = False
     reissues_ids: bool = True

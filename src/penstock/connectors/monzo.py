@@ -73,6 +73,7 @@ class Monzo:
     name: str = "monzo"
     title: str = "Monzo"
     docs_url: str = "https://docs.monzo.com"
+    keys_url: str = "https://developers.monzo.com"
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
     reissues_ids: bool = False

@@ -92,6 +92,7 @@ class MX:
     name: str = "mx"
     title: str = "MX"
     docs_url: str = "https://docs.mx.com/api-reference/platform-api/v20111101/overview"
+    keys_url: str = "https://dashboard.mx.com"
     pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
     reissues_ids: bool = True

@@ -86,6 +86,7 @@ class Plaid:
     name: str = "plaid"
     title: str = "Plaid"
     docs_url: str = "https://plaid.com/docs"
+    keys_url: str = "https://dashboard.plaid.com/developers/keys"
     pending_rule: PendingRule = PendingRule.LINKED
     sends_removals: bool = True
     reissues_ids: bool = True

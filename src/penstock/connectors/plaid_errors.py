@@ -25,6 +25,7 @@ GONE: Final = frozenset({"INVALID_ACCESS_TOKEN", "ITEM_NOT_FOUND"})
 _KEYS: Final = frozenset(
     {"INVALID_API_KEYS", "UNAUTHORIZED_ENVIRONMENT", "UNAUTHORIZED_ROUTE_ACCESS"}
 )
+CHECK_KEYS: Final = "Check the client id, the secret, and the address that goes with them."
 _LOGIN: Final = frozenset(
     {
         "ITEM_LOGIN_REQUIRED", "ITEM_LOCKED", "INVALID_CREDENTIALS", "INVALID_MFA",
@@ -39,7 +40,6 @@ _REASONS: Final = {
     "OAUTH_USER_REVOKED": ConsentState.REVOKED,
 }
 _KIND_BY_CODE: Final = {
-    **dict.fromkeys(_KEYS, VerdictKind.CONTRACT),
     **dict.fromkeys(_LOGIN | _REVOKED, VerdictKind.CONSENT),
     "INSTITUTION_NO_LONGER_SUPPORTED": VerdictKind.CONTRACT,
     "PRODUCT_NOT_READY": VerdictKind.NOT_READY,
@@ -103,7 +103,7 @@ def check(response: Response) -> bytes:
         )
     remedy = ask_person("Nothing was linked. Begin again.")
     if code in _KEYS:
-        remedy = fix_code("Check the client id, the secret, and the address that goes with them.")
+        remedy = fix_code(CHECK_KEYS)
     raise OAuthError(f"Plaid refused ({code}).", remedy=remedy)
 
 
@@ -123,6 +123,8 @@ def _meaning(error: _Error, verdict: Verdict) -> Verdict:
         return Verdict(kind, said, _state(error))
     if kind is VerdictKind.NOT_READY:
         return Verdict(kind)
+    if code in _KEYS:
+        return Verdict(VerdictKind.CONTRACT, f"{said} {CHECK_KEYS}")
     if kind is None or verdict.kind is VerdictKind.THROTTLED:
         kind = verdict.kind
     return Verdict(kind, said)

@@ -58,6 +58,8 @@ _BY_CODE: Final = {
         for code, state in _OVER.items()
     },
 }
+USUAL: Final = "http://127.0.0.1:8322"
+"""Where `penstock sandbox` listens, unless it is told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,12 @@ class Sandbox:
     @property
     def docs_url(self) -> str:
         """The bank's own front page, which says how to use it."""
-        return f"{self.base_url}/"
+        return f"{self.base_url or USUAL}/"
+
+    @property
+    def keys_url(self) -> str:
+        """The same: nothing has to be had but its address."""
+        return self.docs_url
 
     @property
     def missing_settings(self) -> tuple[str, ...]:

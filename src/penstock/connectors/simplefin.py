@@ -73,6 +73,7 @@ class SimpleFIN:
     name: str = "simplefin"
     title: str = "SimpleFIN Bridge"
     docs_url: str = DOCS
+    keys_url: str = CREATE
     pending_rule: PendingRule = PendingRule.UNLINKED
     sends_removals: bool = False
     reissues_ids: bool = True
@@ -89,7 +90,11 @@ class SimpleFIN:
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:
         """A setup token, which is claimed for what opens the connection."""
-        return (TokenPlan("SimpleFIN Bridge, which makes setup tokens", CREATE, claim=self._claim),)
+        return (
+            TokenPlan(
+                "SimpleFIN Bridge, which makes setup tokens", self.keys_url, claim=self._claim
+            ),
+        )
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the Access URL's address and credentials on a request. Raises ContractBroken."""

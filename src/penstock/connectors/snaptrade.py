@@ -96,6 +96,7 @@ class SnapTrade:
     name: str = "snaptrade"
     title: str = "SnapTrade"
     docs_url: str = "https://docs.snaptrade.com"
+    keys_url: str = f"{DASHBOARD}/settings"
     pending_rule: PendingRule = PendingRule.NEVER
     sends_removals: bool = False
     reissues_ids: bool = True
@@ -124,7 +125,7 @@ class SnapTrade:
     def link_plans(self) -> tuple[LinkPlan, ...]:
         """OAuth where this installation is registered; a Personal key always."""
         where = "The Personal key of SnapTrade's dashboard, as CLIENT-ID:CONSUMER-KEY"
-        key = TokenPlan(where, f"{DASHBOARD}/settings", claim=self._claim)
+        key = TokenPlan(where, self.keys_url, claim=self._claim)
         if not self.client_id:
             return (key,)
         oauth = OAuthPlan(

@@ -48,6 +48,7 @@ from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Page, Stream
 
 PRODUCTION: Final = "https://api.starlingbank.com"
+PERSONAL: Final = "https://developer.starlingbank.com/personal"
 TRIAL: Final = "https://api-sandbox.starlingbank.com"
 BEFORE_ALL: Final = datetime.fromisoformat("2014-01-01T00:00:00+00:00")
 """Earlier than the bank's first account."""
@@ -91,6 +92,7 @@ class Starling:
     name: str = "starling"
     title: str = "Starling Bank"
     docs_url: str = "https://developer.starlingbank.com"
+    keys_url: str = PERSONAL
     pending_rule: PendingRule = PendingRule.SAME_ID
     sends_removals: bool = True
     reissues_ids: bool = False
@@ -108,7 +110,7 @@ class Starling:
         token = TokenPlan(
             where="Starling's developer portal, Personal Access, with the scopes "
             + ", ".join(SCOPES),
-            url=f"{self.docs_url}/personal",
+            url=self.keys_url,
         )
         if not self.client_id:
             return (token,)

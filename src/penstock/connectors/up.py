@@ -71,6 +71,7 @@ class Up:
     name: str = "up"
     title: str = "Up"
     docs_url: str = "https://developer.up.com.au"
+    keys_url: str = TOKENS
     pending_rule: PendingRule = PendingRule.USUALLY_SAME_ID
     sends_removals: bool = False
     reissues_ids: bool = False
@@ -90,7 +91,7 @@ class Up:
     def link_plans(self) -> tuple[LinkPlan, ...]:
         """A token that the person makes; Up is asked whose it is before anything is stored."""
         where = "Up's page for developers, with the app on your phone at hand"
-        return (TokenPlan(where, TOKENS, claim=self._check),)
+        return (TokenPlan(where, self.keys_url, claim=self._check),)
 
     def sign(self, request: Request, credentials: Credentials) -> Request:
         """Put the bearer token on a request to the API. Raises ContractBroken for any other."""

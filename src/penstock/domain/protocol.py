@@ -107,7 +107,11 @@ class Connector(Protocol):
 
     @property
     def docs_url(self) -> str:
-        """Where the provider documents itself, and where its keys are to be had."""
+        """Where the provider documents itself."""
+
+    @property
+    def keys_url(self) -> str:
+        """Where a person gets what it needs: keys, an application, a token."""
 
     @property
     def link_plans(self) -> tuple[LinkPlan, ...]:

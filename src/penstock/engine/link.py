@@ -147,7 +147,10 @@ class Linker:
         """
         found = self._connector(connector)
         if found.search is None:
-            raise InvalidInput(f"{found.title} is one bank: there is none to choose.")
+            raise InvalidInput(
+                f"{found.title} has no list to choose from: it is one bank, or knows yours.",
+                remedy=ask_person(f"Go on with `penstock connect {connector}`."),
+            )
         return await run(found.search(words, country), self.send_for(connector))
 
     async def _use(self, state: str) -> LinkRow | None:
@@ -255,7 +258,8 @@ class Linker:
             raise Conflict(
                 f"{found.title} is not set up here yet.",
                 remedy=fix_code(
-                    f"Set {', '.join(map(variable, found.missing_settings))}; see {found.docs_url}."
+                    f"Set {', '.join(map(variable, found.missing_settings))}; "
+                    f"you get them at {found.keys_url}."
                 ),
             )
         return found

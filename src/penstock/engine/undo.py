@@ -103,11 +103,19 @@ def _check(connection: sa.Connection, run: RunRow) -> None:
         raise Conflict(
             "This sync changed no row, or another has changed rows since: only the latest one that "
             "did can be undone.",
-            remedy=ask_person(
-                "To be rid of an older one's mistakes, read everything afresh: "
-                f"`penstock sync {public_id('con', run.connection_id)} --from-start`."
-            ),
+            remedy=ask_person(_instead(run)),
         )
+
+
+def _instead(run: RunRow) -> str:
+    """Say what else there is to do about a sync that cannot be undone."""
+    number = public_id("con", run.connection_id)
+    if run.trigger == runs.IMPORT:
+        return f"`penstock syncs --connection {number}` shows which one was the latest that did."
+    return (
+        "To be rid of an older one's mistakes, read everything afresh: "
+        f"`penstock sync {number} --from-start`."
+    )
 
 
 def _forget(connection: sa.Connection, run: RunRow, now: datetime, *, afresh: bool) -> None:

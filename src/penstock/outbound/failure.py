@@ -16,7 +16,7 @@ from penstock.outbound.destination import Refused, refusal
 FOREIGN: Final = (aiohttp.ClientError, HttpProcessingError, OSError, TimeoutError, UnicodeError)
 """What may come out of the library; everything else is a bug of ours and passes through."""
 
-_AGAIN: Final = wait("It is tried again by itself.")
+_AGAIN: Final = wait("Try again a little later; a sync does so by itself.")
 _MACHINE: Final = fix_code("Check this machine's clock and its certificates.")
 
 

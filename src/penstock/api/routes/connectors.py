@@ -52,6 +52,13 @@ class Connector(Outgoing):
     name: Annotated[str, Field(examples=["sandbox"])]
     title: Annotated[str, Field(examples=["Sandbox bank"])]
     docs_url: Annotated[str, Field(examples=["https://developer.example.org"])]
+    keys_url: Annotated[
+        str,
+        Field(
+            description="Where to get what it needs: keys, an application, a token.",
+            examples=["https://developer.example.org/keys"],
+        ),
+    ]
     ready: Annotated[bool, Field(description="Whether it is set up here.", examples=[True])]
     missing_settings: Annotated[list[str], Field(examples=[[]])]
     plans: Annotated[list[Plan], Field(description="The ways to link, the best first.")]
@@ -79,6 +86,7 @@ def _connector(code: Code) -> Connector:
         name=code.name,
         title=code.title,
         docs_url=code.docs_url,
+        keys_url=code.keys_url,
         ready=not code.missing_settings,
         missing_settings=list(code.missing_settings),
         plans=[_plan(number, plan) for number, plan in enumerate(code.link_plans)],

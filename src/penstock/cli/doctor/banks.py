@@ -29,7 +29,7 @@ def connector_checks(settings: Settings) -> Iterator[Check]:
         if missing and not _is_begun(settings, connector.name):
             yield ok("connector", f"{connector.name} is not set up, which it need not be")
         elif missing:
-            remedy = f"To use it, set {missing}; see {connector.docs_url}."
+            remedy = f"To use it, set {missing}; you get them at {connector.keys_url}."
             yield warn("connector", f"{connector.name} is not set up", remedy)
         else:
             yield ok("connector", f"{connector.name} is ready")
