@@ -46,9 +46,11 @@ def first_usable(*ids: str | None) -> str:
 
 def day(text: str | None, what: str, field: str) -> date | None:
     """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken."""
-    if text is None or not text.strip():
+    if not text:
         return None
     on = _day_of(text) if len(text) <= _LONGEST_DAY else None
+    if on is None and not text.strip():
+        return None
     if on is None:
         raise broken(what, f"`{field}` is no day: {text[:_LONGEST_DAY]!r}")
     return on

@@ -20,6 +20,7 @@ from penstock.connectors.wire import (
     clean,
     decode,
     each_mapped,
+    usable_id,
 )
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Status, TransactionSeen
@@ -31,20 +32,20 @@ _POSTED: Final = Status.POSTED
 _PENDING: Final = Status.PENDING
 
 
-class Amount(msgspec.Struct):
+class Amount(msgspec.Struct, gc=False):
     """Money as it is written: a decimal text with its sign."""
 
     amount: str
     currency: str
 
 
-class Structured(msgspec.Struct):
+class Structured(msgspec.Struct, gc=False):
     """A creditor's reference."""
 
     reference: str | None = None
 
 
-class Row(msgspec.Struct, rename="camel"):
+class Row(msgspec.Struct, rename="camel", gc=False):
     """One booked or pending row."""
 
     transaction_amount: Amount
@@ -180,7 +181,9 @@ def _row(raw: bytes, places: Mapping[str, str], *, booked: bool) -> TransactionS
 
 
 def _mapped(row: Row, places: Mapping[str, str], *, booked: bool) -> TransactionSeen:
-    name = first_usable(row.entry_reference, row.transaction_id)
+    name = row.entry_reference
+    if name is None or not usable_id(name):
+        name = first_usable(row.transaction_id)
     money = row.transaction_amount
     place = places.get(money.currency)
     if place is None:
@@ -196,7 +199,7 @@ def _mapped(row: Row, places: Mapping[str, str], *, booked: bool) -> Transaction
     to = row.creditor_name or row.ultimate_creditor
     by = row.debtor_name or row.ultimate_debtor
     counterparty = (to or by) if amount < 0 else (by or to)
-    return TransactionSeen(  # by place: named, they cost more than all the rest
+    fields = (
         place,
         name,
         _POSTED if booked else _PENDING,
@@ -208,17 +211,27 @@ def _mapped(row: Row, places: Mapping[str, str], *, booked: bool) -> Transaction
         _words(row) or counterparty or "",
         counterparty,
         None,
-        reference(row.end_to_end_id, *_references(row)),
+        _reference(row),
+        None,
+        None,
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
 
 
 def _words(row: Row) -> str:
     """Return what the payer wrote; else the reference, else what the bank says of it."""
-    written = words(
-        row.remittance_information_unstructured,
-        *(row.remittance_information_unstructured_array or ()),
-    )
+    several = row.remittance_information_unstructured_array
+    one = row.remittance_information_unstructured
+    written = words(one, *several) if several else " ".join(one.split()) if one else ""
     return written or words(*_references(row)) or words(row.additional_information)
+
+
+def _reference(row: Row) -> str | None:
+    if row.end_to_end_id is None and row.remittance_information_structured is None:
+        several = row.remittance_information_structured_array
+        return reference(*(one.reference for one in several)) if several else None
+    return reference(row.end_to_end_id, *_references(row))
 
 
 def _references(row: Row) -> list[str | None]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from penstock.connectors.berlin_reading import day, first_usable, reference, words
+from penstock.connectors.berlin_reading import day, reference, words
 from penstock.connectors.wire import (
     CANNOT_READ,
     amount_of,
@@ -21,6 +21,7 @@ from penstock.connectors.wire import (
     clean,
     decode,
     each_mapped,
+    usable_id,
 )
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Status, TransactionSeen
@@ -33,35 +34,36 @@ _PENDING: Final = Status.PENDING
 ID: Final = "entry_reference"
 PENDING: Final = frozenset({"PDNG", "HOLD", "SCHD"})
 NO_MOVEMENTS: Final = frozenset({"CNCL", "RJCT"})
+BOOKED: Final = "BOOK"
 UNKNOWN: Final = "OTHR"
 
 
-class Amount(msgspec.Struct):
+class Amount(msgspec.Struct, gc=False):
     """Money as it is written: a decimal text."""
 
     amount: str
     currency: str
 
 
-class Party(msgspec.Struct):
+class Party(msgspec.Struct, gc=False):
     """Who paid, or was paid."""
 
     name: str | None = None
 
 
-class Code(msgspec.Struct):
+class Code(msgspec.Struct, gc=False):
     """What the bank calls this kind of movement."""
 
     description: str | None = None
 
 
-class Exchange(msgspec.Struct):
+class Exchange(msgspec.Struct, gc=False):
     """What it was in another currency."""
 
     instructed_amount: Amount | None = None
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """One transaction."""
 
     transaction_amount: Amount
@@ -130,7 +132,8 @@ def parse_list(body: bytes, places: Mapping[str, str]) -> Listed:
         unmapped = [_aside(one, places) for one in bad]
     movements = [row for row in rows if row is not None]
     # Pending ones first: where one is told booked as well, the last word is that.
-    movements.sort(key=lambda row: row.status is Status.POSTED)
+    if any(row.status is _PENDING for row in movements[1:]):
+        movements.sort(key=lambda row: row.status is _POSTED)
     return Listed(movements, unmapped, answer.continuation_key or None)
 
 
@@ -157,52 +160,63 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
     """Return what a row means; nothing where it is no movement, or is none any more."""
     if row.status in NO_MOVEMENTS:
         return None
-    name = first_usable(row.entry_reference)
-    place = places.get(row.transaction_amount.currency)
+    name = row.entry_reference or ""
+    if not usable_id(name):
+        name = ""
+    money = row.transaction_amount
+    place = places.get(money.currency)
     if place is None:
-        currency = row.transaction_amount.currency[:12]
-        raise broken(WHAT, f"the account has no money in {currency!r}", name)
+        raise broken(WHAT, f"the account has no money in {money.currency[:12]!r}", name)
     try:
-        amount = _directed(row.transaction_amount, row)
-        original = _original(row)
+        amount = _directed(money, row)
+        original = _original(row) if row.exchange_rate else None
     except InvalidInput as error:
         raise broken(WHAT, f"`transaction_amount`: {error}", name) from None
     booked_on = day(row.booking_date, WHAT, "booking_date")
-    value_on = day(row.value_date, WHAT, "value_date")
+    same = row.value_date == row.booking_date  # as it mostly is
+    value_on = booked_on if same else day(row.value_date, WHAT, "value_date")
     happened = day(row.transaction_date, WHAT, "transaction_date")
-    pending = _is_pending(row, booked=booked_on is not None, name=name)
+    pending = row.status != BOOKED and _is_pending(row, booked=booked_on is not None, name=name)
     if not pending:
         booked_on = booked_on or value_on or happened
         if booked_on is None:
             raise broken(WHAT, "a booked row has no day", name)
     counterparty = _counterparty(row)
-    code = row.bank_transaction_code
-    said = (
-        words(*(row.remittance_information or ()))
-        or words(row.note)
-        or counterparty
-        or words(code.description if code else None)
-    )
-    return TransactionSeen(  # by place: named, they cost more than all the rest
+    fields = (
         place,
         name,
         _PENDING if pending else _POSTED,
         amount,
-        row.transaction_amount.currency,
+        money.currency,
         None if pending else booked_on,
         value_on,
         happened or (booked_on if pending else None),
-        said,
+        _said(row) or counterparty or _code(row),
         counterparty,
         None,
-        reference(row.reference_number),
+        reference(row.reference_number) if row.reference_number else None,
         *(original or (None, None)),
+        None,
     )
+    return tuple.__new__(TransactionSeen, fields)
+
+
+def _said(row: Row) -> str:
+    """Return what the payer wrote, or else the note."""
+    lines = row.remittance_information
+    if lines and len(lines) == 1:
+        return " ".join(lines[0].split()) or words(row.note)
+    return words(*(lines or ())) or words(row.note)
+
+
+def _code(row: Row) -> str:
+    code = row.bank_transaction_code
+    return words(code.description if code else None)
 
 
 def _is_pending(row: Row, *, booked: bool, name: str) -> bool:
     """Tell whether a row is not on the books yet. Raises ContractBroken where nobody knows."""
-    if row.status == "BOOK" or (row.status == UNKNOWN and booked):
+    if row.status == UNKNOWN and booked:
         return False
     if row.status not in PENDING:
         raise broken(WHAT, f"`status` is {row.status[:20]!r}: nobody knows whether it counts", name)
@@ -213,15 +227,15 @@ def _counterparty(row: Row) -> str | None:
     to = row.creditor.name if row.creditor else None
     by = row.debtor.name if row.debtor else None
     told = (to or by) if row.credit_debit_indicator == "DBIT" else (by or to)
-    return words(told) or None
+    return " ".join(told.split()) or None if told else None
 
 
 def _directed(money: Amount, row: Row) -> Decimal:
     """Return an amount with its sign. Raises InvalidInput for one that has a sign already."""
-    amount = amount_of(money.amount, money.currency)
-    if amount < 0 or money.amount.startswith("-"):
+    if money.amount[:1] == "-":
         raise InvalidInput("it has a sign, and a direction besides")
-    return -amount if row.credit_debit_indicator == "DBIT" and amount else amount
+    amount = amount_of(money.amount, money.currency)
+    return -amount if amount and row.credit_debit_indicator == "DBIT" else amount
 
 
 def _original(row: Row) -> tuple[Decimal, str] | None:
