@@ -68,6 +68,7 @@ class Branch:
             send_for=lambda name: partial(self.outbound.send, connector=name),
             metrics=Metrics(),
             clock=lambda: utc_now() + ahead,
+            link_twice=True,  # one person, many connections
         )
 
 
