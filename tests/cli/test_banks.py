@@ -175,20 +175,23 @@ def test_what_is_not_there_is_a_failure(linked_ada: Terminal) -> None:
 
 
 def test_disconnecting_ends_it_at_the_bank_too(linked_ada: Terminal) -> None:
-    """The history stays, unless --delete-data; a sync of it is refused afterwards."""
+    """The history stays, unless --delete-data; a sync of it is refused afterwards.
+
+    Linked anew, the accounts go on under the new connection, and go with it.
+    """
     ended = linked_ada.json("disconnect", "1", "--yes")
     assert ended["revoked"] is True
     assert len(linked_ada.json("transactions")) == 15
     assert linked_ada.run("sync", "1").exit_code == 1
     other = linked_ada.link()
     linked_ada.good("sync")
+    assert len(linked_ada.json("transactions")) == 15
     told = linked_ada.good("disconnect", other, "--yes", "--delete-data").stderr
     assert "The bank confirmed" in told
-    assert len(linked_ada.json("transactions")) == 15
+    assert linked_ada.json("transactions") == []
     later = linked_ada.good("disconnect", "1", "--yes", "--delete-data").stderr
     assert "the bank was not asked again" in later
     assert "did not confirm" not in later
-    assert linked_ada.json("transactions") == []
 
 
 def test_changes_go_on_from_a_cursor(linked_ada: Terminal, bank: Bank) -> None:
