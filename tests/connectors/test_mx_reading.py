@@ -95,6 +95,7 @@ def test_a_job_of_mxs_own_in_between_starts_it_over(change: dict[str, Any]) -> N
         (paged("transactions", [], page=3), "page 3 came in place of 1"),
         (paged("transactions", [], pages=2), "page 1 of 2 is empty"),
         (body(transactions=[]), "pagination"),
+        (paged("transactions", [row(guid="9998"), row(guid="9998")]), "two of one page"),
     ],
 )
 def test_pages_that_make_no_sense_are_refused(answer: bytes, why: str) -> None:

@@ -47,10 +47,14 @@ class Count:
         if self._total not in {None, told.total_entries}:
             raise RowsMoved(f"MX's {self.what} became more or fewer while they were read.")
         self._total = told.total_entries
+        here: set[str] = set()
         for name in names:
+            if name in here:  # on one page nothing moves: it is no id
+                raise broken(self.what, "two of one page have the same guid", name)
             if name in self._names:
                 raise RowsMoved(f"MX told one of its {self.what} twice.")
-            self._names.add(name)
+            here.add(name)
+        self._names |= here
         more = self.page < told.total_pages
         if more and not rows:
             raise broken(self.what, f"page {self.page} of {told.total_pages} is empty")
