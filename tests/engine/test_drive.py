@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from penstock.domain.consent import ConsentState
 from penstock.domain.errors import DestinationRefused, RowsMoved, TransportFailure
+from penstock.domain.limit import quota, rate
 from penstock.domain.outcome import Halt, Outcome
 from penstock.domain.protocol import Verdict
 from penstock.domain.remedy import RemedyKind
@@ -168,6 +169,18 @@ def test_trying_again_ends(trouble: Said, outcome: Outcome) -> None:
     assert ending.message
     assert len(road.sent) == ATTEMPTS
     assert (ending.until is not None) == (outcome is Outcome.THROTTLED)
+
+
+def test_of_few_calls_a_day_none_is_spent_on_haste() -> None:
+    """23: where a bank may be asked four times a day, one bad minute does not take them all."""
+    road = Road([503] * ATTEMPTS)
+    road.driver.connector = FakeBank(budgets=(quota(4),))
+    assert road.halt().outcome is Outcome.TRANSIENT
+    assert len(road.sent) == 2
+    road = Road([503] * ATTEMPTS)
+    road.driver.connector = FakeBank(budgets=(quota(24), rate(4, timedelta(days=1))))
+    road.halt()
+    assert len(road.sent) == ATTEMPTS
 
 
 def test_an_address_we_do_not_talk_to_is_not_tried_again() -> None:

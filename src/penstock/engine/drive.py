@@ -22,6 +22,7 @@ from penstock.domain.errors import (
     RowsMoved,
     TransportFailure,
 )
+from penstock.domain.limit import DAY
 from penstock.domain.outcome import Halt
 from penstock.domain.protocol import Connector, Pause, Pull, Sender, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
@@ -32,6 +33,9 @@ from penstock.engine.turnstile import Turnstile, Unmetered
 from penstock.observe.metrics import Metrics
 
 ATTEMPTS: Final = 5
+FEW: Final = 10
+"""So few calls a day, and a request is tried `HASTELESS` times only: the next turn is near."""
+HASTELESS: Final = 2
 LONGEST_OBEYED: Final = timedelta(hours=24)
 _A_DAY: Final = " It asks to be left alone for a day or more: we look once a day."
 
@@ -193,6 +197,14 @@ class Driver:
         self.tally.waited_ms += round(seconds * 1000)
         await self.sleep(seconds)
 
+    def _attempts(self) -> int:
+        """Return how often a request is tried: of few calls a day none is spent on haste."""
+        few = any(
+            not limit.spaced and limit.window >= DAY and limit.calls <= FEW
+            for limit in self.connector.budgets
+        )
+        return min(self.limits.attempts, HASTELESS) if few else self.limits.attempts
+
     async def _wait(
         self, request: Request, verdict: Verdict, response: Response | None, failures: int
     ) -> None:
@@ -205,7 +217,7 @@ class Driver:
         if throttled:
             self.tally.throttled += 1
             self.metrics.throttled(self.connector.name)
-        if failures >= self.limits.attempts or self._waited + seconds > self.limits.wait_at_most:
+        if failures >= self._attempts() or self._waited + seconds > self.limits.wait_at_most:
             until = now + min(timedelta(seconds=seconds), LONGEST_OBEYED)
             message = verdict.message or "The bank did not answer."
             if told is not None:
