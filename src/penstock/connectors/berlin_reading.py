@@ -44,26 +44,19 @@ def first_usable(*ids: str | None) -> str:
     return ""
 
 
+@lru_cache(maxsize=8192)
 def day(text: str | None, what: str, field: str) -> date | None:
-    """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken."""
-    if not text:
-        return None
-    on = _day_of(text) if len(text) <= _LONGEST_DAY else None
-    if on is None and not text.strip():
-        return None
-    if on is None:
-        raise broken(what, f"`{field}` is no day: {text[:_LONGEST_DAY]!r}")
-    return on
+    """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken.
 
-
-@lru_cache(maxsize=4096)
-def _day_of(text: str) -> date | None:
-    """Remembered, for many rows are of one day; None where it is none."""
-    found = _DAY.fullmatch(text)
+    Remembered, for many rows are of one day.
+    """
+    if text is None or not text.strip():
+        return None
+    found = _DAY.fullmatch(text) if len(text) <= _LONGEST_DAY else None
     try:
         return date.fromisoformat(found[1] if found else text)
     except ValueError:
-        return None
+        raise broken(what, f"`{field}` is no day: {text[:_LONGEST_DAY]!r}") from None
 
 
 def words(*texts: str | None) -> str:

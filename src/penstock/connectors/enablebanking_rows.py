@@ -7,9 +7,8 @@ and rejected rows are no movements.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
@@ -37,9 +36,6 @@ PENDING: Final = frozenset({"PDNG", "HOLD", "SCHD"})
 NO_MOVEMENTS: Final = frozenset({"CNCL", "RJCT"})
 BOOKED: Final = "BOOK"
 UNKNOWN: Final = "OTHR"
-
-
-Days = tuple[date | None, date | None, date | None]
 
 
 class Amount(msgspec.Struct, gc=False):
@@ -176,7 +172,9 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
         original = _original(row) if row.exchange_rate else None
     except InvalidInput as error:
         raise broken(WHAT, f"`transaction_amount`: {error}", name) from None
-    booked_on, value_on, happened = _days(row.booking_date, row.value_date, row.transaction_date)
+    booked_on = day(row.booking_date, WHAT, "booking_date")
+    value_on = day(row.value_date, WHAT, "value_date")
+    happened = day(row.transaction_date, WHAT, "transaction_date")
     pending = row.status != BOOKED and _is_pending(row, booked=booked_on is not None, name=name)
     if not pending:
         booked_on = booked_on or value_on or happened
@@ -200,16 +198,6 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
         None,
     )
     return tuple.__new__(TransactionSeen, fields)
-
-
-@lru_cache(maxsize=4096)
-def _days(booked: str | None, valued: str | None, made: str | None) -> Days:
-    """Remembered, for many rows have the same. Raises ContractBroken."""
-    return (
-        day(booked, WHAT, "booking_date"),
-        day(valued, WHAT, "value_date"),
-        day(made, WHAT, "transaction_date"),
-    )
 
 
 def _said(row: Row) -> str:
