@@ -44,7 +44,7 @@ def first_usable(*ids: str | None) -> str:
     return ""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32768)
 def day(text: str | None, what: str, field: str) -> date | None:
     """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken.
 

@@ -158,7 +158,7 @@ def _row(raw: bytes, places: Mapping[str, str]) -> TransactionSeen | None:
 
 def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
     """Return what a row means; nothing where it is no movement, or is none any more."""
-    if row.status in NO_MOVEMENTS:
+    if row.status != BOOKED and row.status in NO_MOVEMENTS:
         return None
     name = row.entry_reference or ""
     if not usable_id(name):

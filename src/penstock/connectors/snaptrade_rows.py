@@ -182,12 +182,12 @@ def _amount(told: _Activity) -> Decimal:
 
 def _currency(told: _Activity) -> str:
     """Return what the amount is in; where no cash moved, what the security is traded in."""
-    named = [told.currency.code if told.currency else None]
-    if told.currency_universal_symbol:
-        named.append(told.currency_universal_symbol.symbol)
-    if not told.amount and told.symbol and told.symbol.currency:
-        named.append(told.symbol.currency.code)
-    currency = next((one for one in named if one), "")
+    currency = told.currency.code if told.currency else None
+    if not currency and told.currency_universal_symbol:
+        currency = told.currency_universal_symbol.symbol
+    if not (currency or told.amount) and told.symbol and told.symbol.currency:
+        currency = told.symbol.currency.code
+    currency = currency or ""
     if not usable_currency(currency):
         raise InvalidInput(f"{currency[:40]!r} is no currency.")
     return currency
