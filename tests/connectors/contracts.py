@@ -11,11 +11,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from penstock.domain.consent import Credentials
+from penstock.domain.link_plan import Errand, Return, VisitPlan
 from penstock.domain.protocol import Connector
 from penstock.domain.request import Request, Response
 from tests.connectors.driving import Driver
-from tests.connectors.linking import asked
+from tests.connectors.linking import asked, over_http
 from tests.prism import Prism
+from tests.sandbox.visitor import REDIRECT, Visitor
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,13 @@ async def answers_to(requests: dict[str, Request], http: aiohttp.ClientSession) 
     """Return the bodies of the answers to requests, by the same names."""
     told = await asyncio.gather(*(asked(request, http) for request in requests.values()))
     return {name: one.body for name, one in zip(requests, told, strict=True)}
+
+
+async def renewed(visitor: Visitor, connector: Connector, credentials: Credentials) -> None:
+    """Renew in one more visit, which leaves what opens the connection as it is."""
+    plan = connector.link_plans[0]
+    assert isinstance(plan, VisitPlan)
+    sent = await over_http(visitor.http, plan.begin(Errand(REDIRECT, "s", {}, credentials)))
+    await visitor.send("POST", sent.url, data={"decision": "allow"})
+    granted = await over_http(visitor.http, plan.finish(Return({}, REDIRECT, sent.note)))
+    assert granted.credentials == credentials

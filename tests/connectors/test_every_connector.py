@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.connectors import build
-from penstock.domain.errors import ContractBroken, RowsMoved
+from penstock.connectors import KINDS, build
+from penstock.connectors.kind import Kind
+from penstock.domain.errors import ContractBroken, InvalidInput, RowsMoved
 from penstock.domain.link_plan import OAuthPlan, TokenPlan, VisitPlan
 from penstock.domain.money import canonical
 from penstock.domain.protocol import PendingRule, Verdict, VerdictKind
@@ -53,6 +54,17 @@ NAMES = sorted(PLAIN)
 def test_every_connector_has_a_face() -> None:
     """No connector is registered that the sandbox bank cannot play the provider for."""
     assert [face.name for face in FACES] == list(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if "zone" in {o.name for o in kind.options}]
+)
+def test_a_zone_that_is_none_is_refused(kind: Kind) -> None:
+    """By the name of its variable, with one that would do."""
+    with pytest.raises(InvalidInput, match=f"PENSTOCK_{kind.name.upper()}_ZONE") as refused:
+        build({f"{kind.name}_zone": Secret("Nowhere/At_All")})
+    (zone,) = [option.default for option in kind.options if option.name == "zone"]
+    assert zone in (refused.value.remedy.text if refused.value.remedy else "")
 
 
 @pytest.mark.parametrize("name", NAMES)

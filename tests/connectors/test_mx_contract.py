@@ -20,9 +20,8 @@ from penstock.connectors.mx_app import login_of
 from penstock.connectors.mx_holdings import parse_holdings
 from penstock.connectors.mx_rows import parse_rows
 from penstock.connectors.mx_status import parse_member, parse_members
-from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.consent import ConsentState
 from penstock.domain.errors import ContractBroken, OAuthError
-from penstock.domain.link_plan import Errand, Return
 from penstock.domain.protocol import VerdictKind
 from penstock.domain.request import Response
 from penstock.sandbox import steps
@@ -30,13 +29,14 @@ from penstock.sandbox.faces.mx import API_KEY, CLIENT_ID
 from penstock.sandbox.faces.mx_shapes import row_guid
 from penstock.sandbox.faults import Fault, FaultKind, Place
 from penstock.sandbox.scenario import Scenario
+from tests.connectors.contracts import renewed
 from tests.connectors.driving import Driver, Ledger, by_hand
 from tests.connectors.linking import asked, connector_at, link, over_http
 from tests.connectors.mx_operations import OPERATIONS, at, request_for
 from tests.connectors.mx_samples import STREAM, specification
 from tests.own_clients import Clients
 from tests.prism import Prism, readable
-from tests.sandbox.visitor import NOON, REDIRECT, Visitor, visiting
+from tests.sandbox.visitor import NOON, Visitor, visiting
 
 contract = pytest.mark.contract
 CLIENT = Path(__file__).with_name("mx_client.py")
@@ -95,15 +95,6 @@ def test_the_face_keeps_to_the_specification(prism: Prism) -> None:
             assert connector.classify(answer).consent is ConsentState.REVOKED
 
     asyncio.run(story())
-
-
-async def renewed(visitor: Visitor, connector: MX, credentials: Credentials) -> None:
-    """Renew in the widget."""
-    (plan,) = connector.link_plans
-    sent = await over_http(visitor.http, plan.begin(Errand(REDIRECT, "s", {}, credentials)))
-    await visitor.send("POST", sent.url, data={"decision": "allow"})
-    granted = await over_http(visitor.http, plan.finish(Return({}, REDIRECT, sent.note)))
-    assert granted.credentials == credentials
 
 
 @contract

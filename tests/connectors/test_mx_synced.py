@@ -139,13 +139,17 @@ def test_a_disconnect_deletes_the_login(database: Database) -> None:
     """Security, O9: login and user end at MX too, and what is gone already is no error."""
 
     async def story(home: House) -> None:
-        number = await home.link(connector="mx")
-        await synced(home, number)
-        ended = await home.penstock.forgetter.disconnect(
-            number, owner_id=home.owner_id, delete=False
-        )
-        assert ended.revoked
-        assert home.bank.authority.grants[0].state is ConsentState.REVOKED
+        for gone in (False, True):
+            number = await home.link(connector="mx")
+            await synced(home, number)
+            grant = home.bank.authority.grants[-1]
+            if gone:
+                home.bank.authority.end(grant, ConsentState.REVOKED)
+            ended = await home.penstock.forgetter.disconnect(
+                number, owner_id=home.owner_id, delete=False
+            )
+            assert ended.revoked
+            assert grant.state is ConsentState.REVOKED
 
     at_home(database, story)
 

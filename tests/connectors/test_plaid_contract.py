@@ -23,7 +23,7 @@ from penstock.connectors.plaid_accounts import (
 )
 from penstock.connectors.plaid_app import App
 from penstock.connectors.plaid_rows import parse_page
-from penstock.domain.consent import ConsentState, Credentials
+from penstock.domain.consent import ConsentState
 from penstock.domain.errors import ContractBroken, OAuthError
 from penstock.domain.link_plan import Errand, Return
 from penstock.domain.protocol import VerdictKind
@@ -34,7 +34,7 @@ from penstock.sandbox import steps
 from penstock.sandbox.faces.plaid import CLIENT_ID, SECRET
 from penstock.sandbox.faults import Fault, FaultKind, Place
 from penstock.sandbox.scenario import Scenario
-from tests.connectors.contracts import before_nonsense
+from tests.connectors.contracts import before_nonsense, renewed
 from tests.connectors.driving import Driver, Ledger, by_hand
 from tests.connectors.linking import asked, connector_at, link, over_http
 from tests.connectors.plaid_samples import Told, specification
@@ -170,15 +170,6 @@ def test_the_face_keeps_to_the_specification(prism: Prism) -> None:
             assert connector.classify(answer).consent is ConsentState.REVOKED
 
     asyncio.run(story())
-
-
-async def renewed(visitor: Visitor, connector: Plaid, credentials: Credentials) -> None:
-    """Renew in update mode."""
-    (plan,) = connector.link_plans
-    sent = await over_http(visitor.http, plan.begin(Errand(REDIRECT, "s", {}, credentials)))
-    await visitor.send("POST", sent.url, data={"decision": "allow"})
-    granted = await over_http(visitor.http, plan.finish(Return({}, REDIRECT, sent.note)))
-    assert granted.credentials == credentials
 
 
 @contract

@@ -173,7 +173,7 @@ class BerlinGroup:
 def _make(given: Given, clock: Clock) -> BerlinGroup:
     return BerlinGroup(
         Bank(given.url(), given.text("person_at"), clock),
-        zone=_zone(given.text("zone")),
+        zone=given.zone(),
         bank_name=given.text("bank_name"),
         access=_one_of("access", given.text("access"), tuple(ACCESS)),
         booking_status=_one_of("booking_status", given.text("booking_status"), STATUSES),
@@ -205,14 +205,6 @@ KIND: Final = Kind(
     ),
     _make,
 )
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises InvalidInput."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise _wrong("zone", "time zone", "Write a name such as Europe/Berlin.") from None
 
 
 def _one_of(option: str, word: str, words: tuple[str, ...]) -> str:

@@ -33,14 +33,12 @@ from penstock.domain.account import AccountSeen
 from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import InvalidInput
 from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
 from penstock.domain.limit import DAY, Limit, Scope, quota
 from penstock.domain.link_plan import VisitPlan
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict
-from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
 from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.transaction import TransactionSeen
@@ -194,7 +192,7 @@ class EnableBanking:
 def _make(given: Given, clock: Clock) -> EnableBanking:
     return EnableBanking(
         App(given.url(), given.text("application_id"), read_key(given.document("key")), clock),
-        zone=_zone(given.text("zone")),
+        zone=given.zone(),
         country=given.text("country").upper(),
         psu_type=given.text("psu_type"),
         missing_settings=given.missing,
@@ -218,14 +216,3 @@ KIND: Final = Kind(
     ),
     _make,
 )
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises InvalidInput."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidInput(
-            "PENSTOCK_ENABLEBANKING_ZONE is no time zone.",
-            remedy=fix_code("Write a name such as Europe/Berlin."),
-        ) from None

@@ -5,7 +5,6 @@ number, its currency, whether it is closed. What a person would call an account 
 description of one's own is an internal name.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
@@ -13,12 +12,10 @@ from typing import Annotated, Final
 import msgspec
 
 from penstock.connectors.monzo_money import Minor
-from penstock.connectors.monzo_rows import Instant, london
+from penstock.connectors.monzo_rows import Instant
 from penstock.connectors.wire import amount_of_minor, broken, decode, usable_currency, usable_id
 from penstock.domain.account import AccountSeen, AccountType
-from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
-from penstock.domain.transaction import TransactionSeen
 
 WHAT: Final = "accounts"
 UNREADABLE: Final = "uk_monzo_flex_backing_loan"
@@ -93,22 +90,3 @@ def parse_balance(body: bytes, account: str) -> tuple[Decimal, str]:
         return amount_of_minor(answer.balance, answer.currency), answer.currency
     except InvalidInput as error:
         raise broken("balance", str(error), account) from None
-
-
-def balances(
-    account: str,
-    available: tuple[Decimal, str],
-    at: datetime,
-    held: Sequence[TransactionSeen] | None,
-) -> tuple[BalanceSeen, ...]:
-    """Return an account's balances. `held` are all its pending rows, or None where that is unsure.
-
-    With them the current balance is known too: what is available, and what is on hold besides.
-    """
-    amount, currency = available
-    day = london(at)
-    stated = [BalanceSeen(account, BalanceKind.AVAILABLE, amount, currency, at, day)]
-    if held is not None and all(row.currency == currency for row in held):
-        booked = amount - sum((row.amount for row in held), Decimal(0))
-        stated.append(BalanceSeen(account, BalanceKind.CURRENT, booked, currency, at, day))
-    return tuple(stated)

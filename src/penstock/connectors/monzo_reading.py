@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from penstock.connectors.answer import answered_at, response_of
 from penstock.connectors.by_creation import Reading
-from penstock.connectors.monzo_accounts import balances, parse_accounts, parse_balance
+from penstock.connectors.holds import balances
+from penstock.connectors.monzo_accounts import parse_accounts, parse_balance
 from penstock.connectors.monzo_cursor import (
     FOUNDED,
     SEAM,
@@ -83,7 +84,7 @@ def read(api: Api, account: str, cursor: str | None, *, whole_history: bool) -> 
     after, at = yield from _available(api, account)
     reading = _heard(recent)
     held = reading.held if before == after and reading.whole else None
-    yield Balances(balances(account, after, at, held))
+    yield Balances(balances(account, after, at, london(at), held))
     yield Page(
         upserts=(),
         removed=(),

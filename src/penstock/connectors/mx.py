@@ -45,7 +45,7 @@ from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import InvalidInput, RowsMoved
+from penstock.domain.errors import RowsMoved
 from penstock.domain.holding import HoldingSeen
 from penstock.domain.hook import Hooks
 from penstock.domain.institution import Institution
@@ -53,7 +53,6 @@ from penstock.domain.limit import Limit
 from penstock.domain.link_plan import VisitPlan
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import Pause, PendingRule, Pull, Verdict
-from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
 from penstock.domain.says import EVERY_TYPE, Says
 from penstock.domain.secret import Secret
@@ -269,7 +268,7 @@ class MX:
 def _make(given: Given, clock: Clock) -> MX:
     return MX(
         App(given.url(), given.text("client_id"), given.secret("api_key") or Secret("")),
-        zone=_zone(given.text("zone")),
+        zone=given.zone(),
         usual_currency=given.text("currency").upper(),
         clock=clock,
         missing_settings=given.missing,
@@ -287,14 +286,3 @@ KIND: Final = Kind(
     ),
     _make,
 )
-
-
-def _zone(name: str) -> ZoneInfo:
-    """Return a time zone. Raises InvalidInput."""
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise InvalidInput(
-            "PENSTOCK_MX_ZONE is no time zone.",
-            remedy=fix_code("Write a name such as America/New_York."),
-        ) from None

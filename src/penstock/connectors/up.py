@@ -15,17 +15,17 @@ from urllib.parse import quote, urlencode
 
 from penstock.connectors.answer import answered_at, by_status, response_of
 from penstock.connectors.by_creation import Reading, Since
+from penstock.connectors.holds import balances
 from penstock.connectors.kind import Kind
 from penstock.connectors.signing import with_bearer
 from penstock.connectors.up_accounts import (
-    balances,
     check_ping,
     parse_accounts,
     parse_available,
 )
 from penstock.connectors.up_cursor import next_cursor, read_cursor
 from penstock.connectors.up_hooks import Webhooks
-from penstock.connectors.up_rows import parse_row, parse_rows
+from penstock.connectors.up_rows import melbourne, parse_row, parse_rows
 from penstock.connectors.wire import broken
 from penstock.domain.account import AccountSeen
 from penstock.domain.clock import Clock
@@ -142,7 +142,7 @@ class Up:
         after = parse_available(response.body, account)
         held = reading.held if before == after and reading.whole else None
         at = answered_at(response.headers, "balance")
-        yield Balances(balances(account, after, at, held))
+        yield Balances(balances(account, after, at, melbourne(at), held))
         yield Page(
             upserts=rows.upserts,
             removed=(),

@@ -4,20 +4,15 @@ After the bank's OpenAPI file (up-banking/api, v1). The one balance it states is
 what is on hold has been taken off. An account has no number here.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from penstock.connectors.up_money import Money, exact
-from penstock.connectors.up_rows import melbourne
 from penstock.connectors.wire import broken, decode, usable_id
 from penstock.domain.account import AccountSeen, AccountType
-from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.errors import InvalidInput
-from penstock.domain.transaction import TransactionSeen
 
 WHAT: Final = "accounts"
 _TYPES: Final = {
@@ -84,25 +79,6 @@ def check_ping(body: bytes) -> None:
     """See that somebody was recognised. Raises ContractBroken."""
     if not usable_id(decode(body, _PING, "ping").meta.id):
         raise broken("ping", "`id` is blank")
-
-
-def balances(
-    account: str,
-    available: tuple[Decimal, str],
-    at: datetime,
-    held: Sequence[TransactionSeen] | None,
-) -> tuple[BalanceSeen, ...]:
-    """Return an account's balances. `held` are all its pending rows, or None where that is unsure.
-
-    With them the current balance is known too: what is available, and what is on hold besides.
-    """
-    amount, currency = available
-    day = melbourne(at)
-    stated = [BalanceSeen(account, BalanceKind.AVAILABLE, amount, currency, at, day)]
-    if held is not None and all(row.currency == currency for row in held):
-        booked = amount - sum((row.amount for row in held), Decimal(0))
-        stated.append(BalanceSeen(account, BalanceKind.CURRENT, booked, currency, at, day))
-    return tuple(stated)
 
 
 def _seen(account: Account) -> AccountSeen:

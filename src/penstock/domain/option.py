@@ -49,9 +49,8 @@ class Given:
 
     def text(self, name: str) -> str:
         """Return an option's text, its default where it was not set."""
-        option = next(one for one in self.options if one.name == name)
         set_here = self.values.get(self._setting(name))
-        return (set_here.reveal().strip() if set_here else "") or option.default
+        return (set_here.reveal().strip() if set_here else "") or self._option(name).default
 
     def secret(self, name: str) -> Secret | None:
         """Return an option that is a secret, or None where it was not set."""
@@ -91,7 +90,7 @@ class Given:
         except (ValueError, OSError, LookupError):
             raise InvalidInput(
                 f"{variable(self._setting(name))} is no time zone.",
-                remedy=fix_code("Write a name such as America/New_York."),
+                remedy=fix_code(f"Write a name such as {self._option(name).default}."),
             ) from None
 
     def _address(self, name: str, text: str) -> str:
@@ -103,6 +102,9 @@ class Given:
                 remedy=fix_code("Write it whole, with https://."),
             )
         return text
+
+    def _option(self, name: str) -> Option:
+        return next(one for one in self.options if one.name == name)
 
     def _setting(self, name: str) -> str:
         return f"{self.connector}_{name}"

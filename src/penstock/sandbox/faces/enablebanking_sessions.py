@@ -15,7 +15,6 @@ from uuid import UUID, uuid5
 
 import msgspec
 from aiohttp import web
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -63,10 +62,7 @@ def _key() -> RSAKey:
 
 def application_key() -> str:
     """Return the private key as one word: PKCS #8 in base64."""
-    encoded = _key().private_key.private_bytes(  # type: ignore[union-attr]  # it was made here
-        Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
-    )
-    return b64encode(encoded).decode()
+    return b64encode(_key().as_der(private=True)).decode()
 
 
 def hash_of(account: AccountPlan) -> str:
