@@ -141,7 +141,6 @@ def test_a_disconnect_deletes_the_login(database: Database) -> None:
     async def story(home: House) -> None:
         for gone in (False, True):
             number = await home.link(connector="mx")
-            await synced(home, number)
             grant = home.bank.authority.grants[-1]
             if gone:
                 home.bank.authority.end(grant, ConsentState.REVOKED)
