@@ -16,6 +16,7 @@ refresh_tokens = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
+    sa.Column("parent_id", Id),
     sa.Index("ix_refresh_tokens_session", "session_id", "id"),
     sa.Index("ix_refresh_tokens_expiry", "expires_at"),
 )
@@ -33,6 +34,7 @@ class TokenRow:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
+    parent_id: int | None
 
 
 def create(

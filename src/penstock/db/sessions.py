@@ -22,6 +22,10 @@ sessions = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Column("ended_why", sa.Text),
+    sa.Column("client_id", sa.Text, nullable=False, server_default="penstock"),
+    sa.Column("proved_at", Instant),
+    sa.Column("methods", sa.Text, nullable=False, server_default="pwd"),
+    sa.Column("key_thumbprint", sa.Text),
     sa.Index("ix_sessions_user", "user_id", "id"),
 )
 
@@ -30,7 +34,12 @@ _c = sessions.c
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as stored. `address` and `agent` say where it began, so that people know it."""
+    """A session as stored. `address` and `agent` say where it began, so that people know it.
+
+    `client_id` is the program it was given to. `proved_at` is when the person last proved who they
+    are (None: it is not known), by the `methods` of RFC 8176, joined by spaces. `key_thumbprint` is
+    that of the key to which its tokens are bound (RFC 9449 §6), where they are.
+    """
 
     id: int
     user_id: int
@@ -42,6 +51,10 @@ class SessionRow:
     expires_at: datetime
     ended_at: datetime | None
     ended_why: str | None
+    client_id: str
+    proved_at: datetime | None
+    methods: str
+    key_thumbprint: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ users = sa.Table(
     sa.Column("password_hash", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("disabled_at", Instant),
+    sa.Column("role", sa.Text, nullable=False, server_default="member"),
 )
 
 
@@ -28,6 +29,7 @@ class UserRow:
     password_hash: str
     created_at: datetime
     disabled_at: datetime | None
+    role: str
 
     def __repr__(self) -> str:
         return f"UserRow({self.id}, {self.username!r})"

@@ -87,6 +87,7 @@ def begin(
             "created_at": now,
             "used_at": now,
             "expires_at": now + ABSOLUTE,
+            "proved_at": now,
         },
     )
     _give(connection, session_id, token, now)

@@ -1,0 +1,10 @@
+"""The audit log and its head; decoys."""
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""

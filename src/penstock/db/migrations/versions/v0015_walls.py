@@ -1,0 +1,10 @@
+"""Row-level security on PostgreSQL."""
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""
