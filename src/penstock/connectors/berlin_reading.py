@@ -10,8 +10,9 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from penstock.connectors.wire import broken, usable_id
+from penstock.connectors.wire import usable_id
 from penstock.domain.account import AccountType
+from penstock.domain.errors import InvalidInput
 
 NOTHING_SAID: Final = frozenset({"NOTPROVIDED", "NOT PROVIDED"})
 """What stands in a reference that the payer left empty (EPC rule books)."""
@@ -45,18 +46,24 @@ def first_usable(*ids: str | None) -> str:
 
 
 @lru_cache(maxsize=32768)
-def day(text: str | None, what: str, field: str) -> date | None:
-    """Return a day; where a bank writes an instant it is its day there. Raises ContractBroken.
+def day(text: str) -> date | None:
+    """Return a day; where a bank writes an instant it is its day there; nothing for a blank.
 
-    Remembered, for many rows are of one day.
+    Remembered, for many rows are of one day. Raises InvalidInput.
     """
-    if text is None or not text.strip():
+    if not text.strip():
         return None
     found = _DAY.fullmatch(text) if len(text) <= _LONGEST_DAY else None
     try:
         return date.fromisoformat(found[1] if found else text)
     except ValueError:
-        raise broken(what, f"`{field}` is no day: {text[:_LONGEST_DAY]!r}") from None
+        raise InvalidInput(f"{text[:_LONGEST_DAY]!r} is no day") from None
+
+
+@lru_cache(maxsize=8192)
+def in_one_line(name: str) -> str:
+    """Return a name without breaks. Remembered, for people pay the same few again and again."""
+    return " ".join(name.split())
 
 
 def words(*texts: str | None) -> str:

@@ -6,7 +6,7 @@ which there are.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -124,8 +124,8 @@ def _stated(one: _Balance) -> Stated:
     money = one.balance_amount
     try:
         amount = amount_of(money.amount, money.currency)
+        on = day(one.reference_date) if one.reference_date else None
     except InvalidInput as error:
-        raise broken("balances", f"`balanceAmount`: {error}", one.balance_type) from None
-    on: date | None = day(one.reference_date, "balances", "referenceDate")
+        raise broken("balances", str(error), one.balance_type) from None
     limit = one.credit_limit_included is True
     return Stated(one.balance_type, amount, money.currency, on, with_limit=limit)

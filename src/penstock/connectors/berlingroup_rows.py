@@ -190,10 +190,10 @@ def _mapped(row: Row, places: Mapping[str, str], *, booked: bool) -> Transaction
         raise broken(WHAT, f"the account has no money in {money.currency[:12]!r}", name)
     try:
         amount = amount_of(money.amount, money.currency)
+        value_on = day(row.value_date) if row.value_date else None
+        booked_on = (day(row.booking_date) if row.booking_date else None) or value_on
     except InvalidInput as error:
-        raise broken(WHAT, f"`transactionAmount`: {error}", name) from None
-    value_on = day(row.value_date, WHAT, "valueDate")
-    booked_on = day(row.booking_date, WHAT, "bookingDate") or value_on
+        raise broken(WHAT, str(error), name) from None
     if booked and booked_on is None:
         raise broken(WHAT, "a booked row has no day", name)
     to = row.creditor_name or row.ultimate_creditor

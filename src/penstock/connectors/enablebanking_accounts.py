@@ -153,7 +153,7 @@ def _stated(one: _Balance) -> Stated:
     money = one.balance_amount
     try:
         amount = amount_of(money.amount, money.currency)
+        on = day(one.reference_date) if one.reference_date else None
     except InvalidInput as error:
-        raise broken("balances", f"`balance_amount`: {error}", one.balance_type) from None
-    on = day(one.reference_date, "balances", "reference_date")
+        raise broken("balances", str(error), one.balance_type) from None
     return Stated(one.balance_type, amount, money.currency, on)

@@ -8,20 +8,20 @@ and rejected rows are no movements.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, Literal
 
 import msgspec
 
-from penstock.connectors.berlin_reading import day, reference, words
+from penstock.connectors.berlin_reading import day, in_one_line, reference, words
 from penstock.connectors.wire import (
     CANNOT_READ,
+    PLACEHOLDERS,
     amount_of,
     broken,
     clean,
     decode,
     each_mapped,
-    usable_id,
 )
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.transaction import Status, TransactionSeen
@@ -132,7 +132,7 @@ def parse_list(body: bytes, places: Mapping[str, str]) -> Listed:
         unmapped = [_aside(one, places) for one in bad]
     movements = [row for row in rows if row is not None]
     # Pending ones first: where one is told booked as well, the last word is that.
-    if any(row.status is _PENDING for row in movements[1:]):
+    if _PENDING in [row.status for row in movements[1:]]:
         movements.sort(key=lambda row: row.status is _POSTED)
     return Listed(movements, unmapped, answer.continuation_key or None)
 
@@ -161,20 +161,20 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
     if row.status != BOOKED and row.status in NO_MOVEMENTS:
         return None
     name = row.entry_reference or ""
-    if not usable_id(name):
+    if name in PLACEHOLDERS or name.isspace():
         name = ""
     money = row.transaction_amount
     place = places.get(money.currency)
     if place is None:
         raise broken(WHAT, f"the account has no money in {money.currency[:12]!r}", name)
     try:
-        amount = _directed(money, row)
+        amount = directed(money.amount, money.currency, row.credit_debit_indicator)
         original = _original(row) if row.exchange_rate else None
+        booked_on = day(row.booking_date) if row.booking_date else None
+        value_on = day(row.value_date) if row.value_date else None
+        happened = day(row.transaction_date) if row.transaction_date else None
     except InvalidInput as error:
-        raise broken(WHAT, f"`transaction_amount`: {error}", name) from None
-    booked_on = day(row.booking_date, WHAT, "booking_date")
-    value_on = day(row.value_date, WHAT, "value_date")
-    happened = day(row.transaction_date, WHAT, "transaction_date")
+        raise broken(WHAT, str(error), name) from None
     pending = row.status != BOOKED and _is_pending(row, booked=booked_on is not None, name=name)
     if not pending:
         booked_on = booked_on or value_on or happened
@@ -203,9 +203,11 @@ def _mapped(row: Row, places: Mapping[str, str]) -> TransactionSeen | None:
 def _said(row: Row) -> str:
     """Return what the payer wrote, or else the note."""
     lines = row.remittance_information
-    if lines and len(lines) == 1:
-        return " ".join(lines[0].split()) or words(row.note)
-    return words(*(lines or ())) or words(row.note)
+    if lines:
+        told = " ".join(lines[0].split()) if len(lines) == 1 else words(*lines)
+        if told:
+            return told
+    return words(row.note)
 
 
 def _code(row: Row) -> str:
@@ -223,18 +225,23 @@ def _is_pending(row: Row, *, booked: bool, name: str) -> bool:
 
 
 def _counterparty(row: Row) -> str | None:
-    to = row.creditor.name if row.creditor else None
-    by = row.debtor.name if row.debtor else None
-    told = (to or by) if row.credit_debit_indicator == "DBIT" else (by or to)
-    return " ".join(told.split()) or None if told else None
+    first, second = row.creditor, row.debtor
+    if row.credit_debit_indicator != "DBIT":
+        first, second = second, first
+    told = (first and first.name) or (second and second.name)
+    return in_one_line(told) or None if told else None
 
 
-def _directed(money: Amount, row: Row) -> Decimal:
-    """Return an amount with its sign. Raises InvalidInput for one that has a sign already."""
-    if money.amount[:1] == "-":
-        raise InvalidInput("it has a sign, and a direction besides")
-    amount = amount_of(money.amount, money.currency)
-    return -amount if amount and row.credit_debit_indicator == "DBIT" else amount
+@lru_cache(maxsize=8192)
+def directed(text: str, currency: str, direction: str) -> Decimal:
+    """Return an amount with its sign. Raises InvalidInput for one that has a sign already.
+
+    Remembered, as `amount_of` is.
+    """
+    if text[:1] == "-":
+        raise InvalidInput(f"The amount {text[:20]!r} has a sign, and a direction besides.")
+    amount = amount_of(text, currency)
+    return -amount if amount and direction == "DBIT" else amount
 
 
 def _original(row: Row) -> tuple[Decimal, str] | None:
@@ -242,4 +249,4 @@ def _original(row: Row) -> tuple[Decimal, str] | None:
     told = row.exchange_rate.instructed_amount if row.exchange_rate else None
     if told is None or told.currency == row.transaction_amount.currency:
         return None
-    return _directed(told, row), told.currency
+    return directed(told.amount, told.currency, row.credit_debit_indicator), told.currency
