@@ -7,13 +7,14 @@
                      a fresh, migrated database of that kind only
 `prism`              what holds a face to its provider's specification; skips where it is absent
 `clients`            providers' own clients that need an environment of their own; likewise
+`peers`              programs of Node's that ours must agree with; likewise
 `databases`          makes many in one test, on both kinds (for hypothesis, which runs a test's body
                      many times): `with databases.fresh() as database:`, or `.empty()`
 
 PostgreSQL is started once for the whole run, when the first test needs it. Where that is
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
 and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that, and
-`PENSTOCK_TEST_CLIENTS`).
+`PENSTOCK_TEST_CLIENTS` and `PENSTOCK_TEST_PEERS`).
 """
 
 import os
@@ -25,7 +26,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import loopback, own_clients, prism
+from tests import loopback, node_peers, own_clients, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
@@ -35,6 +36,7 @@ CLUSTER = pytest.StashKey[Started]()
 HOME = pytest.StashKey[Path]()
 PRISM = pytest.StashKey[str]()
 CLIENTS = pytest.StashKey[str]()
+PEERS = pytest.StashKey[str]()
 
 POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
 
@@ -52,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PRISM] = os.environ.get("PENSTOCK_TEST_PRISM", told)
     told = getattr(config, "workerinput", {}).get("clients", "")
     config.stash[CLIENTS] = os.environ.get("PENSTOCK_TEST_CLIENTS", told)
+    told = getattr(config, "workerinput", {}).get("peers", "")
+    config.stash[PEERS] = os.environ.get("PENSTOCK_TEST_PEERS", told)
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
@@ -79,6 +83,7 @@ def pytest_configure_node(node: Any) -> None:
     """
     node.workerinput["prism"] = node.config.stash[PRISM]
     node.workerinput["clients"] = node.config.stash[CLIENTS]
+    node.workerinput["peers"] = node.config.stash[PEERS]
     started = start_once(node.config)
     port = started.port if isinstance(started, Cluster) else None
     node.workerinput["postgres"] = {"port": port, "why_not": str(started) if port is None else ""}
@@ -154,6 +159,12 @@ def prism_installed(request: pytest.FixtureRequest) -> prism.Prism:
 def clients_installed(request: pytest.FixtureRequest) -> own_clients.Clients:
     """Providers' own clients, each where it is installed."""
     return own_clients.Clients(request.config.stash[CLIENTS])
+
+
+@pytest.fixture(name="peers")
+def peers_installed(request: pytest.FixtureRequest) -> node_peers.NodePeers:
+    """Node's programs that ours must agree with, where they are installed."""
+    return node_peers.find(request.config.stash[PEERS])
 
 
 @pytest.fixture
