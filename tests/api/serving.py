@@ -21,6 +21,7 @@ from penstock.api.app import NOUNS, create_app
 from penstock.db import feeds, users
 from penstock.db.lane import Work
 from penstock.identity.identity import Identity, Issued
+from penstock.identity.purpose import Purpose
 from penstock.identity.scopes import ALL, Scope
 from penstock.identity.sessions import Where
 from penstock.settings import Settings
@@ -84,7 +85,7 @@ class Api:
     def begin(self, username: str = "ada", scopes: frozenset[Scope] = ALL) -> Issued:
         """Begin a session of this person, and return its tokens."""
         user_id = self.person(username)
-        return self.play(lambda: self.identity.begin_session(user_id, NOWHERE, scopes))
+        return self.play(lambda: self.identity.begin_session(user_id, NOWHERE, Purpose(scopes)))
 
     def signed_in(self, username: str = "ada", *scopes: str) -> TestClient:
         """Return a client with a token of this person, for all scopes where none are named."""

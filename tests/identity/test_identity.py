@@ -9,6 +9,7 @@ from penstock.domain.errors import NotFound, TooManyAttempts
 from penstock.domain.secret import Secret
 from penstock.identity.identity import SignInRefused
 from penstock.identity.passwords import PasswordRefused
+from penstock.identity.purpose import Purpose
 from penstock.identity.scopes import ALL, Scope
 from penstock.identity.sessions import RefreshRefused, Where
 from penstock.identity.tokens import TokenBad
@@ -27,7 +28,7 @@ def test_who_signs_in_is_known_by_the_token(database: Database) -> None:
         caller = await house.identity.authenticate(issued.access.reveal())
         assert (caller.user_id, caller.username, caller.scopes) == (user_id, "ada", ALL)
         assert issued.expires_in <= 600
-        less = await house.identity.sign_in("ada", GOOD, HOME, frozenset({Scope.READ}))
+        less = await house.identity.sign_in("ada", GOOD, HOME, Purpose(frozenset({Scope.READ})))
         assert (await house.identity.authenticate(less.access.reveal())).scopes == {Scope.READ}
 
     play(database.url, story)

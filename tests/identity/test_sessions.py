@@ -9,6 +9,7 @@ from penstock.db import sessions as stored
 from penstock.db.refresh_tokens import refresh_tokens
 from penstock.domain.secret import Secret
 from penstock.identity.identity import Issued
+from penstock.identity.purpose import Purpose
 from penstock.identity.scopes import Scope, UnknownScope
 from penstock.identity.sessions import ABSOLUTE, IDLE, OVERLAP, Ended, RefreshRefused
 from penstock.identity.tokens import TokenBad
@@ -189,7 +190,7 @@ def test_a_refresh_may_ask_for_less(database: Database) -> None:
     async def story(house: House) -> None:
         await house.identity.add_user("ada", GOOD)
         some = frozenset({Scope.READ, Scope.SYNC})
-        first = await house.identity.sign_in("ada", GOOD, HOME, some)
+        first = await house.identity.sign_in("ada", GOOD, HOME, Purpose(some))
         with pytest.raises(UnknownScope):
             await house.identity.refresh(first.refresh, frozenset({Scope.WRITE}))
         second = await house.identity.refresh(first.refresh, frozenset({Scope.READ}))

@@ -36,6 +36,7 @@ CLAIMS = {
     "aud": "penstock:api",
     "sub": "usr_0000000000007",
     "sid": "ses_0000000000009",
+    "client_id": "penstock",
     "scope": "read sync",
     "jti": "one-of-a-kind",
     "iat": int(NOW.timestamp()),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.secret import Secret
-from penstock.identity.sessions import new_refresh_token
+from penstock.identity.refreshing import RefreshTokens
 from penstock.observe.redact import (
     MOST_CHARACTERS,
     names_secret,
@@ -73,7 +73,7 @@ def test_no_canary_comes_through(canary: str, place: Callable[[str], object]) ->
 
 def test_a_refresh_token_of_ours_is_known_by_its_looks() -> None:
     """K3: it begins so that it can be told wherever it stands, and so it is."""
-    token = new_refresh_token().reveal()
+    token = RefreshTokens(bytes(32)).first().reveal()
     assert redact_text(f"what is {token}, pray?") == "what is ***, pray?"
 
 

@@ -17,8 +17,10 @@ refresh_tokens = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
     sa.Column("parent_id", Id),
+    sa.Column("salt", sa.Text),
     sa.Index("ix_refresh_tokens_session", "session_id", "id"),
     sa.Index("ix_refresh_tokens_expiry", "expires_at"),
+    sa.Index("ux_refresh_tokens_parent", "parent_id", unique=True),
 )
 
 _c = refresh_tokens.c
@@ -26,7 +28,11 @@ _c = refresh_tokens.c
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A refresh token as stored."""
+    """A refresh token as stored.
+
+    `parent_id` is the token that was used up for it, of which it is the only child; `salt` is what
+    it was derived with from that one. The first of a family has neither.
+    """
 
     id: int
     session_id: int
@@ -35,22 +41,12 @@ class TokenRow:
     expires_at: datetime
     used_at: datetime | None
     parent_id: int | None
+    salt: str | None
 
 
-def create(
-    connection: sa.Connection,
-    *,
-    session_id: int,
-    token_hash: str,
-    now: datetime,
-    expires_at: datetime,
-) -> None:
+def create(connection: sa.Connection, values: dict[str, object]) -> None:
     """Store a new token of a session."""
-    connection.execute(
-        refresh_tokens.insert().values(
-            session_id=session_id, token_hash=token_hash, created_at=now, expires_at=expires_at
-        )
-    )
+    connection.execute(refresh_tokens.insert().values(values))
 
 
 def find(connection: sa.Connection, token_hash: str) -> TokenRow | None:
@@ -68,15 +64,11 @@ def use(connection: sa.Connection, token_id: int, *, now: datetime) -> bool:
     return used.rowcount == 1
 
 
-def youngest(connection: sa.Connection, session_id: int, *, count: int) -> list[TokenRow]:
-    """Return the last tokens of a session, the youngest first."""
-    query = (
-        refresh_tokens.select()
-        .where(_c.session_id == session_id)
-        .order_by(_c.id.desc())
-        .limit(count)
-    )
-    return [TokenRow(*row) for row in connection.execute(query)]
+def child(connection: sa.Connection, token_id: int) -> TokenRow | None:
+    """Return the token that was given for this one, if it was used."""
+    query = refresh_tokens.select().where(_c.parent_id == token_id)
+    row = connection.execute(query).one_or_none()
+    return TokenRow(*row) if row else None
 
 
 def delete_expired(connection: sa.Connection, *, before: datetime) -> int:

@@ -17,8 +17,10 @@ from penstock.identity.caller import Caller
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
 from penstock.identity.passwords import Passwords, check_new, is_plausible
-from penstock.identity.scopes import ALL, Scope, UnknownScope, read_scopes, write_scopes
-from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
+from penstock.identity.purpose import OURS, Presenter, Purpose
+from penstock.identity.refreshing import RefreshTokens
+from penstock.identity.scopes import Scope
+from penstock.identity.sessions import Ended, RefreshRefused, Reused, Rotated, Where, granted
 from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Attempt, Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
@@ -35,12 +37,17 @@ class SignInRefused(NotSignedIn):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What somebody gets who signed in. `expires_in` is the access token's, in seconds."""
+    """What somebody gets who signed in. `expires_in` is the access token's, in seconds.
+
+    `token_type` is "DPoP" where the access token is bound to a key (RFC 9449 §5), else "Bearer".
+    """
 
     access: Secret
     refresh: Secret
     expires_in: int
     scopes: frozenset[Scope]
+    session_id: int
+    token_type: str = "Bearer"  # noqa: S105 - a type, no token
 
 
 class Identity:
@@ -66,6 +73,7 @@ class Identity:
         self._passwords = passwords or Passwords(pepper)
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
+        self._tokens = RefreshTokens(pepper)
         self._live = LiveSessions(database, clock)
 
     def close(self) -> None:
@@ -73,7 +81,7 @@ class Identity:
         self._passwords.close()
 
     async def sign_in(
-        self, username: str, password: Secret, where: Where, scopes: frozenset[Scope] = ALL
+        self, username: str, password: Secret, where: Where, purpose: Purpose | None = None
     ) -> Issued:
         """Begin a session.
 
@@ -91,34 +99,44 @@ class Identity:
         if user is None or not right or user.disabled_at is not None:
             _log.info("sign_in_refused")
             raise SignInRefused
-        return await self.begin_session(user.id, where, scopes, attempt)
+        return await self.begin_session(user.id, where, purpose, attempt)
 
     async def begin_session(
         self,
         user_id: int,
         where: Where,
-        scopes: frozenset[Scope] = ALL,
+        purpose: Purpose | None = None,
         attempt: Attempt | None = None,
     ) -> Issued:
         """Begin a session of somebody who proved who they are (`attempt` is what that cost)."""
-        token = sessions.new_refresh_token()
-        session_id = await self._database.write(self._begin, user_id, attempt, scopes, where, token)
+        purpose = purpose or Purpose()
+        token = self._tokens.first()
+        session_id = await self._database.write(
+            self._begin, user_id, attempt, purpose, where, token
+        )
         _log.info("signed_in", user=user_id, session=session_id)
-        return await self._issue(Grant(user_id, session_id, scopes), token)
+        grant = Grant(
+            user_id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
+        )
+        return await self._issue(grant, token)
 
-    async def refresh(self, token: Secret, scopes: frozenset[Scope] | None = None) -> Issued:
+    async def refresh(
+        self,
+        token: Secret,
+        scopes: frozenset[Scope] | None = None,
+        presenter: Presenter = OURS,
+    ) -> Issued:
         """Exchange a refresh token for new tokens; `scopes` may ask for fewer than the session has.
 
         Raises RefreshRefused, and UnknownScope where the session does not have those scopes.
         """
-        successor = sessions.new_refresh_token()
-        done = await self._database.write(self._rotate, token, successor, scopes)
+        done = await self._database.write(self._rotate, token, presenter, scopes)
         if isinstance(done, Reused):
             _log.warning("refresh_token_reused", session=done.session_id, ended=done.ended)
             self._live.forget([done.session_id])
         if done is None or isinstance(done, Reused):
             raise RefreshRefused
-        return await self._issue(done, successor)
+        return await self._issue(*done)
 
     async def authenticate(self, token: str) -> Caller:
         """Return who holds an access token. Raises TokenBad where it or its session is not good.
@@ -130,7 +148,14 @@ class Identity:
         holder = await self._live.holder(grant.session_id)
         if holder is None or holder.user_id != grant.user_id:
             raise TokenBad("The session has ended.")
-        return Caller(grant.user_id, grant.session_id, holder.username, grant.scopes)
+        return Caller(
+            grant.user_id,
+            grant.session_id,
+            holder.username,
+            grant.scopes,
+            grant.client_id,
+            grant.key_thumbprint,
+        )
 
     async def sign_out(self, caller: Caller) -> None:
         """End the session that is asking."""
@@ -209,7 +234,7 @@ class Identity:
         connection: sa.Connection,
         user_id: int,
         attempt: Attempt | None,
-        scopes: frozenset[Scope],
+        purpose: Purpose,
         where: Where,
         token: Secret,
     ) -> int:
@@ -219,7 +244,7 @@ class Identity:
         return sessions.begin(
             connection,
             user_id=user_id,
-            scope=write_scopes(scopes),
+            purpose=purpose,
             where=where,
             token=token,
             now=now,
@@ -229,16 +254,13 @@ class Identity:
         self,
         connection: sa.Connection,
         token: Secret,
-        successor: Secret,
+        presenter: Presenter,
         scopes: frozenset[Scope] | None,
-    ) -> Grant | Reused | None:
-        done = sessions.rotate(connection, token, successor, now=self._clock())
-        if done is None or isinstance(done, Reused):
+    ) -> tuple[Grant, Secret] | Reused | None:
+        done = sessions.rotate(connection, token, presenter, self._tokens, now=self._clock())
+        if not isinstance(done, Rotated):
             return done
-        granted = read_scopes(done.scope) if done.scope else frozenset()
-        if scopes is not None and not scopes <= granted:
-            raise UnknownScope("The session does not have all of these scopes.")
-        return Grant(done.user_id, done.id, granted if scopes is None else scopes)
+        return granted(done.session, presenter, scopes), done.token
 
     def _set_password(
         self, connection: sa.Connection, caller: Caller, password_hash: str, attempt: Attempt
@@ -253,7 +275,14 @@ class Identity:
     async def _issue(self, grant: Grant, refresh: Secret) -> Issued:
         signer = await self.keyring.signer()
         access = Secret(self._format.issue(grant, signer, now=self._clock()))
-        return Issued(access, refresh, int(LIFETIME.total_seconds()), grant.scopes)
+        return Issued(
+            access,
+            refresh,
+            int(LIFETIME.total_seconds()),
+            grant.scopes,
+            grant.session_id,
+            "DPoP" if grant.key_thumbprint else "Bearer",
+        )
 
 
 def _end(

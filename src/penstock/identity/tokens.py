@@ -20,6 +20,7 @@ from joserfc.jwk import OctKey
 
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.ids import public_id, row_number
+from penstock.identity.purpose import OWN_CLIENT
 from penstock.identity.scopes import Scope, UnknownScope, read_scopes, write_scopes
 
 LIFETIME: Final = timedelta(minutes=10)
@@ -40,25 +41,36 @@ class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kid: str
 
 
+class _Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    jkt: str
+
+
 class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     iss: str
     aud: str
     sub: str
     sid: str
+    client_id: str
     scope: str
     jti: str
     iat: int
     nbf: int
     exp: int
+    cnf: _Confirmation | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a good token says. The numbers are row numbers."""
+    """What a good token says. The numbers are row numbers.
+
+    `key_thumbprint` is that of the key that it is bound to (`cnf.jkt`, RFC 9449 §6.1), if it is.
+    """
 
     user_id: int
     session_id: int
     scopes: frozenset[Scope]
+    client_id: str = OWN_CLIENT
+    key_thumbprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +96,13 @@ class TokenFormat:
             aud=AUDIENCE,
             sub=public_id("usr", grant.user_id),
             sid=public_id("ses", grant.session_id),
+            client_id=grant.client_id,
             scope=write_scopes(grant.scopes),
             jti=self.new_id(),
             iat=issued,
             nbf=issued,
             exp=issued + int(LIFETIME.total_seconds()),
+            cnf=_Confirmation(grant.key_thumbprint) if grant.key_thumbprint else msgspec.UNSET,
         )
         header = {"alg": _ALGORITHMS[0], "typ": "at+jwt", "kid": signer.kid}
         return jws.serialize_compact(header, msgspec.json.encode(claims), signer.key, _ALGORITHMS)
@@ -100,7 +114,8 @@ class TokenFormat:
             claims = msgspec.json.decode(signed.payload or b"", type=_Claims)
         except (JoseError, ValueError, msgspec.MsgspecError):
             raise TokenBad from None
-        if claims.iss != self.issuer or claims.aud != AUDIENCE or not claims.jti:
+        named = claims.jti and claims.client_id and (claims.cnf is msgspec.UNSET or claims.cnf.jkt)
+        if claims.iss != self.issuer or claims.aud != AUDIENCE or not named:
             raise TokenBad
         _check_times(claims, now)
         return _grant(claims)
@@ -128,6 +143,12 @@ def _check_times(claims: _Claims, now: datetime) -> None:
 def _grant(claims: _Claims) -> Grant:
     try:
         scopes = read_scopes(claims.scope) if claims.scope else frozenset()
-        return Grant(row_number("usr", claims.sub), row_number("ses", claims.sid), scopes)
+        return Grant(
+            row_number("usr", claims.sub),
+            row_number("ses", claims.sid),
+            scopes,
+            claims.client_id,
+            None if claims.cnf is msgspec.UNSET else claims.cnf.jkt,
+        )
     except (NotFound, UnknownScope):
         raise TokenBad from None

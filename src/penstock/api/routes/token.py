@@ -24,6 +24,7 @@ from penstock.api.schemas import Outgoing
 from penstock.domain.errors import NotSignedIn, PenstockError, TooManyAttempts
 from penstock.domain.secret import Secret
 from penstock.identity.identity import Issued
+from penstock.identity.purpose import Purpose
 from penstock.identity.scopes import DESCRIPTIONS, UnknownScope, read_scopes, write_scopes
 from penstock.identity.sessions import Where
 
@@ -160,7 +161,8 @@ async def _sign_in(
     agent = _UNPRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
     where = Where(request.state.address, agent)
     try:
-        issued = await running.identity.sign_in(name, password, where, read_scopes(scope))
+        purpose = Purpose(read_scopes(scope))
+        issued = await running.identity.sign_in(name, password, where, purpose)
     except TooManyAttempts:
         running.metrics.signed_in("throttled")
         raise
