@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from penstock import connectors as registry
 from penstock.db import states
+from penstock.db.audit import AuditLog
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import prepare
@@ -71,6 +72,7 @@ class Penstock:
     database: Database
     metrics: Metrics
     cipher: Cipher
+    audit: AuditLog
     connectors: Mapping[str, Connector]
     identity: Identity
     linker: Linker
@@ -181,6 +183,7 @@ def _assemble(
     outbound: Outbound,
 ) -> Penstock:
     cipher = Cipher(key)
+    audit = AuditLog(cipher)
     seals = Seals(cipher)
     connectors = connectors_of(settings, timing.clock)
     metrics.expect(connectors, [one.value for one in Outcome])
@@ -220,6 +223,7 @@ def _assemble(
         database=database,
         metrics=metrics,
         cipher=cipher,
+        audit=audit,
         connectors=connectors,
         identity=Identity(database, cipher, timing.clock, pepper=key.derive("passwords")),
         linker=Linker(

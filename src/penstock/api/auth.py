@@ -13,6 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import OAuth2PasswordBearer
 
 from penstock.api.running import installation_of
+from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.identity.caller import Caller
 from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
@@ -116,6 +117,7 @@ async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
     if not needed <= caller.scopes:
         raise ScopeMissing(needed)
     request.state.caller = caller
+    known_as(caller.user_id, caller.session_id)
     return caller
 
 

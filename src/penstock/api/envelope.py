@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penstock.api.errors import internal_problem
 from penstock.api.peer import Proxies, client_address, is_encrypted
 from penstock.api.running import Installation
+from penstock.domain.asking import Asking, Via, asked_by
 from penstock.observe.log import bind_request_id, get_logger, is_request_id
 from penstock.observe.trace import SpanKind, span
 
@@ -55,7 +56,13 @@ class Envelope:
         asked = Headers(scope=scope).get(HEADER, "")
         request_id = asked if is_request_id(asked) else secrets.token_hex(16)
         method = _method(scope)
-        with bind_request_id(request_id), span(method, SpanKind.SERVER) as answering:
+        address = client_address(scope, scope["app"].state.proxies)
+        scope.setdefault("state", {})["address"] = address
+        with (
+            bind_request_id(request_id),
+            asked_by(Asking(Via.API, address)),
+            span(method, SpanKind.SERVER) as answering,
+        ):
             status = await self._serve(scope, receive, send, request_id)
             answering.rename(f"{method} {_route(scope)}")
             answering.note(http_request_method=method, http_route=_route(scope))
@@ -65,7 +72,6 @@ class Envelope:
         running: Installation = scope["app"].state.installation
         trusted: Proxies = scope["app"].state.proxies
         headers = (*_headers(scope, running, trusted), (_HEADER, request_id.encode()))
-        scope.setdefault("state", {})["address"] = client_address(scope, trusted)
         started = self._timer()
         status = 0
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 from pydantic import AnyHttpUrl, SecretStr
 
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
@@ -90,6 +91,10 @@ class Installation(Protocol):
     @property
     def cipher(self) -> Cipher:
         """How secrets are sealed."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where it is written down who did what."""
 
     @property
     def metrics(self) -> Metrics:

@@ -131,6 +131,22 @@ def _read_on(engine: sa.Engine, work: Callable[[sa.Connection], R]) -> R:
 
 
 def _write_on(connection: sa.Connection, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    writer = connection.execution_options(sqlite_begin="IMMEDIATE")
+    later: list[Callable[[], None]] = []
+    writer = connection.execution_options(sqlite_begin="IMMEDIATE", after_commit=later)
     with writer.begin():
-        return work(writer, *args, **kwargs)
+        result = work(writer, *args, **kwargs)
+    for call in later:
+        call()
+    return result
+
+
+def after_commit(connection: sa.Connection, call: Callable[[], None]) -> None:
+    """Call once the transaction of `write` that is open was committed; never if it is not.
+
+    Outside of a lane nobody says when that is: then it is called at once.
+    """
+    later: list[Callable[[], None]] | None = connection.get_execution_options().get("after_commit")
+    if later is None:
+        call()
+    else:
+        later.append(call)

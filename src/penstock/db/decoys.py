@@ -1,0 +1,26 @@
+"""Which rows are decoys: by keyed marks, which tell a dump's reader nothing."""
+
+import sqlalchemy as sa
+
+from penstock.db.metadata import metadata
+
+decoys = sa.Table(
+    "decoys",
+    metadata,
+    sa.Column("mark", sa.Text, primary_key=True),
+)
+
+
+def any_planted(connection: sa.Connection) -> bool:
+    """Say whether there are decoys."""
+    return connection.execute(sa.select(decoys.c.mark).limit(1)).first() is not None
+
+
+def is_marked(connection: sa.Connection, mark: str) -> bool:
+    """Say whether this is the mark of a decoy."""
+    return connection.execute(decoys.select().where(decoys.c.mark == mark)).first() is not None
+
+
+def add(connection: sa.Connection, mark: str) -> None:
+    """Remember a decoy's mark."""
+    connection.execute(decoys.insert().values(mark=mark))
