@@ -10,6 +10,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     connections,
     credentials,
     cursors,
+    dpop_proofs,
     erasures,
     feeds,
     file_accounts,
