@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     password_grant: bool = Field(
         True, description="Whether `POST /token` takes a user name and a password."
     )
+    dpop_nonces: bool = Field(
+        False,
+        description="Whether a DPoP proof must always carry a nonce of this server. False: one is "
+        "asked for only where the client's clock is wrong.",
+    )
     provider_rates: Words = Field(
         (),
         description="How often each provider is asked at most: `sandbox=200/s`, comma-separated.",

@@ -41,6 +41,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import KeyPlace, unlock
+from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.observe.trace import traced
@@ -75,6 +76,7 @@ class Penstock:
     audit: AuditLog
     connectors: Mapping[str, Connector]
     identity: Identity
+    proofs: Proofs
     linker: Linker
     syncer: Syncer
     meters: Meters
@@ -226,6 +228,9 @@ def _assemble(
         audit=audit,
         connectors=connectors,
         identity=Identity(database, cipher, timing.clock, pepper=key.derive("passwords")),
+        proofs=Proofs(
+            database, timing.clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces
+        ),
         linker=Linker(
             database, connectors, seals, KeyedHash(key, "link state"), send_for, timing.clock
         ),

@@ -12,13 +12,17 @@ from fastapi import Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.security import OAuth2PasswordBearer
 
-from penstock.api.running import installation_of
+from penstock.api.dpop import CHALLENGE, ProofRefused, proved_key
+from penstock.api.running import Installation, installation_of
 from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden, NotSignedIn
+from penstock.domain.secret import Secret
 from penstock.identity.caller import Caller
+from penstock.identity.dpop import ProofBad
 from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
 
 _REALM: Final = 'Bearer realm="penstock"'
+_SCHEMES: Final = frozenset({"bearer", "dpop"})
 
 oauth2: Final = OAuth2PasswordBearer(
     tokenUrl="/token",
@@ -33,7 +37,7 @@ oauth2: Final = OAuth2PasswordBearer(
 class TokenMissing(NotSignedIn):
     """This needs an access token, and none was sent."""
 
-    headers: Final = {"WWW-Authenticate": _REALM}
+    headers: Final = {"WWW-Authenticate": f"{_REALM}, {CHALLENGE}"}
 
 
 class TokenRefused(NotSignedIn):
@@ -108,10 +112,14 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
-    """Let the caller in. Raises TokenMissing, TokenRefused, ScopeMissing."""
-    token = _bearer(request)
+    """Let the caller in. Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing."""
+    scheme, token = _credentials(request)
+    running = installation_of(request.scope)
     try:
-        caller = await installation_of(request.scope).identity.authenticate(token)
+        caller = await running.identity.authenticate(token)
+        await _check_key(request, running, caller, scheme, token)
+    except ProofRefused:
+        raise
     except NotSignedIn as error:
         raise TokenRefused(error.message) from error
     if not needed <= caller.scopes:
@@ -121,12 +129,31 @@ async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
     return caller
 
 
-def _bearer(request: Request) -> str:
-    """Return the one token of the one Authorization header (RFC 6750 §2.1)."""
+async def _check_key(
+    request: Request, running: Installation, caller: Caller, scheme: str, token: str
+) -> None:
+    """Let a token that is bound to a key open nothing without a proof of it (RFC 9449 §7)."""
+    if (caller.key_thumbprint is not None) != (scheme == "dpop"):
+        raise TokenRefused(
+            "This token is bound to a key: send it as `DPoP`, with a proof."
+            if caller.key_thumbprint
+            else "This token is bound to no key: send it as `Bearer`."
+        )
+    if caller.key_thumbprint is None:
+        return
+    key = await proved_key(request, running, Secret(token))
+    if key is None:
+        raise ProofRefused(ProofBad("This token is bound to a key: send a proof in `DPoP`."))
+    if key != caller.key_thumbprint:
+        raise TokenRefused("The DPoP proof is of another key than the token's.")
+
+
+def _credentials(request: Request) -> tuple[str, str]:
+    """Return scheme and token of the one Authorization header (RFC 6750 §2.1, RFC 9449 §7.1)."""
     given = request.headers.getlist("authorization")
     if not given:
         raise TokenMissing
     scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer" or not token:
+    if len(given) > 1 or scheme.lower() not in _SCHEMES or not token:
         raise TokenRefused("Send one Authorization header: `Bearer`, a space, and the token.")
-    return token
+    return scheme.lower(), token

@@ -19,6 +19,7 @@ from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
+from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
 from penstock.vault.cipher import Cipher
@@ -103,6 +104,10 @@ class Installation(Protocol):
     @property
     def identity(self) -> Identity:
         """People, sessions and tokens."""
+
+    @property
+    def proofs(self) -> Proofs:
+        """How a request proves that it has a token's key."""
 
     @property
     def connectors(self) -> Mapping[str, Connector]:

@@ -12,6 +12,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     credentials,
     cursors,
     decoys,
+    dpop_proofs,
     erasures,
     feeds,
     file_accounts,

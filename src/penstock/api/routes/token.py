@@ -16,6 +16,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from penstock.api.auth import open_to_all
+from penstock.api.dpop import ProofRefused, proved_key
 from penstock.api.errors import MalformedRequest, seconds_to_wait
 from penstock.api.form import MEDIA_TYPE, read_form
 from penstock.api.routing import nouns
@@ -24,7 +25,7 @@ from penstock.api.schemas import Outgoing
 from penstock.domain.errors import NotSignedIn, PenstockError, TooManyAttempts
 from penstock.domain.secret import Secret
 from penstock.identity.identity import Issued
-from penstock.identity.purpose import Purpose
+from penstock.identity.purpose import Presenter, Purpose
 from penstock.identity.scopes import DESCRIPTIONS, UnknownScope, read_scopes, write_scopes
 from penstock.identity.sessions import Where
 
@@ -42,8 +43,12 @@ router = nouns("sign in", prefix="")
 class Tokens(Outgoing):
     """What opens `/v1` (RFC 6749 §5.1)."""
 
-    access_token: Annotated[str, Field(description="Send it as `Authorization: Bearer …`.")]
-    token_type: Annotated[str, Field(examples=["Bearer"])]
+    access_token: Annotated[
+        str, Field(description="Send it behind its type: `Authorization: Bearer …`.")
+    ]
+    token_type: Annotated[
+        str, Field(description="DPoP where the request had a proof.", examples=["Bearer", "DPoP"])
+    ]
     expires_in: Annotated[int, Field(description="Seconds.", examples=[600])]
     refresh_token: Annotated[str, Field(description="Good once, for the next pair of tokens.")]
     scope: Annotated[str, Field(examples=["connect quotes read sync write"])]
@@ -131,7 +136,7 @@ async def token(request: Request, running: Running) -> Response:
         return refusal
     body = {
         "access_token": issued.access.reveal(),
-        "token_type": "Bearer",
+        "token_type": issued.token_type,
         "expires_in": issued.expires_in,
         "refresh_token": issued.refresh.reveal(),
         "scope": write_scopes(issued.scopes),
@@ -148,7 +153,8 @@ async def _grant(request: Request, running: Installation, form: dict[str, str]) 
         case "refresh_token":
             given = Secret(_needed(form, "refresh_token"))
             wanted = read_scopes(scope) if scope else None
-            return await running.identity.refresh(given, wanted)
+            presenter = Presenter(key_thumbprint=await proved_key(request, running))
+            return await running.identity.refresh(given, wanted, presenter)
         case None:
             raise Refused("invalid_request", "Say which grant_type: password or refresh_token.")
         case _:
@@ -160,8 +166,8 @@ async def _sign_in(
 ) -> Issued:
     agent = _UNPRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
     where = Where(request.state.address, agent)
+    purpose = Purpose(read_scopes(scope), key_thumbprint=await proved_key(request, running))
     try:
-        purpose = Purpose(read_scopes(scope))
         issued = await running.identity.sign_in(name, password, where, purpose)
     except TooManyAttempts:
         running.metrics.signed_in("throttled")
@@ -202,6 +208,8 @@ def _basic_client(header: str) -> str:
 
 def _refusal(error: PenstockError) -> Response | None:
     match error:
+        case ProofRefused():
+            return _refuse(error.code, error, 400, error.nonce)
         case Refused():
             return _refuse(error.code, error, error.status, error.headers)
         case NotSignedIn():
