@@ -36,6 +36,7 @@ from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.opening import Bounds
 from penstock.engine.replay import Replayer
+from penstock.engine.revoking import Revoker
 from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
@@ -43,6 +44,7 @@ from penstock.engine.sync import Syncer
 from penstock.engine.unlock import KeyPlace, unlock
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
+from penstock.oauth.proving import Proving
 from penstock.observe.metrics import Metrics
 from penstock.observe.trace import traced
 from penstock.outbound.certificate import showing
@@ -81,6 +83,7 @@ class Penstock:
     syncer: Syncer
     meters: Meters
     forgetter: Forgetter
+    revoker: Revoker
     replayer: Replayer
     importer: Importer
     runner: Runner
@@ -193,6 +196,7 @@ def _assemble(
     def send_for(name: str) -> Sender:
         return traced(partial(outbound.send, connector=name), name)
 
+    proving, state = Proving(timing.clock), KeyedHash(key, "link state")
     meters = Meters(
         database=database,
         ledger=SharedLedger(database, timing.clock),
@@ -217,6 +221,7 @@ def _assemble(
         every=timedelta(minutes=settings.sync_every_minutes),
         bounds=Bounds(caps_of(settings, connectors)),
         link_twice=settings.link_twice,
+        proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
     return Penstock(
@@ -231,12 +236,11 @@ def _assemble(
         proofs=Proofs(
             database, timing.clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces
         ),
-        linker=Linker(
-            database, connectors, seals, KeyedHash(key, "link state"), send_for, timing.clock
-        ),
+        linker=Linker(database, connectors, seals, state, send_for, timing.clock, proving),
+        revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),
         syncer=syncer,
         meters=meters,
-        forgetter=Forgetter(database, connectors, seals, send_for, timing.clock),
+        forgetter=Forgetter(database, connectors, seals, send_for, timing.clock, proving),
         replayer=Replayer(database, connectors, timing.clock),
         importer=Importer(database, KeyedHash(key, "account identity"), timing.clock),
         runner=Runner(

@@ -8,6 +8,9 @@ from penstock.domain.errors import OAuthError
 from penstock.domain.link_plan import ClientAuth, OAuthPlan
 from penstock.domain.secret import Secret
 from penstock.oauth.client_auth import client_proof
+from penstock.oauth.proving import Proving
+
+PROVING = Proving()
 
 
 def plan(auth: ClientAuth, client_id: str = "us", secret: str | None = "hush") -> OAuthPlan:
@@ -25,13 +28,13 @@ def plan(auth: ClientAuth, client_id: str = "us", secret: str | None = "hush") -
 
 def test_a_public_client_says_who_it_is() -> None:
     """RFC 6749 §3.2.1: the client id goes into the form, a secret that is there does not."""
-    assert client_proof(plan(ClientAuth.NONE)) == ({"client_id": "us"}, {})
+    assert client_proof(plan(ClientAuth.NONE), PROVING) == ({"client_id": "us"}, {})
 
 
 def test_the_secret_goes_into_the_form() -> None:
     """RFC 6749 §2.3.1: both in the form, nothing in the headers."""
     form = {"client_id": "us", "client_secret": "hush"}
-    assert client_proof(plan(ClientAuth.POST)) == (form, {})
+    assert client_proof(plan(ClientAuth.POST), PROVING) == (form, {})
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,7 @@ def test_the_secret_goes_into_the_form() -> None:
 )
 def test_basic_is_form_encoded_first(client_id: str, secret: str, pair: str) -> None:
     """RFC 6749 §2.3.1: id and secret are form-encoded before they are joined with a colon."""
-    form, headers = client_proof(plan(ClientAuth.BASIC, client_id, secret))
+    form, headers = client_proof(plan(ClientAuth.BASIC, client_id, secret), PROVING)
     assert form == {}
     kind, value = headers["authorization"].split()
     assert kind == "Basic"
@@ -57,4 +60,4 @@ def test_basic_is_form_encoded_first(client_id: str, secret: str, pair: str) -> 
 def test_a_secret_that_is_missing_is_named(auth: ClientAuth, secret: str | None) -> None:
     """Nobody is asked with an empty secret: the error says what to set."""
     with pytest.raises(OAuthError, match="none is set"):
-        client_proof(plan(auth, secret=secret))
+        client_proof(plan(auth, secret=secret), PROVING)

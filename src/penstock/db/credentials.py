@@ -26,6 +26,7 @@ credentials = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("refresher", sa.Text),
     sa.Column("refresher_until", Instant),
+    sa.Column("key", sa.Text),
 )
 
 
@@ -40,6 +41,7 @@ class SealedCredentials:
     expires_at: datetime | None
     scope: str
     version: int
+    key: str | None = None
 
 
 _FIELDS = [credentials.c[name] for name in SealedCredentials.__dataclass_fields__]
@@ -114,6 +116,7 @@ def save_refreshed(connection: sa.Connection, sealed: SealedCredentials, *, vers
             expires_at=sealed.expires_at,
             scope=sealed.scope,
             version=sealed.version,
+            key=sealed.key,
             refresher=None,
             refresher_until=None,
         )

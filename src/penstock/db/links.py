@@ -23,12 +23,16 @@ links = sa.Table(
     sa.Column("used_at", Instant),
     sa.Column("result_connection_id", Id),
     sa.Column("failure", sa.Text),
+    sa.Column("session_id", Id),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A link under way. `connection_id` is set where a consent is being renewed."""
+    """A link under way. `connection_id` is set where a consent is being renewed.
+
+    `session_id` is of the session that began it, where one did.
+    """
 
     id: int
     state_hash: str
@@ -43,6 +47,7 @@ class LinkRow:
     used_at: datetime | None
     result_connection_id: int | None
     failure: str | None
+    session_id: int | None
 
 
 def create(connection: sa.Connection, values: dict[str, object]) -> int:
@@ -54,6 +59,16 @@ def create(connection: sa.Connection, values: dict[str, object]) -> int:
 def seal_verifier(connection: sa.Connection, link_id: int, verifier: str) -> None:
     """Store the sealed PKCE verifier, bound to the row's own number."""
     connection.execute(links.update().where(links.c.id == link_id).values(verifier=verifier))
+
+
+def under_way(connection: sa.Connection, state_hash: str, *, now: datetime) -> LinkRow | None:
+    """Return the link that a state is of, unless it was used or is too old; use nothing up."""
+    c = links.c
+    query = links.select().where(
+        c.state_hash == state_hash, c.used_at.is_(None), c.expires_at > now
+    )
+    row = connection.execute(query).one_or_none()
+    return LinkRow(*row) if row else None
 
 
 def use(connection: sa.Connection, state_hash: str, *, now: datetime) -> LinkRow | None:

@@ -27,6 +27,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     quarantine,
     refresh_tokens,
     refreshes,
+    revocations,
     runs,
     sessions,
     setup_links,

@@ -46,9 +46,13 @@ def standing(stored: ConsentState, ends: datetime | None, now: datetime) -> Cons
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What opens a connection. `expires_at` is the access token's; None: it does not expire."""
+    """What opens a connection. `expires_at` is the access token's; None: it does not expire.
+
+    `key` is the private key that the tokens are bound to, where they are (RFC 9449).
+    """
 
     access: Secret
     refresh: Secret | None = None
     expires_at: datetime | None = None
     scope: str = ""
+    key: Secret | None = None

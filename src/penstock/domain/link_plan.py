@@ -21,6 +21,20 @@ class ClientAuth(StrEnum):
     NONE = "none"
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
+    KEY = "private_key_jwt"
+    CERTIFICATE = "tls_client_auth"
+    OWN_CERTIFICATE = "self_signed_tls_client_auth"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """A private key of ours whose public half the provider knows as `kid` (RFC 7523).
+
+    `pem` is not locked: of the curve P-256 (signs ES256) or RSA of 2048 bits and more (PS256).
+    """
+
+    pem: Secret
+    kid: str
 
 
 class Rotation(StrEnum):
@@ -46,6 +60,12 @@ class OAuthPlan:
     `invalid_grant`. `end` gives the tokens back where that is not done at a `revoke_url` (RFC
     7009); it raises OAuthError. Where it `publishes`, the three addresses are read each time from
     what the issuer says of itself (RFC 8414), and are empty here.
+
+    What banks of FAPI 2.0 ask for is chosen one by one. `client_key` signs what proves who we are,
+    where `client_auth` says so. `pushes`: what we ask for goes to `push_url` first, and the person
+    takes only its name along (RFC 9126). `dpop`: tokens are bound to a key of the connection's own
+    (RFC 9449). `shows_certificate`: the connector's certificate opens the bank, so that addresses
+    are the aliases which the issuer publishes for that (RFC 8705 §5).
     """
 
     issuer: str
@@ -64,6 +84,11 @@ class OAuthPlan:
     is_dead: Callable[[Response], bool] | None = None
     end: Callable[[Credentials], Generator[Request, Response, None]] | None = None
     publishes: bool = False
+    client_key: ClientKey | None = None
+    pushes: bool = False
+    push_url: str = ""
+    dpop: bool = False
+    shows_certificate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,11 @@ from penstock.domain.protocol import Sender
 from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
 from penstock.engine.refresh import as_credentials
-from penstock.oauth.authorize import begin, read_callback
+from penstock.oauth.authorize import check_issuer, new_verifier, read_callback
 from penstock.oauth.discovery import discovered
+from penstock.oauth.dpop import new_key
+from penstock.oauth.proving import Proving
+from penstock.oauth.push import sent_off
 from penstock.oauth.run import run
 from penstock.oauth.token import exchange
 
@@ -34,19 +37,25 @@ MOST_TOKEN: Final = 16_384
 _TOKEN: Final = re.compile(r"[!-~]+")  # it goes into a header (RFC 6750 §2.1)
 
 
-async def send_to_bank(plan: LinkPlan, errand: Errand, verifier: Secret, send: Sender) -> Sent:
+async def send_to_bank(plan: LinkPlan, errand: Errand, send: Sender, proving: Proving) -> Sent:
     """Return where to send the person, and what to keep until they are back.
 
     Raises InvalidInput where this plan has nobody sent, or lacks a choice; and what the plan does.
     """
     match plan:
         case OAuthPlan():
-            plan = await run(discovered(plan), send)
             chosen = replace(plan, parameters={**plan.parameters, **errand.parameters})
-            url = begin(
-                chosen, redirect_uri=errand.redirect_uri, state=errand.state, verifier=verifier
+            verifier = new_verifier(proving.entropy)
+            key = new_key(proving.entropy) if plan.dpop else None
+            asking = sent_off(
+                chosen,
+                redirect_uri=errand.redirect_uri,
+                state=errand.state,
+                verifier=verifier,
+                key=key,
+                proving=proving,
             )
-            return Sent(url, verifier)
+            return Sent(await run(asking, send), _note(verifier, key))
         case VisitPlan():
             missing = [one for one in plan.chooses if not errand.parameters.get(one)]
             if missing and errand.renewed is None:
@@ -62,7 +71,7 @@ async def send_to_bank(plan: LinkPlan, errand: Errand, verifier: Secret, send: S
             )
 
 
-async def take_back(
+async def take_back(  # noqa: PLR0913  all of it came back
     plan: LinkPlan,
     parameters: Sequence[tuple[str, str]],
     *,
@@ -70,6 +79,7 @@ async def take_back(
     note: Secret,
     send: Sender,
     now: datetime,
+    proving: Proving,
 ) -> Granted:
     """Return what a person who came back from the bank has brought.
 
@@ -78,8 +88,18 @@ async def take_back(
     match plan:
         case OAuthPlan():
             code = read_callback(plan, parameters)
-            asking = exchange(plan, code=code, verifier=note, redirect_uri=redirect_uri)
-            return Granted(as_credentials(await run(asking, send), now))
+            plan = await run(discovered(plan), send)
+            check_issuer(plan, dict(parameters).get("iss"))  # what it publishes may demand one
+            verifier, key = _noted(note)
+            asking = exchange(
+                plan,
+                code=code,
+                verifier=verifier,
+                redirect_uri=redirect_uri,
+                key=key,
+                proving=proving,
+            )
+            return Granted(as_credentials(await run(asking, send), now, key=key))
         case VisitPlan():
             told = dict(parameters)
             if len(told) != len(parameters):
@@ -100,3 +120,13 @@ async def take_pasted(plan: TokenPlan, pasted: Secret, send: Sender) -> Granted:
     if plan.claim is None:
         return Granted(Credentials(access=Secret(text)))
     return await run(plan.claim(Secret(text)), send)
+
+
+def _note(verifier: Secret, key: Secret | None) -> Secret:
+    """Write down what the exchange needs: the verifier, and the key if there is one."""
+    return Secret(" ".join(one.reveal() for one in (verifier, key) if one is not None))
+
+
+def _noted(note: Secret) -> tuple[Secret, Secret | None]:
+    verifier, _, key = note.reveal().partition(" ")
+    return Secret(verifier), Secret(key) if key else None

@@ -30,6 +30,9 @@ from penstock.domain.retry_after import retry_after
 from penstock.domain.schedule import SOON
 from penstock.domain.update import Balances, Holdings, Page
 from penstock.engine.turnstile import Turnstile, Unmetered
+from penstock.oauth.dpop import bound, plain
+from penstock.oauth.proving import Proving
+from penstock.oauth.run import run
 from penstock.observe.metrics import Metrics
 
 ATTEMPTS: Final = 5
@@ -83,6 +86,7 @@ class Driver:
     random: Callable[[], float] = random.random
     limits: Limits = field(default_factory=Limits)
     meter: Turnstile = field(default_factory=Unmetered)
+    proving: Proving = field(default_factory=Proving)
     consent_ends_soon: bool = False
     _waited: float = 0.0
 
@@ -139,7 +143,9 @@ class Driver:
         credentials = await self.tokens.current()
         while True:
             signed = self.connector.sign(request, credentials) if request.authorized else request
-            response, verdict = await self._once(signed)
+            response, verdict = await self._once(
+                bound(signed, credentials, self.proving) if request.authorized else plain(signed)
+            )
             if response is not None and response.status in request.takes:
                 return response
             if verdict.kind is VerdictKind.OK and response is not None:
@@ -155,19 +161,26 @@ class Driver:
             credentials = await self.tokens.current()  # it may have expired while we waited
             self.tally.retries += 1
 
-    async def _once(self, request: Request) -> tuple[Response | None, Verdict]:
-        await self.meter.admit(request)
-        self.tally.requests += 1
+    async def _once(
+        self, asking: Generator[Request, Response, Response]
+    ) -> tuple[Response | None, Verdict]:
         try:
-            response = await self.send(request)
+            response = await run(asking, self._send)
         except DestinationRefused as error:
             raise Halt(outcome.contract_broken(error.message)) from error
         except TransportFailure as error:
             await self.meter.failed()
             return None, Verdict(VerdictKind.TRANSIENT, error.message)
+        return response, self.connector.classify(response)
+
+    async def _send(self, request: Request) -> Response:
+        """Send in turn. What has to be asked again, for a server's nonce, counts too."""
+        await self.meter.admit(request)
+        self.tally.requests += 1
+        response = await self.send(request)
         self.tally.received_bytes += len(response.body)
         await self.meter.heard(request, response)
-        return response, self.connector.classify(response)
+        return response
 
     def _raise_if_final(self, verdict: Verdict) -> None:
         message = verdict.message

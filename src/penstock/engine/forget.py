@@ -1,10 +1,11 @@
 """Ending a connection: revoke at the bank, wipe the credentials, keep or delete the history.
 
-The credentials are wiped even where the bank cannot be reached; whether it confirmed is said.
+The credentials are wiped even where the bank cannot be reached; whether it confirmed is said, and
+where it did not it is asked again (revoking.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -28,10 +29,10 @@ from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import VaultError
 from penstock.domain.protocol import Connector, SenderFor
-from penstock.engine.refresh import plan_of
-from penstock.engine.revoking import revoke_at_bank
+from penstock.engine.revoking import Revoker
 from penstock.engine.seal import Seals
 from penstock.engine.subscribing import unsubscribe
+from penstock.oauth.proving import Proving
 from penstock.observe.log import get_logger
 
 log = get_logger(__name__)
@@ -39,9 +40,13 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """Whether the bank confirmed that our access has ended; None where there was none any more."""
+    """Whether the bank confirmed that our access has ended; None where there was none any more.
+
+    `retried`: it did not, and is asked again until it has.
+    """
 
     revoked: bool | None
+    retried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Forgetter:
     seals: Seals
     send_for: SenderFor
     clock: Clock
+    proving: Proving = field(default_factory=Proving)
 
     async def disconnect(self, connection_id: int, *, owner_id: int, delete: bool) -> Disconnected:
         """End a connection. A sync that runs at this moment commits nothing more.
@@ -62,26 +68,27 @@ class Forgetter:
         """
         row = await self.database.read(connections.get, connection_id, owner_id=owner_id)
         hooked = await self.database.read(hooks.find_subscription, connection_id)
-        had, opened = await self.database.write(self._end, connection_id, owner_id)
-        revoked = False if had else None
+        ended = await self.database.write(self._end, connection_id, owner_id, row.connector)
+        revoked = False if ended.had else None
         connector = self.connectors.get(row.connector)
-        if opened and hooked and connector:
+        if ended.opened and hooked and connector:
             send = self.send_for(row.connector)
-            await unsubscribe(connector, hooked.external_id, opened[1], send)
-        if opened:
-            revoked = await self._revoke(row.connector, *opened)
+            await unsubscribe(connector, hooked.external_id, ended.opened, send, self.proving)
+        if ended.opened and ended.queued is not None:
+            revoked = await self._revoker().revoke(
+                ended.queued, ended.opened, connector=row.connector, plan=ended.plan
+            )
         if delete:
             await self.database.write(_delete, connection_id, owner_id)
-        return Disconnected(revoked)
+        return Disconnected(revoked, retried=ended.queued is not None and not revoked)
 
     def _end(
-        self, connection: sa.Connection, connection_id: int, owner_id: int
-    ) -> tuple[bool, tuple[int, Credentials] | None]:
+        self, connection: sa.Connection, connection_id: int, owner_id: int, connector: str
+    ) -> "_Ended":
         """Take the fence from whoever syncs, wipe what opens the bank, and close the connection.
 
-        Return whether there was anything, and what opened the bank: no newer token can have been
-        stored meanwhile. One that the bank is just giving is revoked by whoever asked for it
-        (refresh.py).
+        What opened the bank is queued to be revoked there. No newer token can have been stored
+        meanwhile; one that the bank is just giving is revoked by whoever asked for it (refresh.py).
         """
         leases.seize(connection, connection_id)
         sealed = credentials.find(connection, connection_id)
@@ -92,19 +99,34 @@ class Forgetter:
         connections.mark_disconnected(connection, connection_id, now=self.clock())
         why = "The connection was disconnected first."
         waiting.drop(connection, connection_id, why, now=self.clock())
-        return sealed is not None, opened
+        if sealed is None or opened is None:
+            return _Ended(had=sealed is not None)
+        queued = self._revoker().queue(
+            connection, opened, owner_id=owner_id, connector=connector, plan=sealed.plan
+        )
+        return _Ended(had=True, opened=opened, plan=sealed.plan, queued=queued)
 
-    def _open(self, sealed: SealedCredentials, owner_id: int) -> tuple[int, Credentials] | None:
+    def _revoker(self) -> Revoker:
+        return Revoker(
+            self.database, self.connectors, self.seals, self.send_for, self.clock, self.proving
+        )
+
+    def _open(self, sealed: SealedCredentials, owner_id: int) -> Credentials | None:
         try:
-            return sealed.plan, self.seals.open(sealed, owner_id)
+            return self.seals.open(sealed, owner_id)
         except VaultError as error:  # what cannot be opened can still be wiped
             log.warning("disconnect.unopened", reason=error.message)
             return None
 
-    async def _revoke(self, name: str, plan: int, opened: Credentials) -> bool:
-        connector = self.connectors.get(name)
-        chosen = plan_of(connector, plan) if connector else None
-        return await revoke_at_bank(chosen, opened, self.send_for(name), connector=name)
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What there was, what of it could be opened, and its number in the queue, if it has one."""
+
+    had: bool
+    opened: Credentials | None = None
+    plan: int = 0
+    queued: int | None = None
 
 
 def _delete(connection: sa.Connection, connection_id: int, owner_id: int) -> None:

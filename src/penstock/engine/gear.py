@@ -19,6 +19,7 @@ from penstock.engine.recognise import Fingerprint
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.turnstile import Turnstile, Unmetered
+from penstock.oauth.proving import Proving
 from penstock.observe.metrics import Metrics
 
 HookUrl = Callable[[str, int], str | None]
@@ -45,6 +46,7 @@ class Gear:
     random: Callable[[], float] = random.random
     hook_url: HookUrl = lambda *_: None
     link_twice: bool = False
+    proving: Proving = field(default_factory=Proving)
 
 
 def driver_of(
@@ -71,6 +73,7 @@ def driver_of(
         meter=meter,
         claim_time=gear.lease_time,
         known=known.credentials,
+        proving=gear.proving,
     )
     return Driver(
         connector=connector,
@@ -83,6 +86,7 @@ def driver_of(
         random=gear.random,
         limits=gear.limits,
         meter=meter,
+        proving=gear.proving,
     )
 
 

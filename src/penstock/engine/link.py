@@ -4,30 +4,31 @@ The state is 256 random bits of which only a keyed hash is stored; it is used on
 back with it, by the person and for the connector it was made for (security.md O1-O4).
 """
 
-import asyncio
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import connections, credentials, hooks, leases, links
+from penstock.db import credentials, links
 from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import Conflict, InvalidInput, NotFound, PenstockError
 from penstock.domain.institution import Institution
-from penstock.domain.link_plan import Errand, Granted, LinkPlan, OAuthPlan, TokenPlan, VisitPlan
+from penstock.domain.link_plan import Errand, LinkPlan, TokenPlan, VisitPlan
 from penstock.domain.option import variable
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.domain.remedy import ask_person, fix_code
 from penstock.domain.secret import Secret
 from penstock.engine.admission import send_to_bank, take_back, take_pasted
+from penstock.engine.keep import Keeper, Place, check_renewal
+from penstock.engine.revoking import Revoker
 from penstock.engine.seal import Seals
-from penstock.oauth.authorize import new_state, new_verifier
+from penstock.oauth.authorize import new_state
+from penstock.oauth.proving import Proving
 from penstock.oauth.run import run
 
 TTL: Final = timedelta(minutes=10)
@@ -54,9 +55,9 @@ class Linker:
     hash_state: Callable[[str], str]
     send_for: SenderFor
     clock: Clock
-    entropy: Callable[[int], bytes] = secrets.token_bytes
+    proving: Proving = field(default_factory=Proving)
 
-    async def begin(
+    async def begin(  # noqa: PLR0913  each is a choice of its own
         self,
         owner_id: int,
         connector: str,
@@ -65,25 +66,23 @@ class Linker:
         plan: int = 0,
         connection_id: int | None = None,
         parameters: Mapping[str, str] | None = None,
+        session_id: int | None = None,
     ) -> LinkBegun:
         """Begin a link, or the renewal of `connection_id`.
 
-        `parameters` go along to the bank's consent page, where the connector allows that.
+        `parameters` go along to the bank's consent page, where the connector allows that. Where a
+        session begins it, that session must end it (`finish`).
         Raises NotFound, InvalidInput, Conflict.
         """
         chosen = self._plan(connector, plan)
         renewed = None
         if connection_id is not None:
-            await self.database.read(_check_renewal, connection_id, owner_id, connector)
+            await self.database.read(check_renewal, connection_id, owner_id, connector)
             if isinstance(chosen, VisitPlan):
                 renewed = await self.database.read(self._renewed, connection_id, owner_id)
-        state = new_state(self.entropy)
-        sent = await send_to_bank(
-            chosen,
-            Errand(redirect_uri, state, parameters or {}, renewed),
-            new_verifier(self.entropy),
-            self.send_for(connector),
-        )
+        state = new_state(self.proving.entropy)
+        errand = Errand(redirect_uri, state, parameters or {}, renewed)
+        sent = await send_to_bank(chosen, errand, self.send_for(connector), self.proving)
         now = self.clock()
         values: dict[str, object] = {
             "state_hash": self.hash_state(state),
@@ -94,26 +93,48 @@ class Linker:
             "redirect_uri": redirect_uri,
             "created_at": now,
             "expires_at": now + TTL,
+            "session_id": session_id,
         }
         link_id = await self.database.write(self._store, values, sent.note)
         return LinkBegun(link_id, sent.url, state, now + TTL)
 
+    async def whose(self, connector: str, state: str) -> int | None:
+        """Return who began the link that a state is of, while it waits; nothing is used up."""
+        if not _may_be(state):
+            return None
+        link = await self.database.glance(links.under_way, self.hash_state(state), now=self.clock())
+        return link.owner_id if link and link.connector == connector else None
+
     async def finish(
-        self, connector: str, parameters: Sequence[tuple[str, str]], *, owner_id: int | None
+        self,
+        connector: str,
+        parameters: Sequence[tuple[str, str]],
+        *,
+        owner_id: int,
+        session_id: int | None = None,
+        in_browser: bool = False,
     ) -> int:
         """End a link with what came back from the bank; return the connection's number.
 
-        `owner_id` is the person who brings it, where that is known: it must be the one who began.
-        Raises InvalidInput for a state that is unknown, used, too old or somebody else's, and
-        OAuthError where the bank or the person said no.
+        `owner_id` is the person who brings it, `session_id` their session: it must be the one that
+        began, for whoever holds another token of theirs has not been to the bank. Not so
+        `in_browser`, where they were seen to be signed in as they came back.
+
+        Raises InvalidInput for a state that is unknown, used, too old, of another connector, or
+        not for whoever brings it; and OAuthError where the bank or the person said no.
         """
         states = [value for name, value in parameters if name == "state"]
         link = await self._use(states[0] if len(states) == 1 else "")
-        if link is None or link.connector != connector or owner_id not in (None, link.owner_id):
+        if (
+            link is None
+            or (link.connector, link.owner_id) != (connector, owner_id)
+            or not (in_browser or link.session_id == session_id)
+        ):
             raise InvalidInput(
-                "This answer from the bank belongs to no link that is under way.",
+                "This answer from the bank belongs to no link that is under way here.",
                 remedy=ask_person(
-                    "Begin again with `penstock connect`; a link is good for 10 minutes."
+                    "Begin again with `penstock connect`; a link is good for 10 minutes, and for "
+                    "whoever began it."
                 ),
             )
         try:
@@ -136,9 +157,9 @@ class Linker:
             raise InvalidInput(f"{connector} takes no pasted token: link it through the browser.")
         number, chosen = pasted[0]
         if connection_id is not None:
-            await self.database.read(_check_renewal, connection_id, owner_id, connector)
+            await self.database.read(check_renewal, connection_id, owner_id, connector)
         granted = await take_pasted(chosen, token, self.send_for(connector))
-        return await self._keep(owner_id, connector, granted, number, connection_id)
+        return await self._keeper().keep(granted, Place(owner_id, connector, number, connection_id))
 
     async def search(self, connector: str, words: str, country: str) -> Sequence[Institution]:
         """Find institutions that a connector reaches. Raises NotFound, Conflict, InvalidInput.
@@ -154,7 +175,7 @@ class Linker:
         return await run(found.search(words, country), self.send_for(connector))
 
     async def _use(self, state: str) -> LinkRow | None:
-        if not state or len(state) > MOST_STATE:
+        if not _may_be(state):
             return None
         return await self.database.write(links.use, self.hash_state(state), now=self.clock())
 
@@ -169,19 +190,17 @@ class Linker:
             note=self.seals.open_verifier(link.verifier, link.id, link.owner_id),
             send=self.send_for(link.connector),
             now=self.clock(),
+            proving=self.proving,
         )
-        return await self._keep(
-            link.owner_id, link.connector, granted, link.plan, link.connection_id
+        return await self._keeper().keep(
+            granted, Place(link.owner_id, link.connector, link.plan, link.connection_id)
         )
 
-    async def _keep(
-        self, owner_id: int, connector: str, granted: Granted, plan: int, renewed: int | None
-    ) -> int:
-        """Store what was handed out, even if the one who waits for us goes away now."""
-        stored = self.database.write(
-            self._open_connection, owner_id, connector, granted, plan, renewed
+    def _keeper(self) -> Keeper:
+        revoker = Revoker(
+            self.database, self.connectors, self.seals, self.send_for, self.clock, self.proving
         )
-        return await asyncio.shield(asyncio.ensure_future(stored))
+        return Keeper(self.database, self.connectors, self.seals, self.clock, revoker)
 
     def _renewed(
         self, connection: sa.Connection, connection_id: int, owner_id: int
@@ -201,53 +220,6 @@ class Linker:
             connection, link_id, self.seals.seal_verifier(verifier, link_id, owner_id)
         )
         return link_id
-
-    def _open_connection(
-        self,
-        connection: sa.Connection,
-        owner_id: int,
-        connector: str,
-        granted: Granted,
-        plan: int,
-        renewed: int | None,
-    ) -> int:
-        """Make the connection, or give the renewed one its new credentials; due at once.
-
-        A sync that runs with the old ones is not to commit, nor to say that the consent has ended.
-        """
-        now = self.clock()
-        if renewed is None:
-            connection_id = connections.create(
-                connection, owner_id=owner_id, connector=connector, now=now
-            )
-            leases.open_lease(connection, connection_id)
-            version = 1
-        else:
-            connection_id = renewed
-            leases.seize(connection, connection_id)
-            _check_renewal(connection, connection_id, owner_id, connector)
-            hooks.forget_subscription(connection, connection_id)  # it was of what was opened before
-            known = credentials.find(connection, connection_id)
-            version = known.version + 1 if known else 1
-        credentials.save(
-            connection,
-            self.seals.seal(
-                granted.credentials, connection_id, owner_id, plan=plan, version=version
-            ),
-        )
-        connections.renew(
-            connection,
-            connection_id,
-            consent_expires_at=granted.consent_expires_at
-            or self._consent_ends(connector, plan, now),
-            now=now,
-        )
-        return connection_id
-
-    def _consent_ends(self, connector: str, plan: int, now: datetime) -> datetime | None:
-        chosen = self._plan(connector, plan)
-        days = chosen.consent_days if isinstance(chosen, OAuthPlan | VisitPlan) else None
-        return now + timedelta(days=days) if days else None
 
     def _connector(self, name: str) -> Connector:
         found = self.connectors.get(name)
@@ -271,11 +243,5 @@ class Linker:
         return plans[number]
 
 
-def _check_renewal(
-    connection: sa.Connection, connection_id: int, owner_id: int, connector: str
-) -> None:
-    row = connections.get(connection, connection_id, owner_id=owner_id)
-    if row.connector != connector:
-        raise InvalidInput(f"That connection was made with {row.connector}, not {connector}.")
-    if row.disconnected_at is not None:
-        raise Conflict("That connection was disconnected: link the institution anew.")
+def _may_be(state: str) -> bool:
+    return 0 < len(state) <= MOST_STATE

@@ -33,15 +33,16 @@ from penstock.domain.errors import (
     OAuthUnavailable,
     TransportFailure,
 )
-from penstock.domain.link_plan import LinkPlan, OAuthPlan
+from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.outcome import Ending, Halt
 from penstock.domain.protocol import Connector, Sender
 from penstock.domain.retry_after import retry_after
 from penstock.domain.secret import Secret
 from penstock.engine.drive import Sleep
-from penstock.engine.revoking import revoke_at_bank
+from penstock.engine.revoking import Revoker, plan_of
 from penstock.engine.seal import Seals
 from penstock.engine.turnstile import Turnstile, Unmetered
+from penstock.oauth.proving import Proving
 from penstock.oauth.run import run
 from penstock.oauth.token import TokenAnswer, refresh
 from penstock.observe.metrics import Metrics
@@ -75,6 +76,7 @@ class ConnectionTokens:
     meter: Turnstile = field(default_factory=Unmetered)
     claim_time: timedelta = CLAIM
     known: SealedCredentials | None = None
+    proving: Proving = field(default_factory=Proving)
     _ahead: timedelta = AHEAD
     _opened: Credentials | None = None
     _version: int = 0
@@ -108,7 +110,7 @@ class ConnectionTokens:
                 message = f"The bank was asked {lost} times for a new token, and every answer lost."
                 raise _login_required(message)
             if lost is not None:
-                return await self._refresh(plan, opened.refresh)
+                return await self._refresh(plan, opened.refresh, opened.key)
             await self.sleep(_POLL)
 
     def _claim(self, connection: sa.Connection, now: datetime) -> int | None:
@@ -130,12 +132,12 @@ class ConnectionTokens:
             else None
         )
 
-    async def _refresh(self, plan: OAuthPlan, token: Secret) -> Credentials:
+    async def _refresh(self, plan: OAuthPlan, token: Secret, key: Secret | None) -> Credentials:
         """Renew to the end, even where the run is stopped: the bank may have rotated already.
 
         A new token that is dropped ends the consent, for the old one is dead.
         """
-        renewing = asyncio.ensure_future(self._ask_and_store(plan, token))
+        renewing = asyncio.ensure_future(self._ask_and_store(plan, token, key))
         keeping = asyncio.ensure_future(self._keep_claim())
         try:
             return await asyncio.shield(renewing)
@@ -157,10 +159,13 @@ class ConnectionTokens:
                     until=self.clock() + self.claim_time,
                 )
 
-    async def _ask_and_store(self, plan: OAuthPlan, token: Secret) -> Credentials:
+    async def _ask_and_store(
+        self, plan: OAuthPlan, token: Secret, key: Secret | None
+    ) -> Credentials:
         version = self._version
+        asking = refresh(plan, token, key=key, proving=self.proving)
         try:
-            answer: TokenAnswer = await run(refresh(plan, token), self.meter.noting(self.send))
+            answer: TokenAnswer = await run(asking, self.meter.noting(self.send))
         except GrantRefused as error:
             self.metrics.token_refreshed(self.connector.name, "refused")
             await self._let_go(RefreshOutcome.REFUSED)
@@ -180,29 +185,61 @@ class ConnectionTokens:
         )
         if fresh.expires_at is not None:  # a token of half a minute must not be renewed each time
             self._ahead = min(AHEAD, (fresh.expires_at - self.clock()) / 4)
-        if not await self._store_surely(sealed, version):
-            await revoke_at_bank(plan, fresh, self.send, connector=self.connector.name)
+        orphan = await self._store_surely(sealed, version, fresh)
+        if orphan is not None:
+            await self._revoker().revoke(
+                orphan, fresh, connector=self.connector.name, plan=self._plan
+            )
         return await self._read()
 
-    async def _store_surely(self, sealed: SealedCredentials, version: int) -> bool:
+    async def _store_surely(
+        self, sealed: SealedCredentials, version: int, fresh: Credentials
+    ) -> int | None:
         """Store the new token; where the database is away, keep trying: the old one may be dead."""
         failures = 0
         while True:
             try:
-                return await self.database.write_to_disk(self._store, sealed, version)
+                return await self.database.write_to_disk(self._store, sealed, version, fresh)
             except sa.exc.DBAPIError:
                 failures += 1
                 if failures > _STORINGS:
                     raise
                 await self.sleep(full_jitter(failures, 1.0, most=_STORE_AGAIN))
 
-    def _store(self, connection: sa.Connection, sealed: SealedCredentials, version: int) -> bool:
-        """Store the new token, or leave newer ones. False where the person disconnected."""
+    def _store(
+        self,
+        connection: sa.Connection,
+        sealed: SealedCredentials,
+        version: int,
+        fresh: Credentials,
+    ) -> int | None:
+        """Store the new token, or leave newer ones.
+
+        Where the person disconnected meanwhile it is queued to be revoked: return its number there.
+        """
         stored = credentials.save_refreshed(connection, sealed, version=version)
         refreshes.answered(
             connection, self.connection_id, version, RefreshOutcome.OK, now=self.clock()
         )
-        return stored or credentials.find(connection, self.connection_id) is not None
+        if stored or credentials.find(connection, self.connection_id) is not None:
+            return None
+        return self._revoker().queue(
+            connection,
+            fresh,
+            owner_id=self.owner_id,
+            connector=self.connector.name,
+            plan=sealed.plan,
+        )
+
+    def _revoker(self) -> Revoker:
+        return Revoker(
+            self.database,
+            {self.connector.name: self.connector},
+            self.seals,
+            lambda _name: self.send,
+            self.clock,
+            self.proving,
+        )
 
     async def _read(self) -> Credentials:
         sealed = await self.database.glance(credentials.find, self.connection_id)
@@ -237,22 +274,24 @@ class ConnectionTokens:
         return replace(ending, remedy=error.remedy or ending.remedy)
 
 
-def plan_of(connector: Connector, number: int) -> LinkPlan | None:
-    """Return the plan that a connection was linked with; None if it is no longer offered here."""
-    plans = connector.link_plans
-    return plans[number] if number < len(plans) else None
-
-
 def as_credentials(
-    answer: TokenAnswer, now: datetime, *, before: Credentials | None = None
+    answer: TokenAnswer,
+    now: datetime,
+    *,
+    before: Credentials | None = None,
+    key: Secret | None = None,
 ) -> Credentials:
-    """Return a token answer as credentials; what it leaves out stays as it was (RFC 6749 §6)."""
+    """Return a token answer as credentials; what it leaves out stays as it was (RFC 6749 §6).
+
+    New ones are bound to `key`, if there is one; refreshed ones to what they were.
+    """
     expires_at = now + timedelta(seconds=answer.expires_in) if answer.expires_in else None
     return Credentials(
         access=answer.access,
         refresh=answer.refresh or (before.refresh if before else None),
         expires_at=expires_at,
         scope=answer.scope or (before.scope if before else ""),
+        key=before.key if before else key,
     )
 
 

@@ -1,11 +1,16 @@
 """Credentials in and out of the vault, bound to their row and version (security.md K1)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from penstock.db.credentials import SealedCredentials
 from penstock.domain.consent import Credentials
+from penstock.domain.errors import SealBroken
 from penstock.domain.secret import Secret
 from penstock.vault.cipher import Cipher, Place
+
+Revocation = tuple[str, str | None, str | None]
+"""Access token, refresh token and key of credentials that are to be revoked, sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Seals:
             expires_at=opened.expires_at,
             scope=opened.scope,
             version=version,
+            key=self.cipher.seal(opened.key, at["key"]) if opened.key else None,
         )
 
     def open(self, sealed: SealedCredentials, owner_id: int) -> Credentials:
@@ -38,7 +44,30 @@ class Seals:
             refresh=refresh,
             expires_at=sealed.expires_at,
             scope=sealed.scope,
+            key=self.cipher.open(sealed.key, at["key"]) if sealed.key else None,
         )
+
+    def seal_revocation(self, opened: Credentials, number: int, owner_id: int) -> Revocation:
+        """Return credentials that are to be revoked as they may be queued."""
+        access, refresh, key = _revocation(number, owner_id)
+        return (
+            self.cipher.seal(opened.access, access),
+            self.cipher.seal(opened.refresh, refresh) if opened.refresh else None,
+            self.cipher.seal(opened.key, key) if opened.key else None,
+        )
+
+    def open_revocation(
+        self, sealed: Revocation, expires_at: datetime | None, number: int, owner_id: int
+    ) -> Credentials:
+        """Return queued credentials, opened. Raises SealBroken, KeyWrong."""
+        places = _revocation(number, owner_id)
+        access, refresh, key = (
+            self.cipher.open(text, at) if text else None
+            for text, at in zip(sealed, places, strict=True)
+        )
+        if access is None:
+            raise SealBroken
+        return Credentials(access, refresh, expires_at, key=key)
 
     def seal_verifier(self, verifier: Secret, link_id: int, owner_id: int) -> str:
         """Return a PKCE verifier as it may be stored with its link."""
@@ -57,6 +86,11 @@ class Seals:
         return self.cipher.open(sealed, _hook(connection_id, owner_id))
 
 
+def _revocation(number: int, owner_id: int) -> tuple[Place, Place, Place]:
+    owner, row = f"user:{owner_id}", f"revocation:{number}"
+    return Place(owner, row, "access"), Place(owner, row, "refresh"), Place(owner, row, "key")
+
+
 def _hook(connection_id: int, owner_id: int) -> Place:
     return Place(f"user:{owner_id}", f"connection:{connection_id}", "hook")
 
@@ -64,5 +98,5 @@ def _hook(connection_id: int, owner_id: int) -> Place:
 def _places(connection_id: int, owner_id: int, version: int) -> dict[str, Place]:
     return {
         field: Place(f"user:{owner_id}", f"connection:{connection_id}", field, version)
-        for field in ("access", "refresh")
+        for field in ("access", "refresh", "key")
     }

@@ -17,6 +17,8 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.request import Request, Response
 from penstock.engine.drive import CursorLost, Driver, Restart
 from penstock.engine.gear import Gear, HookUrl
+from penstock.oauth.dpop import bound
+from penstock.oauth.proving import Proving
 from penstock.oauth.run import run
 from penstock.observe.log import get_logger
 
@@ -62,7 +64,7 @@ def _save(connection: sa.Connection, lease: Lease, row: SubscriptionRow) -> None
 
 
 async def unsubscribe(
-    connector: Connector, external_id: str, opened: Credentials, send: Sender
+    connector: Connector, external_id: str, opened: Credentials, send: Sender, proving: Proving
 ) -> None:
     """Ask for no more webhooks; where the provider does not hear it, they lead nowhere."""
     end = connector.hooks.unsubscribe if connector.hooks else None
@@ -70,7 +72,7 @@ async def unsubscribe(
         return
 
     async def signed(request: Request) -> Response:
-        return await send(connector.sign(request, opened))
+        return await run(bound(connector.sign(request, opened), opened, proving), send)
 
     try:
         await run(end(external_id), signed)

@@ -70,6 +70,14 @@ def nonsense(what: str) -> OAuthError:
     return OAuthError(f"The authorization server {what}.", remedy=_REPORT)
 
 
+def misdeclared(what: str) -> OAuthError:
+    """Return the error for a plan that contradicts itself."""
+    return OAuthError(
+        f"The connector's OAuth plan cannot be used: {what}.",
+        remedy=fix_code("Mend the connector's declaration."),
+    )
+
+
 def said(text: str) -> str:
     """Return a text of the connector's as it may stand in an error."""
     return _UNPRINTABLE.sub("?", text)[:200]

@@ -4,20 +4,18 @@ RFC 6749 §4.1 (authorization code), RFC 7636 (PKCE, S256 only), RFC 9207 (`iss`
 of servers), RFC 9700 (what to refuse).
 """
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from penstock.domain.errors import OAuthError
 from penstock.domain.link_plan import OAuthPlan
-from penstock.domain.remedy import ask_person, fix_code
+from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
-from penstock.oauth.answer import refusal, said
-
-Entropy = Callable[[int], bytes]
-"""Returns so many random bytes."""
+from penstock.oauth.answer import misdeclared, refusal, said
+from penstock.oauth.dpop import thumbprint
+from penstock.oauth.proving import Entropy, encode
 
 _STATE_BYTES: Final = 32
 _VERIFIER_BYTES: Final = 48
@@ -26,24 +24,31 @@ _LONGEST_CODE: Final = 4096
 
 def new_state(entropy: Entropy) -> str:
     """Return a state of 256 random bits: unguessable, and good for one link (security.md O1)."""
-    return _encode(entropy(_STATE_BYTES))
+    return encode(entropy(_STATE_BYTES))
 
 
 def new_verifier(entropy: Entropy) -> Secret:
     """Return a PKCE verifier of 384 random bits, 64 characters (RFC 7636 §4.1, O2)."""
-    return Secret(_encode(entropy(_VERIFIER_BYTES)))
+    return Secret(encode(entropy(_VERIFIER_BYTES)))
 
 
 def challenge(verifier: Secret) -> str:
     """Return the S256 challenge of a verifier (RFC 7636 §4.2)."""
-    return _encode(sha256(verifier.reveal().encode("ascii")).digest())
+    return encode(sha256(verifier.reveal().encode("ascii")).digest())
 
 
-def begin(plan: OAuthPlan, *, redirect_uri: str, state: str, verifier: Secret | None) -> str:
-    """Return the address to which the person is sent to consent.
+def asked_for(
+    plan: OAuthPlan,
+    *,
+    redirect_uri: str,
+    state: str,
+    verifier: Secret | None,
+    key: Secret | None = None,
+) -> dict[str, str]:
+    """Return what the authorization request says.
 
-    `verifier` is needed where the plan has PKCE. Raises OAuthError where the plan contradicts
-    itself.
+    `verifier` is needed where the plan has PKCE. With a `key` the code is bound to it (RFC 9449
+    §10). Raises OAuthError where the plan contradicts itself.
     """
     ours = {
         "response_type": "code",
@@ -55,16 +60,38 @@ def begin(plan: OAuthPlan, *, redirect_uri: str, state: str, verifier: Secret | 
         ours["scope"] = " ".join(plan.scopes)
     if plan.pkce:
         if verifier is None:
-            raise _misdeclared("PKCE needs a verifier")
+            raise misdeclared("PKCE needs a verifier")
         ours |= {"code_challenge": challenge(verifier), "code_challenge_method": "S256"}
+    if key is not None:
+        ours["dpop_jkt"] = thumbprint(key)
     taken = ours.keys() & plan.parameters.keys()
     if taken:
-        raise _misdeclared(f"its parameters may not set {', '.join(sorted(taken))}")
-    address = urlsplit(plan.authorize_url)
-    if address.fragment:
-        raise _misdeclared("its authorization address has a fragment")
-    query = urlencode({**plan.parameters, **ours})
-    return address._replace(query="&".join(filter(None, [address.query, query]))).geturl()
+        raise misdeclared(f"its parameters may not set {', '.join(sorted(taken))}")
+    return {**plan.parameters, **ours}
+
+
+def address(plan: OAuthPlan, asked: Mapping[str, str]) -> str:
+    """Return the address of the consent page, with what is asked in its query."""
+    parts = urlsplit(plan.authorize_url)
+    if parts.fragment:
+        raise misdeclared("its authorization address has a fragment")
+    return parts._replace(query="&".join(filter(None, [parts.query, urlencode(asked)]))).geturl()
+
+
+def begin(
+    plan: OAuthPlan,
+    *,
+    redirect_uri: str,
+    state: str,
+    verifier: Secret | None,
+    key: Secret | None = None,
+) -> str:
+    """Return the address to which the person is sent to consent, with all that is asked in it.
+
+    Raises OAuthError where the plan contradicts itself.
+    """
+    asked = asked_for(plan, redirect_uri=redirect_uri, state=state, verifier=verifier, key=key)
+    return address(plan, asked)
 
 
 def read_callback(plan: OAuthPlan, parameters: Sequence[tuple[str, str]]) -> Secret:
@@ -80,7 +107,7 @@ def read_callback(plan: OAuthPlan, parameters: Sequence[tuple[str, str]]) -> Sec
     answer = dict(parameters)
     if not answer.get("state"):
         raise _malformed("carries no state")
-    _check_issuer(plan, answer.get("iss"))
+    check_issuer(plan, answer.get("iss"))
     if "error" in answer:
         raise refusal(answer["error"])
     code = answer.get("code", "")
@@ -89,8 +116,8 @@ def read_callback(plan: OAuthPlan, parameters: Sequence[tuple[str, str]]) -> Sec
     return Secret(code)
 
 
-def _check_issuer(plan: OAuthPlan, issuer: str | None) -> None:
-    """Compare the issuers as plain strings (RFC 9207 §2.4)."""
+def check_issuer(plan: OAuthPlan, issuer: str | None) -> None:
+    """Compare the issuers as plain strings (RFC 9207 §2.4). Raises OAuthError."""
     if issuer is None and plan.iss_required:
         raise _malformed("does not say who sent it")
     if issuer is not None and issuer != plan.issuer:
@@ -102,14 +129,3 @@ def _malformed(what: str) -> OAuthError:
         f"The answer that came back from the bank {what}.",
         remedy=ask_person("Nothing was linked. Begin again, and go to the bank only from here."),
     )
-
-
-def _misdeclared(what: str) -> OAuthError:
-    return OAuthError(
-        f"The connector's OAuth plan cannot be used: {what}.",
-        remedy=fix_code("Mend the connector's declaration."),
-    )
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")

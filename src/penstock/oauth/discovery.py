@@ -19,7 +19,8 @@ def discovered(plan: OAuthPlan) -> Generator[Request, Response, OAuthPlan]:
     Raises OAuthError: for another issuer than the plan's (§3.3), for one that does not know S256
     where the plan has PKCE, for an address that a secret may not be sent to. None of them means
     that our tokens are dead. A server that publishes no way to revoke has none: `revoke_url` is
-    None then.
+    None then. One that says that it names itself in its answers (RFC 9207 §3), or that it must be
+    told before what is asked for (RFC 9126 §5), is taken at its word.
     """
     if not plan.publishes:
         return plan
@@ -31,18 +32,26 @@ def discovered(plan: OAuthPlan) -> Generator[Request, Response, OAuthPlan]:
         raise nonsense("did not say what it is") from None
     if told.get("issuer") != plan.issuer:
         raise nonsense("says that it is another one")
-    methods = told.get("code_challenge_methods_supported")
-    if plan.pkce and isinstance(methods, list) and "S256" not in methods:
-        raise nonsense("does not take PKCE with S256")
+    _check_knows(told, "code_challenge_methods_supported", "S256", wanted=plan.pkce)
+    _check_knows(told, "dpop_signing_alg_values_supported", "ES256", wanted=plan.dpop)
+    _check_knows(told, "token_endpoint_auth_methods_supported", plan.client_auth.value)
+    pushes = plan.pushes or told.get("require_pushed_authorization_requests") is True
+    named = plan.iss_required or told.get("authorization_response_iss_parameter_supported") is True
+    ours = _for_certificates(told) if plan.shows_certificate else told
     return replace(
         plan,
         authorize_url=_address(told, "authorization_endpoint", plan.issuer),
-        token_url=_address(told, "token_endpoint", plan.issuer),
+        token_url=_address(ours, "token_endpoint", plan.issuer),
         revoke_url=(
-            _address(told, "revocation_endpoint", plan.issuer)
-            if told.get("revocation_endpoint") is not None
+            _address(ours, "revocation_endpoint", plan.issuer)
+            if ours.get("revocation_endpoint") is not None
             else None
         ),
+        pushes=pushes,
+        push_url=(
+            _address(ours, "pushed_authorization_request_endpoint", plan.issuer) if pushes else ""
+        ),
+        iss_required=named,
         publishes=False,
     )
 
@@ -51,6 +60,19 @@ def metadata_url(issuer: str) -> str:
     """Return where an issuer publishes: the path of its own comes last (§3.1)."""
     parts = urlsplit(issuer)
     return parts._replace(path=WELL_KNOWN + parts.path.rstrip("/"), query="").geturl()
+
+
+def _check_knows(told: Mapping[str, object], name: str, ours: str, *, wanted: bool = True) -> None:
+    """Refuse a server that lists what it knows, without ours; many list nothing."""
+    listed = told.get(name)
+    if wanted and isinstance(listed, list) and ours not in listed:
+        raise nonsense(f"does not take {ours}")
+
+
+def _for_certificates(told: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the addresses for clients that show a certificate, where they are others (§5)."""
+    aliases = told.get("mtls_endpoint_aliases")
+    return {**told, **aliases} if isinstance(aliases, dict) else told
 
 
 def _address(told: Mapping[str, object], name: str, issuer: str) -> str:

@@ -17,9 +17,11 @@ from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
-from penstock.oauth.answer import check_done, nonsense, read_object, said
+from penstock.oauth.answer import check_done, misdeclared, nonsense, read_object, said
 from penstock.oauth.client_auth import client_proof
 from penstock.oauth.discovery import discovered
+from penstock.oauth.dpop import TOKEN_TYPE, with_proof
+from penstock.oauth.proving import Proving
 
 LONGEST_LIFE: Final = 10 * 365 * 24 * 60 * 60
 
@@ -48,13 +50,22 @@ Tokens = Generator[Request, Response, TokenAnswer]
 
 
 def exchange(
-    plan: OAuthPlan, *, code: Secret, verifier: Secret | None, redirect_uri: str
+    plan: OAuthPlan,
+    *,
+    code: Secret,
+    verifier: Secret | None,
+    redirect_uri: str,
+    key: Secret | None = None,
+    proving: Proving | None = None,
 ) -> Tokens:
-    """Exchange the code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    """Exchange the code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5), bound to `key` if there is.
 
     Raises OAuthError: GrantRefused where the code is no good, OAuthUnavailable where the server
     cannot answer; also where less was allowed than the plan asks for.
     """
+    proving = proving or Proving()
+    if plan.dpop and key is None:
+        raise misdeclared("its tokens are bound to a key, and there is none")
     form = {
         "grant_type": "authorization_code",
         "code": code.reveal(),
@@ -63,31 +74,38 @@ def exchange(
     if plan.pkce and verifier is not None:
         form["code_verifier"] = verifier.reveal()
     plan = yield from discovered(plan)
-    answer = _read((yield _request(plan, plan.token_url, form)))
+    response = yield from _ask(plan, plan.token_url, form, key, proving)
+    answer = _read(response, key)
     _check_scope(plan, answer)
     return answer
 
 
-def refresh(plan: OAuthPlan, token: Secret) -> Tokens:
+def refresh(
+    plan: OAuthPlan, token: Secret, *, key: Secret | None = None, proving: Proving | None = None
+) -> Tokens:
     """Get a new access token, and often a new refresh token, for an old one (RFC 6749 §6).
 
     Raises GrantRefused where the old one is dead and the person must consent anew. After any
     other OAuthError it is as good as before; OAuthUnavailable says to try later.
     """
+    proving = proving or Proving()
     form = {"grant_type": "refresh_token", "refresh_token": token.reveal()}
     plan = yield from discovered(plan)
-    response = yield _request(plan, plan.token_url, form)
+    response = yield from _ask(plan, plan.token_url, form, key, proving)
     if plan.is_dead is not None and plan.is_dead(response):
         raise GrantRefused
-    return _read(response)
+    return _read(response, key)
 
 
-def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Response, None]:
+def revoke(
+    plan: OAuthPlan, credentials: Credentials, *, proving: Proving | None = None
+) -> Generator[Request, Response, None]:
     """End our access at the bank: the refresh token first, then the access token (RFC 7009).
 
     Asks nothing where the server has no address for it. Both are tried; raises the first OAuthError
     at the end. A kind of token that the server does not revoke is no error.
     """
+    proving = proving or Proving()
     published = plan.publishes
     plan = yield from discovered(plan)
     if plan.revoke_url is None:
@@ -100,7 +118,7 @@ def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Resp
         if not token:
             continue
         form = {"token": token.reveal(), "token_type_hint": hint}
-        response = yield _request(plan, plan.revoke_url, form)
+        response = yield _request(plan, plan.revoke_url, form, proving)
         try:
             check_done(response)
         except OAuthError as error:
@@ -110,8 +128,18 @@ def revoke(plan: OAuthPlan, credentials: Credentials) -> Generator[Request, Resp
         raise failure
 
 
-def _request(plan: OAuthPlan, url: str, form: Mapping[str, str]) -> Request:
-    proof, headers = client_proof(plan)
+def _ask(
+    plan: OAuthPlan, url: str, form: Mapping[str, str], key: Secret | None, proving: Proving
+) -> Generator[Request, Response, Response]:
+    """Ask for tokens, once more where the server wants a nonce: each time it is said anew who asks.
+
+    Without a key they are a bearer's.
+    """
+    return (yield from with_proof(lambda: _request(plan, url, form, proving), key, proving))
+
+
+def _request(plan: OAuthPlan, url: str, form: Mapping[str, str], proving: Proving) -> Request:
+    proof, headers = client_proof(plan, proving)
     return Request(
         "POST",
         url,
@@ -125,11 +153,11 @@ def _request(plan: OAuthPlan, url: str, form: Mapping[str, str]) -> Request:
     )
 
 
-def _read(response: Response) -> TokenAnswer:
+def _read(response: Response, key: Secret | None) -> TokenAnswer:
     answer = read_object(response)
-    kind = answer.get("token_type")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise nonsense("gave a token that is not of the type `bearer`")
+    kind, wanted = answer.get("token_type"), "bearer" if key is None else TOKEN_TYPE
+    if not isinstance(kind, str) or kind.lower() != wanted:
+        raise nonsense(f"gave a token that is not of the type `{wanted}`")
     access = _token(answer, "access_token")
     if access is None:
         raise nonsense("gave no access token")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from penstock.wiring import Penstock
 from penstock.worker.hearing import hearing
+from penstock.worker.revoking import revoking
 from penstock.worker.schedule import kept_fresh
 from penstock.worker.telling import telling
 
@@ -23,5 +24,10 @@ async def at_work(penstock: Penstock) -> AsyncIterator[None]:
         working = JobEngine(
             penstock.runner, penstock.database, tuple(penstock.connectors)
         ).working()
-    async with working, telling(penstock.notifier), hearing(penstock.inbox):
+    async with (
+        working,
+        telling(penstock.notifier),
+        hearing(penstock.inbox),
+        revoking(penstock.revoker),
+    ):
         yield

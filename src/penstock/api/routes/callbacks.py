@@ -81,7 +81,9 @@ async def finish_link(
             "This answer from the bank belongs to another link.",
             remedy=ask_person("Begin again with `penstock connect`."),
         )
-    number = await running.linker.finish(row.connector, parameters, owner_id=caller.user_id)
+    number = await running.linker.finish(
+        row.connector, parameters, owner_id=caller.user_id, session_id=caller.session_id
+    )
     return await one(running, number, caller.user_id)
 
 
@@ -100,7 +102,9 @@ async def come_back(
     try:
         if len(parameters) > _MOST_PARAMETERS:
             raise InvalidInput("The bank sent more than an answer has.")
-        await running.linker.finish(connector, parameters, owner_id=None)
+        state = request.query_params.get("state", "")
+        owner_id = await running.linker.whose(connector, state)
+        await running.linker.finish(connector, parameters, owner_id=owner_id or 0, in_browser=True)
     except PenstockError as error:
         what = escape(error.message)
         next_ = f"<p>{escape(error.remedy.text)}</p>" if error.remedy else ""

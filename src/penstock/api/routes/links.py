@@ -157,6 +157,7 @@ async def _begin(
         plan=body.plan,
         connection_id=renewed,
         parameters=body.parameters,
+        session_id=caller.session_id,
     )
     return Response(_link(begun).model_dump_json(), 202, media_type=MEDIA_TYPE)
 
