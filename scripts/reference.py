@@ -1,5 +1,7 @@
 """Write docs/reference from the code: commands, routes, settings and connectors.
 
+Likewise the tables of docs/security.md, between two marks; the rest of that page is by hand.
+
 uv run scripts/reference.py            write the pages
 uv run scripts/reference.py --check    exit 1 if a page is not what the code says
 """
@@ -12,7 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.pages import api, cli, connectors, settings  # noqa: E402 - after the path is set
+from scripts.pages import (  # noqa: E402 - after the path is set
+    api,
+    cli,
+    connectors,
+    security,
+    settings,
+)
 
 FOLDER = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference.py: change the code, then run it again. -->\n\n"
@@ -22,16 +30,29 @@ PAGES: dict[str, Callable[[], str]] = {
     "connectors.md": connectors.page,
     "settings.md": settings.page,
 }
+PARTS: dict[str, Callable[[], str]] = {"security.md": security.part}
+"""Pages by hand, in docs/, of which a part is made."""
+BEGIN = "<!-- Written by scripts/reference.py: change the code, then run it again. From here -->"
+END = "<!-- to here. -->"
+
+
+def path_of(name: str) -> Path:
+    """Return where a page is."""
+    return (FOLDER.parent if name in PARTS else FOLDER) / name
 
 
 def text_of(name: str) -> str:
     """Return what has to stand in a page."""
-    return NOTE + PAGES[name]()
+    if name in PAGES:
+        return NOTE + PAGES[name]()
+    before, _, rest = path_of(name).read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{PARTS[name]()}{END}{after}"
 
 
 def is_current(name: str) -> bool:
     """Say whether a page is what the code says."""
-    path = FOLDER / name
+    path = path_of(name)
     return path.exists() and path.read_text(encoding="utf-8") == text_of(name)
 
 
@@ -40,13 +61,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write docs/reference from the code.")
     parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if stale")
     if parser.parse_args().check:
-        behind = [f"docs/reference/{name}" for name in PAGES if not is_current(name)]
+        stale = [name for name in (*PAGES, *PARTS) if not is_current(name)]
+        behind = ", ".join(path_of(name).relative_to(ROOT).as_posix() for name in stale)
         if behind:
-            print(f"{', '.join(behind)}: not what the code says. Run scripts/reference.py.")
+            print(f"{behind}: not what the code says. Run scripts/reference.py.")
         return 1 if behind else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in PAGES:
-        (FOLDER / name).write_text(text_of(name), encoding="utf-8", newline="\n")
+    for name in (*PAGES, *PARTS):
+        path_of(name).write_text(text_of(name), encoding="utf-8", newline="\n")
     return 0
 
 

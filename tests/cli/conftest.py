@@ -17,7 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli.app import app
+from penstock.db.connect import open_database
+from penstock.db.lane import Database
 from penstock.sandbox.server import Options, running
+from tests.databases import Database as Made
 
 PASSWORD = "a gate that feeds a mill"
 
@@ -87,6 +90,14 @@ class Terminal:
 def in_front_of(home: Path, bank_url: str = "http://127.0.0.1:1") -> Terminal:
     """Return a terminal for the installation in `home`, which need not be there yet."""
     return Terminal(home, {"PENSTOCK_HOME": str(home), "PENSTOCK_SANDBOX_URL": bank_url})
+
+
+@pytest.fixture
+def store(database: Made) -> Iterator[Database]:
+    """Open a database of each kind, with nobody in it."""
+    opened = open_database(database.url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,18 +19,26 @@ _STYLE = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
 @click.command(cls=Command)
 @as_json
 @click.option("--notify", is_flag=True, help="Send a trial message to who is told of trouble.")
+@click.option("--security", is_flag=True, help="Grade it by the security checklist instead.")
 @pass_flags
 @click.pass_context
-def doctor(context: click.Context, flags: Flags, *, as_json: bool, notify: bool) -> None:
+def doctor(
+    context: click.Context, flags: Flags, *, as_json: bool, notify: bool, security: bool
+) -> None:
     """Look at this installation, and say what is wrong and what to do. Nothing is changed.
 
-    Ends with 1 if a check fails; a warning alone does not.
+    Ends with 1 if a check fails; a warning alone does not. --security looks at every row of the
+    security checklist, with what it found of each; the one address that it asks is
+    PENSTOCK_PUBLIC_URL.
     """
     from penstock.cli.doctor import telling
     from penstock.cli.door import quieten
 
     settings = flags.settings()
     quieten(settings, verbose=flags.verbose)
+    if security:
+        _grade(context, settings, as_json=as_json)
+        return
     checks = [*examine(settings), *(telling.trials(settings) if notify else [])]
     failed = [check for check in checks if check.state is State.FAIL]
     if as_json:
@@ -39,6 +47,19 @@ def doctor(context: click.Context, flags: Flags, *, as_json: bool, notify: bool)
         for check in checks:
             _print(check)
     if failed:
+        context.exit(FAILED)
+
+
+def _grade(context: click.Context, settings: "Settings", *, as_json: bool) -> None:
+    from penstock.cli.doctor import security
+
+    rows = security.examine(settings)
+    told = security.as_json(rows)
+    if as_json:
+        print_json(told)
+    else:
+        security.show(rows)
+    if not told["ok"]:
         context.exit(FAILED)
 
 
