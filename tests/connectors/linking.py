@@ -14,11 +14,12 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.engine.admission import send_to_bank, take_back, take_pasted
+from penstock.oauth.proving import Proving
 from penstock.oauth.run import run
 from penstock.sandbox.bank import Bank
 from penstock.sandbox.faces.registry import face_named
 from penstock.sandbox.scenario import Scenario
-from tests.sandbox.visitor import NOON, REDIRECT, VERIFIER, Watch
+from tests.sandbox.visitor import NOON, REDIRECT, Watch
 
 R = TypeVar("R")
 CHOICES = {"institution": "sandbox"}
@@ -76,12 +77,19 @@ async def _granted(
         assert mint is not None
         return await take_pasted(plan, Secret(mint(bank, "ada", scenario)), send)
     errand = Errand(REDIRECT, "some-state", CHOICES if isinstance(plan, VisitPlan) else {})
-    sent = await send_to_bank(plan, errand, Secret(VERIFIER), send)
+    proving = Proving(bank.options.clock)
+    sent = await send_to_bank(plan, errand, send, proving)
     form = dict(parse_qsl(urlsplit(sent.url).query)) | {"decision": "allow", "scenario": scenario}
     page = sent.url.partition("?")[0]
     async with http.post(page, data=form, allow_redirects=False) as answer:
         assert answer.status == 303, await answer.text()
         back = parse_qsl(urlsplit(answer.headers["Location"]).query)
     return await take_back(
-        plan, back, redirect_uri=REDIRECT, note=sent.note, send=send, now=bank.options.clock()
+        plan,
+        back,
+        redirect_uri=REDIRECT,
+        note=sent.note,
+        send=send,
+        now=bank.options.clock(),
+        proving=proving,
     )
