@@ -224,23 +224,22 @@ def _assemble(
         proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
+    clock = timing.clock
     return Penstock(
         settings=settings,
-        clock=timing.clock,
+        clock=clock,
         database=database,
         metrics=metrics,
         cipher=cipher,
         audit=audit,
         connectors=connectors,
-        identity=Identity(database, cipher, timing.clock, pepper=key.derive("passwords")),
-        proofs=Proofs(
-            database, timing.clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces
-        ),
-        linker=Linker(database, connectors, seals, state, send_for, timing.clock, proving),
+        identity=Identity(database, cipher, clock, pepper=key.derive("passwords"), audit=audit),
+        proofs=Proofs(database, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
+        linker=Linker(database, connectors, seals, state, send_for, clock, audit, proving),
         revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),
         syncer=syncer,
         meters=meters,
-        forgetter=Forgetter(database, connectors, seals, send_for, timing.clock, proving),
+        forgetter=Forgetter(database, connectors, seals, send_for, clock, audit, proving),
         replayer=Replayer(database, connectors, timing.clock),
         importer=Importer(database, KeyedHash(key, "account identity"), timing.clock),
         runner=Runner(

@@ -34,6 +34,7 @@ from penstock.api.openapi import Described
 from penstock.api.peer import read_proxies
 from penstock.api.routes import (
     accounts,
+    audit,
     balances,
     breakers,
     budgets,
@@ -70,6 +71,7 @@ from penstock.domain.errors import PenstockError
 NOUNS: Final[tuple[ModuleType, ...]] = (
     token,
     people,
+    audit,
     connectors,
     institutions,
     connections,

@@ -12,6 +12,7 @@ import click
 
 from penstock.cli.failure import EXIT_CODES, Failed, Interrupted, failed_by
 from penstock.cli.flags import PREFIX, Flags, common_options
+from penstock.domain.asking import Asking, Via, asked_by
 from penstock.domain.errors import PenstockError
 
 Sections = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -63,6 +64,7 @@ COMMANDS: Final[Sections] = {
     },
     "Operations": {
         "db": ("penstock.cli.database:database", "Upgrade and check the database."),
+        "audit": ("penstock.cli.audit:audit", "Who did what; and that the log of it is whole."),
         "backup": ("penstock.cli.backup:backup", "Write everything into one file, while it runs."),
         "restore": ("penstock.cli.backup:restore", "Fill an empty place from such a file."),
         "version": ("penstock.cli.version:version", "Print the version."),
@@ -109,7 +111,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and turn what went wrong into words and an exit code."""
         try:
-            return super().invoke(ctx)
+            with asked_by(Asking(Via.LOCAL)):
+                return super().invoke(ctx)
         except PenstockError as error:
             raise failed_by(error) from error
         except KeyboardInterrupt:

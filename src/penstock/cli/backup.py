@@ -44,6 +44,7 @@ def backup(
     FILE is there when it is whole, and only its owner may read it. The key that opens the bank
     links is left out: keep it elsewhere, or ask for it with --with-key.
     """
+    from penstock.cli.audited import note_backup
     from penstock.cli.door import quieten
     from penstock.cli.files import written_whole
     from penstock.cli.version import installed_version
@@ -60,6 +61,7 @@ def backup(
         if with_key:
             key = _own_key(settings, database)
             sealed = seal_key(key, _passphrase(settings, from_stdin=passphrase_stdin, twice=True))
+        note_backup(settings, database, with_key=with_key)
         stamp = Stamp(utc_now(), installed_version(), sealed)
         with written_whole(file) as target:
             contents = back_up(database, target, stamp)
@@ -82,6 +84,7 @@ def restore(
     A backup of SQLite can be restored into PostgreSQL, and the other way round. An older schema is
     brought to the newest.
     """
+    from penstock.cli.audited import restoring_noted
     from penstock.cli.door import quieten
     from penstock.engine import backup as engine
     from penstock.engine.backup_file import verify
@@ -98,7 +101,7 @@ def restore(
         with _empty(settings) as database:
             engine.check_empty(database)
             with _kept(settings, key):
-                contents = engine.restore(database, source)
+                contents = engine.restore(database, source, restoring_noted(settings))
     _tell(contents, file, as_json=as_json, what="restored from")
     say(_of_the_key(settings, contents))
 

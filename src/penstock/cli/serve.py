@@ -12,6 +12,7 @@ from penstock.cli.flags import Command, Flags, pass_flags
 from penstock.cli.listening import address_of, answer, listening_socket
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
+from penstock.domain.asking import Asking, asked_by
 
 if TYPE_CHECKING:
     from penstock.settings import Settings
@@ -50,7 +51,7 @@ def serve(flags: Flags, host: str | None, port: int | None, *, worker: bool | No
     settings = flags.settings(host=host, port=port, worker=worker)
     check_exposure(settings)
     configure(json=settings.log_json, level=settings.log_level)
-    with listening_socket(settings.host, settings.port) as listener:
+    with listening_socket(settings.host, settings.port) as listener, asked_by(Asking()):
         asyncio.run(_serve(settings, listener))
 
 

@@ -12,6 +12,7 @@ from penstock.cli.flags import Command, Flags, pass_flags
 from penstock.cli.listening import address_of, answer, listening_socket
 from penstock.cli.stopping import asked_to_stop
 from penstock.cli.terminal import say
+from penstock.domain.asking import Asking, asked_by
 
 if TYPE_CHECKING:
     import socket
@@ -57,7 +58,8 @@ def worker(flags: Flags, metrics_host: str | None, metrics_port: int | None) -> 
             host, port = settings.metrics_host, settings.metrics_port
             flag_names = "--metrics-host and --metrics-port"
             listener = stack.enter_context(listening_socket(host, port, flags=flag_names))
-        asyncio.run(_work(settings, listener))
+        with asked_by(Asking()):  # by itself, not at anybody's command
+            asyncio.run(_work(settings, listener))
 
 
 async def _work(settings: "Settings", listener: "socket.socket | None") -> None:

@@ -36,6 +36,7 @@ class AuditKind(StrEnum):
     CONNECTION_LINKED = "connection_linked"
     CONNECTION_RENEWED = "connection_renewed"
     DISCONNECTED = "disconnected"
+    HISTORY_DELETED = "history_deleted"
     EXPORTED = "exported"
     BACKED_UP = "backed_up"
     RESTORED = "restored"

@@ -23,11 +23,14 @@ from penstock.db import (
     transactions,
     waiting,
 )
+from penstock.db.audit import AuditLog
 from penstock.db.credentials import SealedCredentials
 from penstock.db.lane import Database
+from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
 from penstock.domain.errors import VaultError
+from penstock.domain.ids import public_id
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.revoking import Revoker
 from penstock.engine.seal import Seals
@@ -58,6 +61,7 @@ class Forgetter:
     seals: Seals
     send_for: SenderFor
     clock: Clock
+    audit: AuditLog
     proving: Proving = field(default_factory=Proving)
 
     async def disconnect(self, connection_id: int, *, owner_id: int, delete: bool) -> Disconnected:
@@ -79,7 +83,7 @@ class Forgetter:
                 ended.queued, ended.opened, connector=row.connector, plan=ended.plan
             )
         if delete:
-            await self.database.write(_delete, connection_id, owner_id)
+            await self.database.write(self._delete, connection_id, owner_id)
         return Disconnected(revoked, retried=ended.queued is not None and not revoked)
 
     def _end(
@@ -99,12 +103,24 @@ class Forgetter:
         connections.mark_disconnected(connection, connection_id, now=self.clock())
         why = "The connection was disconnected first."
         waiting.drop(connection, connection_id, why, now=self.clock())
-        if sealed is None or opened is None:
-            return _Ended(had=sealed is not None)
-        queued = self._revoker().queue(
-            connection, opened, owner_id=owner_id, connector=connector, plan=sealed.plan
-        )
-        return _Ended(had=True, opened=opened, plan=sealed.plan, queued=queued)
+        ended = _Ended(had=sealed is not None)
+        if sealed is not None and opened is not None:
+            queued = self._revoker().queue(
+                connection, opened, owner_id=owner_id, connector=connector, plan=sealed.plan
+            )
+            ended = _Ended(had=True, opened=opened, plan=sealed.plan, queued=queued)
+        self._note(connection, AuditKind.DISCONNECTED, connection_id, owner_id)
+        return ended
+
+    def _delete(self, connection: sa.Connection, connection_id: int, owner_id: int) -> None:
+        _delete(connection, connection_id, owner_id)
+        self._note(connection, AuditKind.HISTORY_DELETED, connection_id, owner_id)
+
+    def _note(
+        self, connection: sa.Connection, kind: AuditKind, connection_id: int, owner_id: int
+    ) -> None:
+        event = AuditEvent(kind, owner_id, public_id("con", connection_id))
+        self.audit.record(connection, event, now=self.clock())
 
     def _revoker(self) -> Revoker:
         return Revoker(

@@ -11,9 +11,12 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from penstock.db import connections, credentials, hooks, leases
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
+from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict, InvalidInput, PenstockError
+from penstock.domain.ids import public_id
 from penstock.domain.link_plan import Granted, OAuthPlan, VisitPlan
 from penstock.domain.protocol import Connector
 from penstock.engine.revoking import Revoker, plan_of
@@ -39,6 +42,7 @@ class Keeper:
     seals: Seals
     clock: Clock
     revoker: Revoker
+    audit: AuditLog
 
     async def keep(self, granted: Granted, place: Place) -> int:
         """Store it, even if the one who waits for us goes away now; return the connection.
@@ -99,6 +103,9 @@ class Keeper:
             consent_expires_at=granted.consent_expires_at or self._consent_ends(place, now),
             now=now,
         )
+        kind = AuditKind.CONNECTION_RENEWED if place.renewed else AuditKind.CONNECTION_LINKED
+        subject, facts = public_id("con", connection_id), {"connector": connector}
+        self.audit.record(connection, AuditEvent(kind, owner_id, subject, facts), now=now)
         return connection_id
 
     def _consent_ends(self, place: Place, now: datetime) -> datetime | None:

@@ -12,6 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db import credentials, links
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.links import LinkRow
 from penstock.domain.clock import Clock
@@ -55,6 +56,7 @@ class Linker:
     hash_state: Callable[[str], str]
     send_for: SenderFor
     clock: Clock
+    audit: AuditLog
     proving: Proving = field(default_factory=Proving)
 
     async def begin(  # noqa: PLR0913  each is a choice of its own
@@ -200,7 +202,7 @@ class Linker:
         revoker = Revoker(
             self.database, self.connectors, self.seals, self.send_for, self.clock, self.proving
         )
-        return Keeper(self.database, self.connectors, self.seals, self.clock, revoker)
+        return Keeper(self.database, self.connectors, self.seals, self.clock, revoker, self.audit)
 
     def _renewed(
         self, connection: sa.Connection, connection_id: int, owner_id: int

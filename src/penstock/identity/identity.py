@@ -1,26 +1,25 @@
 """Everything about people that others may ask for."""
 
 from dataclasses import dataclass
-from datetime import datetime
-
-import sqlalchemy as sa
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.sessions import SessionRow
 from penstock.domain.clock import Clock
-from penstock.domain.errors import NotFound, NotSignedIn
+from penstock.domain.errors import NotSignedIn
 from penstock.domain.secret import Secret
-from penstock.identity import sessions, setup
+from penstock.identity import setup
 from penstock.identity.caller import Caller
+from penstock.identity.deeds import Deeds
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
 from penstock.identity.passwords import Passwords, check_new, is_plausible
 from penstock.identity.purpose import OURS, Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
 from penstock.identity.scopes import Scope
-from penstock.identity.sessions import Ended, RefreshRefused, Reused, Rotated, Where, granted
+from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
 from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Attempt, Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
@@ -57,7 +56,7 @@ class Identity:
     its tokens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named
         self,
         database: Database,
         cipher: Cipher,
@@ -66,14 +65,16 @@ class Identity:
         pepper: bytes,
         issuer: str = "penstock",
         passwords: Passwords | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
-        self.keyring = Keyring(database, cipher, clock)
+        audit = audit or AuditLog(cipher)
+        self.keyring = Keyring(database, cipher, clock, audit=audit)
         self._passwords = passwords or Passwords(pepper)
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
-        self._tokens = RefreshTokens(pepper)
+        self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit)
         self._live = LiveSessions(database, clock)
 
     def close(self) -> None:
@@ -97,7 +98,7 @@ class Identity:
         user = await self._database.read(users.find, name)
         right = await self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right or user.disabled_at is not None:
-            _log.info("sign_in_refused")
+            await self._database.write(self._deeds.refused, attempt, user, right=right)
             raise SignInRefused
         return await self.begin_session(user.id, where, purpose, attempt)
 
@@ -110,11 +111,10 @@ class Identity:
     ) -> Issued:
         """Begin a session of somebody who proved who they are (`attempt` is what that cost)."""
         purpose = purpose or Purpose()
-        token = self._tokens.first()
+        token = self._deeds.tokens.first()
         session_id = await self._database.write(
-            self._begin, user_id, attempt, purpose, where, token
+            self._deeds.begin, user_id, attempt, purpose, where, token
         )
-        _log.info("signed_in", user=user_id, session=session_id)
         grant = Grant(
             user_id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
         )
@@ -130,7 +130,7 @@ class Identity:
 
         Raises RefreshRefused, and UnknownScope where the session does not have those scopes.
         """
-        done = await self._database.write(self._rotate, token, presenter, scopes)
+        done = await self._database.write(self._deeds.rotate, token, presenter, scopes)
         if isinstance(done, Reused):
             _log.warning("refresh_token_reused", session=done.session_id, ended=done.ended)
             self._live.forget([done.session_id])
@@ -169,18 +169,15 @@ class Identity:
 
     async def end_session(self, session_id: int, *, user_id: int, why: Ended = Ended.ENDED) -> None:
         """End one of a person's sessions, if it has not ended yet. Raises NotFound."""
-        await self._database.write(_end, session_id, user_id, why, self._clock())
+        await self._database.write(self._deeds.end, session_id, user_id, why)
         self._live.forget([session_id])
-        _log.info("session_ended", session=session_id, why=why.value)
 
     async def add_user(self, username: str, password: Secret) -> int:
         """Make a person; return the row's number. Raises InvalidInput, Conflict."""
         name = new_username(username)
         check_new(password, name)
         password_hash = await self._passwords.hash(password)
-        return await self._database.write(
-            setup.add_user, username=name, password_hash=password_hash, now=self._clock()
-        )
+        return await self._database.write(self._deeds.add, name, password_hash)
 
     async def change_password(self, caller: Caller, old: Secret, new: Secret) -> None:
         """Replace the caller's password and end all their other sessions (R6).
@@ -197,14 +194,12 @@ class Identity:
         if not is_plausible(old) or not await self._passwords.matches(old, user.password_hash):
             raise SignInRefused("The present password is not that one.")
         password_hash = await self._passwords.hash(new)
-        ended = await self._database.write(self._set_password, caller, password_hash, attempt)
+        ended = await self._database.write(self._deeds.set_password, caller, password_hash, attempt)
         self._live.forget(ended)
 
     async def disable_user(self, username: str) -> int:
         """Let a person in no more and end all their sessions. Raises NotFound."""
-        user_id, ended = await self._database.write(
-            _disable, known_username(username), self._clock()
-        )
+        user_id, ended = await self._database.write(self._deeds.disable, known_username(username))
         self._live.forget(ended)
         return user_id
 
@@ -225,52 +220,7 @@ class Identity:
         name = new_username(username)
         check_new(password, name)
         password_hash = await self._passwords.hash(password)
-        return await self._database.write(
-            setup.finish, token, username=name, password_hash=password_hash, now=self._clock()
-        )
-
-    def _begin(
-        self,
-        connection: sa.Connection,
-        user_id: int,
-        attempt: Attempt | None,
-        purpose: Purpose,
-        where: Where,
-        token: Secret,
-    ) -> int:
-        now = self._clock()
-        if attempt is not None:
-            self._throttle.succeed(connection, attempt, now=now)
-        return sessions.begin(
-            connection,
-            user_id=user_id,
-            purpose=purpose,
-            where=where,
-            token=token,
-            now=now,
-        )
-
-    def _rotate(
-        self,
-        connection: sa.Connection,
-        token: Secret,
-        presenter: Presenter,
-        scopes: frozenset[Scope] | None,
-    ) -> tuple[Grant, Secret] | Reused | None:
-        done = sessions.rotate(connection, token, presenter, self._tokens, now=self._clock())
-        if not isinstance(done, Rotated):
-            return done
-        return granted(done.session, presenter, scopes), done.token
-
-    def _set_password(
-        self, connection: sa.Connection, caller: Caller, password_hash: str, attempt: Attempt
-    ) -> list[int]:
-        now = self._clock()
-        self._throttle.succeed(connection, attempt, now=now)
-        users.set_password(connection, caller.user_id, password_hash)
-        return stored_sessions.end_all(
-            connection, caller.user_id, why=Ended.PASSWORD, now=now, keep=caller.session_id
-        )
+        return await self._database.write(self._deeds.add, name, password_hash, token)
 
     async def _issue(self, grant: Grant, refresh: Secret) -> Issued:
         signer = await self.keyring.signer()
@@ -283,18 +233,3 @@ class Identity:
             grant.session_id,
             "DPoP" if grant.key_thumbprint else "Bearer",
         )
-
-
-def _end(
-    connection: sa.Connection, session_id: int, user_id: int, why: Ended, now: datetime
-) -> None:
-    stored_sessions.get(connection, session_id, user_id=user_id)
-    stored_sessions.end(connection, session_id, why=why, now=now)
-
-
-def _disable(connection: sa.Connection, username: str, now: datetime) -> tuple[int, list[int]]:
-    user = users.find(connection, username)
-    if user is None:
-        raise NotFound("There is nobody of that name.")
-    users.disable(connection, user.id, now=now)
-    return user.id, stored_sessions.end_all(connection, user.id, why=Ended.DISABLED, now=now)

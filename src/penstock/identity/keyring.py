@@ -15,8 +15,10 @@ import sqlalchemy as sa
 from joserfc.jwk import OctKey
 
 from penstock.db import signing_keys
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.signing_keys import KeyRow
+from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import SealBroken
 from penstock.domain.secret import Secret
@@ -40,10 +42,13 @@ class Keyring:
         cipher: Cipher,
         clock: Clock,
         random: RandomBytes = secrets.token_bytes,
+        *,
+        audit: AuditLog | None = None,
     ) -> None:
         self._database = database
         self._cipher = cipher
         self._clock = clock
+        self._audit = audit or AuditLog(cipher)
         self._random = random
         self._rows: list[KeyRow] = []
         self._keys: dict[str, OctKey] = {}
@@ -95,7 +100,10 @@ class Keyring:
         for row in signing_keys.good(connection, now=now):
             if row.retired_at is None:
                 signing_keys.retire(connection, row.kid, at=now + LIFETIME + _LOOK_AGAIN_AFTER)
-        return self._store(connection, now)
+        kid = self._store(connection, now)
+        event = AuditEvent(AuditKind.SIGNING_KEY_ROTATED, facts={"new": kid})
+        self._audit.record(connection, event, now=now)
+        return kid
 
     def _store(self, connection: sa.Connection, now: datetime) -> str:
         kid = base64.urlsafe_b64encode(self._random(9)).decode()

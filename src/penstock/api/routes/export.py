@@ -33,6 +33,7 @@ from penstock.db import accounts as stored_accounts
 from penstock.db import balances as stored_balances
 from penstock.db import holdings as stored_holdings
 from penstock.db import transactions as stored_transactions
+from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.identity.caller import Caller
 
 router = nouns("export")
@@ -178,6 +179,8 @@ async def export(
     in UTF-8; an empty cell is null; a text that a spreadsheet would take for a formula, or that
     begins with an apostrophe, has an apostrophe before it; amounts are plain numbers.
     """
+    event = AuditEvent(AuditKind.EXPORTED, caller.user_id, facts={"kind": kind.value})
+    await running.database.write(running.audit.record, event, now=running.clock())
     tables = [table for table in TABLES if kind in (Kind.EVERYTHING, table.kind)]
     name = f"penstock-{kind}-{running.clock():%Y-%m-%d}"
     if format_ is Format.JSONL:
