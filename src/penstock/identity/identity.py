@@ -7,12 +7,15 @@ import sqlalchemy as sa
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
+from penstock.db.ending import end_everything
 from penstock.db.lane import Database
 from penstock.db.sessions import SessionRow
+from penstock.db.users import UserRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity import sessions, setup
+from penstock.identity.browsing import Browsing
 from penstock.identity.caller import Caller
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
@@ -75,6 +78,7 @@ class Identity:
         self._format = TokenFormat(issuer)
         self._tokens = RefreshTokens(pepper)
         self._live = LiveSessions(database, clock)
+        self.browsing = Browsing(database, clock, self._live)
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""
@@ -88,6 +92,14 @@ class Identity:
         Raises SignInRefused, the same for a wrong name, a wrong password and a disabled person
         (L3), and TooManyAttempts.
         """
+        user = await self.check_password(username, password, where)
+        return await self.begin_session(user.id, where, purpose)
+
+    async def check_password(self, username: str, password: Secret, where: Where) -> UserRow:
+        """Return the person whose name and password these are; nothing begins by it.
+
+        Raises as `sign_in` does.
+        """
         name = known_username(username)
         if not is_plausible(password):
             raise SignInRefused
@@ -99,21 +111,19 @@ class Identity:
         if user is None or not right or user.disabled_at is not None:
             _log.info("sign_in_refused")
             raise SignInRefused
-        return await self.begin_session(user.id, where, purpose, attempt)
+        await self._database.write(self._throttle.succeed, attempt, now=self._clock())
+        return user
 
     async def begin_session(
         self,
         user_id: int,
         where: Where,
         purpose: Purpose | None = None,
-        attempt: Attempt | None = None,
     ) -> Issued:
-        """Begin a session of somebody who proved who they are (`attempt` is what that cost)."""
+        """Begin a session of somebody who proved who they are."""
         purpose = purpose or Purpose()
         token = self._tokens.first()
-        session_id = await self._database.write(
-            self._begin, user_id, attempt, purpose, where, token
-        )
+        session_id = await self._database.write(self._begin, user_id, purpose, where, token)
         _log.info("signed_in", user=user_id, session=session_id)
         grant = Grant(
             user_id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
@@ -155,6 +165,7 @@ class Identity:
             grant.scopes,
             grant.client_id,
             grant.key_thumbprint,
+            holder.proved_at,
         )
 
     async def sign_out(self, caller: Caller) -> None:
@@ -233,21 +244,17 @@ class Identity:
         self,
         connection: sa.Connection,
         user_id: int,
-        attempt: Attempt | None,
         purpose: Purpose,
         where: Where,
         token: Secret,
     ) -> int:
-        now = self._clock()
-        if attempt is not None:
-            self._throttle.succeed(connection, attempt, now=now)
         return sessions.begin(
             connection,
             user_id=user_id,
             purpose=purpose,
             where=where,
             token=token,
-            now=now,
+            now=self._clock(),
         )
 
     def _rotate(
@@ -268,7 +275,7 @@ class Identity:
         now = self._clock()
         self._throttle.succeed(connection, attempt, now=now)
         users.set_password(connection, caller.user_id, password_hash)
-        return stored_sessions.end_all(
+        return end_everything(
             connection, caller.user_id, why=Ended.PASSWORD, now=now, keep=caller.session_id
         )
 
@@ -297,4 +304,4 @@ def _disable(connection: sa.Connection, username: str, now: datetime) -> tuple[i
     if user is None:
         raise NotFound("There is nobody of that name.")
     users.disable(connection, user.id, now=now)
-    return user.id, stored_sessions.end_all(connection, user.id, why=Ended.DISABLED, now=now)
+    return user.id, end_everything(connection, user.id, why=Ended.DISABLED, now=now)
