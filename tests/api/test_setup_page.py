@@ -45,7 +45,7 @@ def test_the_page_runs_nothing(sqlite_api: Api) -> None:
     assert "unsafe" not in policy
     assert "<script" not in page.text
     assert "http" not in page.text
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ from penstock.api.routes import (
     quotes,
     replay,
     setup,
+    sign_in,
     suggestions,
     syncs,
     tie_outs,
@@ -99,6 +100,7 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     metrics,
     docs,
     setup,
+    sign_in,
 )
 """Every module with routes. A new one is one line here."""
 

@@ -17,7 +17,7 @@ from penstock.api.running import Installation, installation_of
 from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.domain.secret import Secret
-from penstock.identity.caller import Caller
+from penstock.identity.caller import FRESH_FOR, Caller, is_fresh
 from penstock.identity.dpop import ProofBad
 from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
 
@@ -46,6 +46,17 @@ class TokenRefused(NotSignedIn):
     headers: Final = {"WWW-Authenticate": f'{_REALM}, error="invalid_token"'}
 
 
+class ProofTooOld(NotSignedIn):
+    """This needs you to prove once more who you are: POST /v1/me/prove, or sign in again."""
+
+    # RFC 9470 §3: the program has the person prove it, and asks again.
+    headers: Final = {
+        "WWW-Authenticate": f'{_REALM}, error="insufficient_user_authentication", '
+        f'error_description="a more recent authentication is required", '
+        f'max_age="{int(FRESH_FOR.total_seconds())}"'
+    }
+
+
 class ScopeMissing(Forbidden):
     """The token does not allow this."""
 
@@ -63,9 +74,19 @@ async def _caller(request: Request, _token: Annotated[str | None, Depends(oauth2
     return caller
 
 
-def require(*names: str) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
-    """Say which scopes a route needs, all of them. The parameter is given the `Caller`."""
-    return Security(_caller, scopes=[Scope(name).value for name in names])
+async def _fresh_caller(request: Request, token: Annotated[str | None, Depends(oauth2)]) -> Caller:
+    """Do what `_caller` does, and mark the route as one that needs a fresh proof."""
+    return await _caller(request, token)
+
+
+def require(*names: str, fresh: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+    """Say which scopes a route needs, all of them. The parameter is given the `Caller`.
+
+    `fresh`: and that the person proved who they are within the last five minutes (L9, RFC 9470).
+    """
+    return Security(
+        _fresh_caller if fresh else _caller, scopes=[Scope(name).value for name in names]
+    )
 
 
 SIGNED_IN = Annotated[Caller, require()]
@@ -92,7 +113,7 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
 
     Raises TypeError where the route says neither, or both.
     """
-    asked = [one for one in walk(dependant) if one.call is _caller]
+    asked = [one for one in walk(dependant) if one.call in (_caller, _fresh_caller)]
     is_open = any(isinstance(one.call, _Open) for one in walk(dependant))
     if bool(asked) == is_open:
         raise TypeError(
@@ -104,6 +125,11 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
     return frozenset(Scope(name) for one in asked for name in one.own_oauth_scopes or ())
 
 
+def needs_proof(dependant: Dependant) -> bool:
+    """Say whether a route needs that the person proved who they are a moment ago (L9)."""
+    return any(one.call is _fresh_caller for one in walk(dependant))
+
+
 def walk(dependant: Dependant) -> Iterator[Dependant]:
     """Return everything that a route depends on, itself first."""
     yield dependant
@@ -111,8 +137,11 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
         yield from walk(one)
 
 
-async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
-    """Let the caller in. Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing."""
+async def admit(request: Request, needed: frozenset[Scope], *, fresh: bool = False) -> Caller:
+    """Let the caller in.
+
+    Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing, ProofTooOld.
+    """
     scheme, token = _credentials(request)
     running = installation_of(request.scope)
     try:
@@ -124,6 +153,8 @@ async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
         raise TokenRefused(error.message) from error
     if not needed <= caller.scopes:
         raise ScopeMissing(needed)
+    if fresh and not is_fresh(caller.proved_at, running.clock()):
+        raise ProofTooOld
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)
     return caller

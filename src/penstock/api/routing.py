@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penstock.api.auth import admit, needed_scopes, walk
+from penstock.api.auth import admit, needed_scopes, needs_proof, walk
 from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.query import QueryOf
@@ -43,6 +43,7 @@ class PenstockRoute(APIRoute):
         """Return the function that answers, with our own steps before FastAPI's."""
         answer = super().get_route_handler()
         needed = needed_scopes(self.dependant)
+        fresh = needs_proof(self.dependant)
         _check_asynchronous(self)
         known = _known_names(self.dependant)
         takes_json = self.body_field is not None and not isinstance(
@@ -51,7 +52,7 @@ class PenstockRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             request = StrictRequest(request.scope, request.receive)
-            caller = None if needed is None else await admit(request, needed)
+            caller = None if needed is None else await admit(request, needed, fresh=fresh)
             _check_query(request, known)
             if takes_json:
                 request.content = await _read(request)

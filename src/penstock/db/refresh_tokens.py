@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from penstock.db.ending import BY_SESSION
 from penstock.db.metadata import Id, Instant, metadata
 
 refresh_tokens = sa.Table(
@@ -21,6 +22,7 @@ refresh_tokens = sa.Table(
     sa.Index("ix_refresh_tokens_session", "session_id", "id"),
     sa.Index("ix_refresh_tokens_expiry", "expires_at"),
     sa.Index("ux_refresh_tokens_parent", "parent_id", unique=True),
+    info=BY_SESSION,
 )
 
 _c = refresh_tokens.c

@@ -59,10 +59,12 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose a live session is."""
+    """Whose a live session is, and when they last proved who they are."""
 
     user_id: int
     username: str
+    role: str
+    proved_at: datetime | None
 
 
 def create(connection: sa.Connection, values: dict[str, object]) -> int:
@@ -74,7 +76,7 @@ def create(connection: sa.Connection, values: dict[str, object]) -> int:
 def holder(connection: sa.Connection, session_id: int, *, now: datetime) -> Holder | None:
     """Return whose live session it is: not ended, not expired, the person not disabled."""
     query = (
-        sa.select(users.c.id, users.c.username)
+        sa.select(users.c.id, users.c.username, users.c.role, _c.proved_at)
         .join_from(sessions, users)
         .where(_c.id == session_id, *_live(now), users.c.disabled_at.is_(None))
     )
@@ -115,6 +117,15 @@ def page(
         .limit(limit)
     )
     return [SessionRow(*row) for row in connection.execute(query)]
+
+
+def prove(connection: sa.Connection, session_id: int, *, methods: str, now: datetime) -> None:
+    """Note that the person proved once more who they are, and by which methods."""
+    connection.execute(
+        sessions.update()
+        .where(_c.id == session_id, _c.ended_at.is_(None))
+        .values(proved_at=now, methods=methods)
+    )
 
 
 def end(connection: sa.Connection, session_id: int, *, why: str, now: datetime) -> None:

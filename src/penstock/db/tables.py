@@ -7,6 +7,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     audit,
     balances,
     breakers,
+    browser_sessions,
     budgets,
     connections,
     credentials,

@@ -49,12 +49,19 @@ def any_exist(connection: sa.Connection) -> bool:
     return connection.execute(sa.select(users.c.id).limit(1)).first() is not None
 
 
-def create(connection: sa.Connection, *, username: str, password_hash: str, now: datetime) -> int:
+def create(
+    connection: sa.Connection,
+    *,
+    username: str,
+    password_hash: str,
+    now: datetime,
+    role: str = "member",
+) -> int:
     """Store a new person; return the row's number. Raises Conflict where the name is taken."""
     try:
         with connection.begin_nested():
             statement = users.insert().values(
-                username=username, password_hash=password_hash, created_at=now
+                username=username, password_hash=password_hash, created_at=now, role=role
             )
             return int(connection.execute(statement.returning(users.c.id)).scalar_one())
     except sa.exc.IntegrityError:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
 from penstock.db.audit import AuditLog
+from penstock.db.ending import end_everything
 from penstock.db.users import UserRow
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
@@ -39,15 +40,12 @@ class Deeds:
         self,
         connection: sa.Connection,
         user_id: int,
-        attempt: Attempt | None,
         purpose: Purpose,
         where: Where,
         token: Secret,
     ) -> int:
         """Begin a session; return its number."""
         now = self.clock()
-        if attempt is not None:
-            self.throttle.succeed(connection, attempt, now=now)
         session_id = sessions.begin(
             connection,
             user_id=user_id,
@@ -98,7 +96,7 @@ class Deeds:
         now = self.clock()
         self.throttle.succeed(connection, attempt, now=now)
         users.set_password(connection, caller.user_id, password_hash)
-        ended = stored_sessions.end_all(
+        ended = end_everything(
             connection, caller.user_id, why=Ended.PASSWORD, now=now, keep=caller.session_id
         )
         facts = {"sessions_ended": str(len(ended))}
@@ -138,7 +136,7 @@ class Deeds:
             raise NotFound("There is nobody of that name.")
         now = self.clock()
         users.disable(connection, user.id, now=now)
-        ended = stored_sessions.end_all(connection, user.id, why=Ended.DISABLED, now=now)
+        ended = end_everything(connection, user.id, why=Ended.DISABLED, now=now)
         facts = {"sessions_ended": str(len(ended))}
         kind, subject = AuditKind.PERSON_DISABLED, public_id("usr", user.id)
         self._note(connection, kind, user.id, subject, **facts)

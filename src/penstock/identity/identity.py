@@ -7,10 +7,12 @@ from penstock.db import users
 from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.sessions import SessionRow
+from penstock.db.users import UserRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity import setup
+from penstock.identity.browsing import Browsing
 from penstock.identity.caller import Caller
 from penstock.identity.deeds import Deeds
 from penstock.identity.keyring import Keyring
@@ -21,7 +23,7 @@ from penstock.identity.refreshing import RefreshTokens
 from penstock.identity.scopes import Scope
 from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
 from penstock.identity.setup import SetupLink
-from penstock.identity.throttle import Attempt, Throttle
+from penstock.identity.throttle import Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
 from penstock.identity.usernames import known_username, new_username
 from penstock.observe.log import get_logger
@@ -76,6 +78,7 @@ class Identity:
         self._format = TokenFormat(issuer)
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit)
         self._live = LiveSessions(database, clock)
+        self.browsing = Browsing(database, clock, self._live)
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""
@@ -89,6 +92,14 @@ class Identity:
         Raises SignInRefused, the same for a wrong name, a wrong password and a disabled person
         (L3), and TooManyAttempts.
         """
+        user = await self.check_password(username, password, where)
+        return await self.begin_session(user.id, where, purpose)
+
+    async def check_password(self, username: str, password: Secret, where: Where) -> UserRow:
+        """Return the person whose name and password these are; nothing begins by it.
+
+        Raises as `sign_in` does.
+        """
         name = known_username(username)
         if not is_plausible(password):
             raise SignInRefused
@@ -100,21 +111,20 @@ class Identity:
         if user is None or not right or user.disabled_at is not None:
             await self._database.write(self._deeds.refused, attempt, user, right=right)
             raise SignInRefused
-        return await self.begin_session(user.id, where, purpose, attempt)
+        await self._database.write(self._throttle.succeed, attempt, now=self._clock())
+        return user
 
     async def begin_session(
         self,
         user_id: int,
         where: Where,
         purpose: Purpose | None = None,
-        attempt: Attempt | None = None,
     ) -> Issued:
-        """Begin a session of somebody who proved who they are (`attempt` is what that cost)."""
+        """Begin a session of somebody who proved who they are."""
         purpose = purpose or Purpose()
         token = self._deeds.tokens.first()
-        session_id = await self._database.write(
-            self._deeds.begin, user_id, attempt, purpose, where, token
-        )
+        session_id = await self._database.write(self._deeds.begin, user_id, purpose, where, token)
+        _log.info("signed_in", user=user_id, session=session_id)
         grant = Grant(
             user_id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
         )
@@ -155,6 +165,7 @@ class Identity:
             grant.scopes,
             grant.client_id,
             grant.key_thumbprint,
+            holder.proved_at,
         )
 
     async def sign_out(self, caller: Caller) -> None:

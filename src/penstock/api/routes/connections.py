@@ -160,7 +160,7 @@ async def edit_connection(
 @router.delete("/connections/{connection_id}")
 async def disconnect(
     connection_id: ConnectionId,
-    caller: Annotated[Caller, require("connect")],
+    caller: Annotated[Caller, require("connect", fresh=True)],
     running: Running,
     delete_data: Annotated[Yes, Query(description="Erase the history as well.")] = False,
 ) -> Disconnected:

@@ -78,7 +78,7 @@ async def me(caller: Annotated[Caller, require("read")], running: Running) -> Me
 
 @router.post("/me/password", status_code=204)
 async def change_password(
-    caller: Annotated[Caller, require("write")], running: Running, body: NewPassword
+    caller: Annotated[Caller, require("write", fresh=True)], running: Running, body: NewPassword
 ) -> Response:
     """Change your password. You stay signed in here, and nowhere else."""
     await running.identity.change_password(caller, Secret(body.old), Secret(body.new))

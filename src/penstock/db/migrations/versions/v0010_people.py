@@ -23,3 +23,17 @@ def upgrade() -> None:
     ):
         op.add_column("sessions", column)
     op.add_column("refresh_tokens", sa.Column("parent_id", Id, nullable=True))
+    op.create_table(
+        "browser_sessions",
+        sa.Column("session_id", Id, nullable=False, autoincrement=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["sessions.id"],
+            name=op.f("fk_browser_sessions_session_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_browser_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_browser_sessions_token_hash")),
+    )
