@@ -14,6 +14,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from penstock.api.dpop import CHALLENGE, ProofRefused, proved_key
 from penstock.api.running import Installation, installation_of
+from penstock.db import wall
 from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.domain.secret import Secret
@@ -112,7 +113,7 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
-    """Let the caller in. Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing."""
+    """Let the caller in, to their own rows. Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing."""
     scheme, token = _credentials(request)
     running = installation_of(request.scope)
     try:
@@ -126,6 +127,7 @@ async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
         raise ScopeMissing(needed)
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)
+    wall.bind(caller.user_id)
     return caller
 
 
