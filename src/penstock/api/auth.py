@@ -113,7 +113,10 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 async def admit(request: Request, needed: frozenset[Scope]) -> Caller:
-    """Let the caller in, to their own rows. Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing."""
+    """Let the caller in, to their own rows.
+
+    Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing.
+    """
     scheme, token = _credentials(request)
     running = installation_of(request.scope)
     try:

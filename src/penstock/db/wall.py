@@ -21,7 +21,12 @@ _UNBOUND: Final = f"(SELECT coalesce({_OWNER}, '') = '')"
 _NUMBER: Final = f"(SELECT nullif({_OWNER}, '')::bigint)"
 
 APART: Final[Mapping[str, str]] = {
+    "audit": "one chain through everybody's deeds",
+    "audit_head": "where the chain ends, for whoever does the next deed",
+    "audit_key": "the chain's key, sealed",
     "breakers": "how a provider does, for everybody",
+    "decoys": "marks of rows that nobody has",
+    "dpop_proofs": "hashes of proofs that were seen",
     "notice_targets": "the operator's own addresses, by their hash",
     "notice_turns": "the operator's own addresses, by their hash",
     "setup_links": "made before there is anybody",
