@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import sync_peers, sync_penstock
-from tests.postgres import DURABLE, Cluster, administrator
+from tests.postgres import DURABLE, OWNER, Cluster, administrator
 
 ROUNDS = 4
 QUICK = 40_000
@@ -105,8 +105,8 @@ def postgres() -> Iterator[Fresh]:
     def fresh() -> str:
         name = f"bench_{next(numbers)}"
         with administrator(cluster.port) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://postgres@127.0.0.1:{cluster.port}/{name}"
+            connection.execute(f"CREATE DATABASE {name} OWNER {OWNER}")
+        return f"postgresql+psycopg://{OWNER}@127.0.0.1:{cluster.port}/{name}"
 
     try:
         yield fresh

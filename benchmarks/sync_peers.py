@@ -118,7 +118,7 @@ def dlt_pipeline(pages: Sequence[bytes], url: str) -> None:
                 yield msgspec.json.decode(body)["added"]
 
         sqlite = url.startswith("sqlite")
-        for_dlt = url.replace("+psycopg", "").replace("postgres@", "postgres:none@")
+        for_dlt = url.replace("+psycopg", "").replace("@", ":none@")
         postgres = dlt.destinations.postgres
         destination = dlt.destinations.sqlalchemy(url) if sqlite else postgres(for_dlt)
         pipeline = dlt.pipeline(

@@ -5,6 +5,8 @@
 `empty_database`     the same without any table, for tests of the migrations
 `sqlite_database`, `postgres_database`
                      a fresh, migrated database of that kind only
+`superuser_databases`
+                     makes such on PostgreSQL whose user walks through row-level security
 `prism`              what holds a face to its provider's specification; skips where it is absent
 `clients`            providers' own clients that need an environment of their own; likewise
 `peers`              programs of Node's that ours must agree with; likewise
@@ -140,6 +142,13 @@ def postgres_databases(postgres_port: int, request: pytest.FixtureRequest) -> Da
     """Return the maker of PostgreSQL databases."""
     worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
     return PostgresDatabases(postgres_port, worker, migrate)
+
+
+@pytest.fixture(scope="session")
+def superuser_databases(request: pytest.FixtureRequest, postgres_port: int) -> Databases:
+    """Return the maker of PostgreSQL databases without row-level security: a superuser's."""
+    worker = getattr(request.config, "workerinput", {}).get("workerid", "main")
+    return PostgresDatabases(postgres_port, f"{worker}_super", migrate, walled=False)
 
 
 @pytest.fixture(scope="session", params=["sqlite", POSTGRES])

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from psycopg import sql
 
-from tests.postgres import administrator
+from tests.postgres import OWNER, administrator
 
 Kind = Literal["sqlite", "postgres"]
 Migration = Callable[[str], None]
@@ -75,11 +75,16 @@ class SqliteDatabases:
 
 
 class PostgresDatabases:
-    """Databases of the run's own PostgreSQL: a fresh one is cloned from the template."""
+    """Databases of the run's own PostgreSQL: a fresh one is cloned from the template.
+
+    They belong to an ordinary role. `walled=False` has a superuser use them, for whom there is no
+    row-level security.
+    """
 
     kind: Kind = "postgres"
 
-    def __init__(self, port: int, worker: str, migrate: Migration) -> None:
+    def __init__(self, port: int, worker: str, migrate: Migration, *, walled: bool = True) -> None:
+        self._user = OWNER if walled else "postgres"
         self._port = port
         self._worker = worker
         self._migrate = migrate
@@ -119,9 +124,10 @@ class PostgresDatabases:
             connection.execute(drop.format(sql.Identifier(name)))
 
     def _create(self, name: str, like: str) -> None:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY")
+        given = (sql.Identifier(one) for one in (name, OWNER, like))
         with administrator(self._port) as connection:
-            connection.execute(create.format(sql.Identifier(name), sql.Identifier(like)))
+            connection.execute(create.format(*given))
 
     def _url(self, name: str) -> str:
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self._port}/{name}"
+        return f"postgresql+psycopg://{self._user}@127.0.0.1:{self._port}/{name}"

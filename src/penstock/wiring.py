@@ -189,6 +189,7 @@ def _assemble(
 ) -> Penstock:
     cipher = Cipher(key)
     audit = AuditLog(cipher)
+    program = database.program  # what works for everybody at once is bound to nobody
     seals = Seals(cipher)
     connectors = connectors_of(settings, timing.clock)
     metrics.expect(connectors, [one.value for one in Outcome])
@@ -198,9 +199,9 @@ def _assemble(
 
     proving, state = Proving(timing.clock), KeyedHash(key, "link state")
     meters = Meters(
-        database=database,
-        ledger=SharedLedger(database, timing.clock),
-        health=Health(database, timing.clock),
+        database=program,
+        ledger=SharedLedger(program, timing.clock),
+        health=Health(program, timing.clock),
         metrics=metrics,
         clock=timing.clock,
         sleep=timing.sleep,
@@ -208,7 +209,7 @@ def _assemble(
         rates=rates_of(settings, connectors),
     )
     syncer = Syncer(
-        database=database,
+        database=program,
         connectors=connectors,
         seals=seals,
         fingerprint=KeyedHash(key, "account identity"),
@@ -233,8 +234,8 @@ def _assemble(
         cipher=cipher,
         audit=audit,
         connectors=connectors,
-        identity=Identity(database, cipher, clock, pepper=key.derive("passwords"), audit=audit),
-        proofs=Proofs(database, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
+        identity=Identity(program, cipher, clock, pepper=key.derive("passwords"), audit=audit),
+        proofs=Proofs(program, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
         linker=Linker(database, connectors, seals, state, send_for, clock, audit, proving),
         revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),
         syncer=syncer,
@@ -244,14 +245,14 @@ def _assemble(
         importer=Importer(database, KeyedHash(key, "account identity"), timing.clock),
         runner=Runner(
             syncer,
-            database,
+            program,
             timing.clock,
             at_once=settings.sync_at_once,
             # On SQLite there are no workers: what a person asks for is synced here in any case.
             carries=settings.worker or database.kind == "sqlite",
         ),
-        inbox=Inbox(database, connectors, seals, send_for, metrics, timing.clock),
-        notifier=_notifier(settings, timing, database, key),
+        inbox=Inbox(program, connectors, seals, send_for, metrics, timing.clock),
+        notifier=_notifier(settings, timing, program, key),
         quotes=_quotes(settings, timing, outbound),
     )
 

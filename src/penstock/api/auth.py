@@ -14,6 +14,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from penstock.api.dpop import CHALLENGE, ProofRefused, proved_key
 from penstock.api.running import Installation, installation_of
+from penstock.db import wall
 from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.domain.secret import Secret
@@ -138,7 +139,7 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
 
 
 async def admit(request: Request, needed: frozenset[Scope], *, fresh: bool = False) -> Caller:
-    """Let the caller in.
+    """Let the caller in, to their own rows.
 
     Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing, ProofTooOld.
     """
@@ -157,6 +158,7 @@ async def admit(request: Request, needed: frozenset[Scope], *, fresh: bool = Fal
         raise ProofTooOld
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)
+    wall.bind(caller.user_id)
     return caller
 
 

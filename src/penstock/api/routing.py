@@ -22,6 +22,7 @@ from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.query import QueryOf
 from penstock.api.strict_json import read_json
+from penstock.db import wall
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -51,6 +52,7 @@ class PenstockRoute(APIRoute):
         )
 
         async def guarded(request: Request) -> Response:
+            wall.bind(None)  # a server may begin a request within the context of the last one
             request = StrictRequest(request.scope, request.receive)
             caller = None if needed is None else await admit(request, needed, fresh=fresh)
             _check_query(request, known)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from penstock.db import sqlite_driver
+from penstock.db import sqlite_driver, wall
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
@@ -114,6 +114,7 @@ def _postgresql(url: str) -> sa.Engine:
         connect_args={"options": "-c timezone=UTC -c lock_timeout=30s"},
     )
     _ping_after_a_rest(engine)
+    wall.listen(engine)
     return engine
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db.copying import copying
 from penstock.db.metadata import instant_text
 from penstock.domain.errors import InvalidInput
 
@@ -133,12 +134,9 @@ def _insert(connection: sa.Connection, layout: Layout, found: Iterable[Sequence[
 
 
 def _copy(connection: sa.Connection, layout: Layout, found: Iterable[Sequence[Value]]) -> int:
-    cursor: Any = connection.connection.cursor()
     count = 0
-    statement = (
-        f"COPY {_quoted(connection, layout.table)} ({_columns(connection, layout)}) FROM STDIN"
-    )
-    with cursor.copy(statement) as copy:
+    columns = [_quoted(connection, name) for name in layout.columns]
+    with copying(connection, _quoted(connection, layout.table), columns) as copy:
         for row in found:
             # PostgreSQL keeps no NUL in any text.
             copy.write_row(

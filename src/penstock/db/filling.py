@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db.copying import copying
 from penstock.db.metadata import instant_text
 from penstock.db.staging import STAGED, Batch, Into, located
 from penstock.db.statements import Statements
@@ -104,10 +105,10 @@ def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) ->
 
     if any(batch.removal for batch in batches()):
         return None
-    cursor: Any = connection.connection.cursor()
     links = Links()
+    columns = (*STAGED, _COMPUTED)
     try:
-        with connection.begin_nested(), cursor.copy(_COPY) as copy:
+        with connection.begin_nested(), copying(connection, "transactions", columns) as copy:
             for batch in batches():
                 rows = located(batch, into.accounts)
                 links.note(rows)
@@ -146,7 +147,6 @@ _COMPUTED: Final = (
     "dated_on, posted_run_id, owner_id, first_run_id, last_run_id, created_at, updated_at,"
     " change_number, hidden"
 )
-_COPY: Final = f"COPY transactions ({', '.join(STAGED)}, {_COMPUTED}) FROM STDIN"
 _REPLACED: Final = (*STAGED[2:], "dated_on", "posted_run_id")
 # The numbers that are the same for every row are written into the statement: they are our own.
 _INSERT: Final = f"""

@@ -12,13 +12,14 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
-from penstock.db import sqlite_driver
+from penstock.db import sqlite_driver, wall
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +37,17 @@ class Database:
         self._apart = engine if sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._write = ThreadPoolExecutor(1 if sqlite else 4, thread_name_prefix="write-lane")
         self._read = ThreadPoolExecutor(2 if sqlite else 4, thread_name_prefix="read-lane")
+        self._program = False
+
+    @property
+    def program(self) -> Self:
+        """Return the same lanes for the program's own work, whoever's request caused it.
+
+        What `read`, `glance` and `write` of it do is bound to nobody (wall.py).
+        """
+        same = copy(self)
+        same._program = True  # noqa: SLF001 - our own
+        return same
 
     async def read(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work(connection, ...)` in a transaction that only reads."""
@@ -93,6 +105,8 @@ class Database:
 
     async def _run(self, lane: ThreadPoolExecutor, call: Callable[[], R]) -> R:
         context = contextvars.copy_context()  # the request id goes along into the lane's log lines
+        if self._program:
+            context.run(wall.bind, None)
         work = asyncio.get_running_loop().run_in_executor(lane, context.run, call)
         try:
             return await asyncio.shield(work)

@@ -61,6 +61,8 @@ def place(
     is of another account than the person says.
     """
     users.hold(connection, wanted.owner_id)  # two imports at once make nothing twice
+    if wanted.account_id is not None:
+        accounts.get(connection, wanted.account_id, owner_id=wanted.owner_id)
     groups: dict[str, list[tuple[int, Statement]]] = {}
     for number, one in enumerate(statements):
         groups.setdefault(_identity(one.holder, wanted), []).append((number, one))

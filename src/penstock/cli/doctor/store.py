@@ -9,6 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from penstock.cli.doctor import walls
 from penstock.cli.doctor.check import Check, fail, ok, warn
 from penstock.db import runs, vault_check
 from penstock.db.connect import open_database
@@ -78,6 +79,8 @@ def _examined(settings: Settings, database: Database, now: datetime) -> Iterator
         return
     yield ok("schema", found.wanted)
     yield integrity(database)
+    if database.kind == "postgresql":
+        yield database.read_now(walls.check)
     yield key(settings, database)
     yield clock(database, now)
 

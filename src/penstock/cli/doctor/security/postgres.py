@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from penstock.cli.doctor.security.around import Around
 from penstock.cli.doctor.security.finding import Finding, attention, failed, named, ok
 from penstock.cli.door import is_loopback
+from penstock.db import wall
 from penstock.db.sessions import sessions
 
 _APART: Final = timedelta(seconds=30)
@@ -71,18 +72,9 @@ def role(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield failed(found, remedy) if around.strict else attention(found, remedy)
     else:
         yield ok(f"the role {name} is bound by the policies")
-    unguarded = list(connection.exec_driver_sql(_UNGUARDED).scalars())
+    unguarded = wall.gaps(connection)
     if unguarded:
         remedy = "Run `penstock db upgrade`; if that changes nothing, restore the last backup."
         yield failed(f"no policy is in force on {named(unguarded)}", remedy)
     else:
         yield ok("every table with an owner has a policy in force")
-
-
-_UNGUARDED: Final = """
-SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace
-  AND a.attname = 'owner_id' AND NOT a.attisdropped
-  AND NOT (c.relrowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid))
-ORDER BY c.relname
-"""

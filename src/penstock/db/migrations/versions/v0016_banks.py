@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from penstock.db.metadata import Id, Instant
+from penstock.db.wall import enclosing, of_owner
 
 revision = "0016"
 down_revision = "0015"
@@ -36,3 +37,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_revocations_next_at"), "revocations", ["next_at"], unique=False)
     op.create_index(op.f("ix_revocations_owner_id"), "revocations", ["owner_id"], unique=False)
+    if op.get_bind().dialect.name == "postgresql":
+        for statement in enclosing("revocations", of_owner()):
+            op.execute(statement)
