@@ -27,6 +27,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     refresh_tokens,
     refreshes,
     runs,
+    sealing_keys,
     sessions,
     setup_links,
     sign_in_attempts,

@@ -26,7 +26,7 @@ from penstock.db.credentials import SealedCredentials
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import VaultError
+from penstock.domain.errors import KeyAway, VaultError
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.refresh import plan_of
 from penstock.engine.revoking import revoke_at_bank
@@ -97,6 +97,8 @@ class Forgetter:
     def _open(self, sealed: SealedCredentials, owner_id: int) -> tuple[int, Credentials] | None:
         try:
             return sealed.plan, self.seals.open(sealed, owner_id)
+        except KeyAway:
+            raise  # it can be opened later, and then be revoked
         except VaultError as error:  # what cannot be opened can still be wiped
             log.warning("disconnect.unopened", reason=error.message)
             return None
