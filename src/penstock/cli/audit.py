@@ -97,7 +97,7 @@ def _verify(flags: Flags, head: str | None) -> "Verdict":
     from penstock.db.audit import AuditLog
     from penstock.db.audit_check import read_head, verify
     from penstock.db.migrations import revisions
-    from penstock.vault.cipher import Cipher
+    from penstock.store import open_vault
 
     settings = flags.settings()
     expected = read_head(head) if head else None
@@ -107,7 +107,7 @@ def _verify(flags: Flags, head: str | None) -> "Verdict":
                 f"there is no database of this version in {settings.home}",
                 remedy="See that --home or PENSTOCK_DATABASE_URL is right; `penstock db upgrade`.",
             )
-        log = AuditLog(Cipher(store.read_key(settings)))
+        log = AuditLog(open_vault(settings, database).cipher)
         return database.snapshot_now(verify, log, expected=expected)
 
 

@@ -1,15 +1,19 @@
 """`penstock doctor --security`: this installation, graded by the checklist, with the evidence."""
 
 from shutil import get_terminal_size
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from penstock.cli.doctor.check import State
 from penstock.cli.doctor.security.finding import Grade, Graded
 from penstock.cli.failure import printable
-from penstock.domain.errors import PenstockError
+from penstock.domain.errors import KeyMissing, PenstockError
 from penstock.settings import Settings
+
+if TYPE_CHECKING:
+    from penstock.db.lane import Database
+    from penstock.engine.unlock import Vault
 
 _STYLE: Final = {
     Grade.OK: "green",
@@ -30,16 +34,27 @@ def examine(settings: Settings) -> list[Graded]:
     from penstock.domain.clock import utc_now
 
     now = utc_now()
-    try:
-        key = store.read_key(settings)
-    except PenstockError as error:
-        around = Around(settings, now, error)
-    else:
-        around = Around(settings, now, key)
     with store.opened(settings) as database:
         checks = list(store.checks(settings, database, now=now))
         sound = all(check.what not in _NEEDED or check.state is State.OK for check in checks)
+        vault = _vault(settings, database if sound else None)
+        if isinstance(vault, PenstockError):
+            around = Around(settings, now, vault)
+        else:
+            around = Around(settings, now, vault.keys.source, vault.cipher)
         return grade(around, database if sound else None, edge.look(settings, now))
+
+
+def _vault(settings: Settings, database: "Database | None") -> "Vault | PenstockError":
+    """Open the vault, or say why that cannot be."""
+    from penstock.store import open_vault
+
+    try:
+        if database is None:
+            return KeyMissing("The database cannot be opened, and so no key can be tried.")
+        return open_vault(settings, database)
+    except PenstockError as error:
+        return error
 
 
 _NEEDED: Final = frozenset({"database", "schema"})

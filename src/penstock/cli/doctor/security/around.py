@@ -1,4 +1,4 @@
-"""What is known before anything is looked at: the settings, the time, the key."""
+"""What is known before anything is looked at: the settings, the time, the vault."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,16 +6,18 @@ from datetime import datetime
 from penstock.cli.door import is_loopback
 from penstock.domain.errors import PenstockError
 from penstock.settings import Profile, Settings
-from penstock.vault.key import Key
+from penstock.vault.cipher import Cipher
+from penstock.vault.source import KeySource
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """`key` is the key of this installation, or why there is none."""
+    """`key` is the master key, or why there is none; `cipher` opens what is sealed under it."""
 
     settings: Settings
     now: datetime
-    key: Key | PenstockError
+    key: KeySource | PenstockError
+    cipher: Cipher | None = None
 
     @property
     def strict(self) -> bool:

@@ -17,8 +17,9 @@ from penstock.db.connections import connections
 from penstock.db.credentials import SealedCredentials, credentials
 from penstock.domain.errors import PenstockError, VaultError
 from penstock.engine.seal import Seals
-from penstock.vault.cipher import Cipher, Place
-from penstock.vault.key import Key, confirm
+from penstock.vault.cipher import Place
+from penstock.vault.key import Key
+from penstock.vault.source import LocalKey
 
 _TRIED: Final = 100
 _OLD: Final = timedelta(days=365)
@@ -32,7 +33,11 @@ def source(around: Around) -> Iterator[Finding]:
         remedy = around.key.remedy.text if around.key.remedy else "Put the key back."
         yield failed(around.key.message, remedy)
         return
-    yield strength(around.key)
+    master = around.key
+    if not isinstance(master, LocalKey):
+        yield ok(f"from a key service, under the name {master.id}")
+        return
+    yield strength(master.key)
     given = around.settings.key is not None
     if given and _is_in_file(around.settings.home / ".env"):
         remedy = "Give it by the service's environment, or as the file `key` with mode 600."
@@ -60,7 +65,7 @@ def fits(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         return  # `source` says so
     if not known:
         yield ok("nothing was sealed with it yet")
-    elif around.key.id in known and _confirmed(around.key, known[around.key.id]):
+    elif around.key.id in known:
         yield ok("it fits the database")
     else:
         remedy = "Put the right key back: nothing is lost by that."
@@ -69,7 +74,7 @@ def fits(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """K1: what opens the banks opens in its own place, the newest of it tried."""
-    if isinstance(around.key, PenstockError):
+    if around.cipher is None:
         yield failed("nothing can be opened: there is no key", "See K5.")
         return
     names = SealedCredentials.__dataclass_fields__
@@ -79,7 +84,7 @@ def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         .order_by(credentials.c.connection_id.desc())
         .limit(_TRIED)
     )
-    seals, broken, tried = Seals(Cipher(around.key)), [], 0
+    seals, broken, tried = Seals(around.cipher), [], 0
     for owner_id, *fields in connection.execute(query):
         tried += 1
         try:
@@ -96,10 +101,10 @@ def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """T4: every key that signs opens, is long enough, and is not older than a year."""
-    if isinstance(around.key, PenstockError):
+    if around.cipher is None:
         yield failed("the signing keys cannot be opened: there is no key", "See K5.")
         return
-    rows, cipher = signing_keys.good(connection, now=around.now), Cipher(around.key)
+    rows, cipher = signing_keys.good(connection, now=around.now), around.cipher
     for row in rows:
         try:
             sealed = cipher.open(row.sealed, Place("installation", f"signing_key:{row.kid}", "key"))
@@ -118,14 +123,6 @@ def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok(found)
     else:
         yield ok("none yet: the first is made when somebody signs in")
-
-
-def _confirmed(key: Key, value: str) -> bool:
-    try:
-        confirm(key, value)
-    except VaultError:
-        return False
-    return True
 
 
 def _is_in_file(path: Path) -> bool:
