@@ -60,6 +60,19 @@ class Settings(BaseSettings):
         None,
         description="What seals secrets: 32 bytes in base64 or hex; empty: `$PENSTOCK_HOME/key`.",
     )
+    key_source: str = Field(
+        "",
+        description="Where the master key is: `file`, `env`, `aws-kms://KEY?region=REGION` or "
+        "`vault://HOST/MOUNT/KEY`; empty: PENSTOCK_KEY if it is set, else the file.",
+    )
+    vault_token: SecretStr | None = Field(
+        default_factory=lambda: os.environ.get("VAULT_TOKEN") or None,
+        validate_default=True,
+        description="What opens a Vault or OpenBao; empty: VAULT_TOKEN.",
+    )
+    vault_token_file: Path | None = Field(
+        None, description="A file with that token, read anew each time, as an agent renews it."
+    )
     url: AnyHttpUrl | None = Field(
         None,
         description="Where the command line finds a server; empty: it runs the app itself.",

@@ -13,9 +13,7 @@ from urllib.parse import urlsplit
 from penstock import connectors as registry
 from penstock.db import states
 from penstock.db.audit import AuditLog
-from penstock.db.connect import open_database
 from penstock.db.lane import Database
-from penstock.db.migrations import prepare
 from penstock.domain.caps import read_caps
 from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
@@ -41,7 +39,7 @@ from penstock.engine.runner import Runner
 from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
-from penstock.engine.unlock import KeyPlace, unlock
+from penstock.engine.unlock import Vault
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.oauth.proving import Proving
@@ -53,6 +51,7 @@ from penstock.outbound.notify import notify, scheme_of
 from penstock.quotes.catalogue import all_sources, sources_named
 from penstock.quotes.fetch import QuoteEngine
 from penstock.settings import Profile, Settings
+from penstock.store import open_store
 from penstock.vault.cipher import Cipher
 from penstock.vault.hashing import KeyedHash
 from penstock.vault.key import Key
@@ -92,35 +91,12 @@ class Penstock:
     quotes: QuoteEngine
 
 
-def open_store(settings: Settings) -> tuple[Database, Key]:
-    """Open the database, bring an empty or SQLite one to the newest schema, and find the key.
-
-    Raises InvalidInput, Conflict (an older schema on PostgreSQL), KeyMissing, KeyWrong.
-    """
-    if not settings.database_url:
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.database_file.touch(mode=0o600)
-    prepare(settings.database)
-    database = open_database(settings.database)
-    try:
-        sqlite = database.kind == "sqlite"
-        place = KeyPlace(
-            given=_secret(settings.key),
-            file=settings.home / "key",
-            may_make=sqlite and settings.profile is not Profile.PRODUCTION,
-        )
-        return database, unlock(database, place)
-    except BaseException:
-        database.close()
-        raise
-
-
 @contextlib.asynccontextmanager
 async def open_penstock(
     settings: Settings, *, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
 ) -> AsyncIterator[Penstock]:
     """Open an installation; close it, letting running syncs end, when the context is left."""
-    database, key = open_store(settings)
+    database, vault = open_store(settings, clock)
     metrics = Metrics()
     timing = Timing(clock, sleep)
     async with (
@@ -130,7 +106,7 @@ async def open_penstock(
             allow=_own_destinations(settings), metrics=metrics, showing=_shown(settings)
         ) as outbound,
     ):
-        penstock = _assemble(settings, timing, database, key, metrics, outbound)
+        penstock = _assemble(settings, timing, database, vault, metrics, outbound)
         metrics.watch(partial(database.read_now, states.read, now=clock))
         metrics.watch_limits(partial(database.read_now, limits_seen, clock=clock))
         try:
@@ -183,11 +159,11 @@ def _assemble(
     settings: Settings,
     timing: Timing,
     database: Database,
-    key: Key,
+    vault: Vault,
     metrics: Metrics,
     outbound: Outbound,
 ) -> Penstock:
-    cipher = Cipher(key)
+    key, cipher = vault.root, vault.cipher
     audit = AuditLog(cipher)
     program = database.program  # what works for everybody at once is bound to nobody
     seals = Seals(cipher)
@@ -301,8 +277,3 @@ def _own_destinations(settings: Settings) -> list[str]:
     """Name the hosts that the operator set: they alone may be on this machine or a private net."""
     parts = map(urlsplit, registry.addresses(_options(settings)))
     return [*settings.loopback_providers, *(one.netloc for one in parts if one.scheme == "http")]
-
-
-def _secret(value: object) -> Secret | None:
-    reveal = getattr(value, "get_secret_value", None)
-    return Secret(reveal()) if reveal else None

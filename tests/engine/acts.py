@@ -18,15 +18,14 @@ from penstock.db.runs import Tally
 from penstock.domain.clock import utc_now
 from penstock.domain.errors import PenstockError
 from penstock.domain.secret import Secret
+from penstock.engine.key_place import KeyPlace
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.seal import Seals
 from penstock.engine.sync import Syncer
-from penstock.engine.unlock import KeyPlace, unlock
+from penstock.engine.unlock import Vault, unlock
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
-from penstock.vault.cipher import Cipher
 from penstock.vault.hashing import KeyedHash
-from penstock.vault.key import Key
 from tests.engine.crowd import KEY, Gate, my_number
 
 
@@ -37,11 +36,11 @@ class Branch:
     database: Database
     outbound: Outbound
     connector: Any
-    key: Key
+    vault: Vault
 
     @property
     def seals(self) -> Seals:
-        return Seals(Cipher(self.key))
+        return Seals(self.vault.cipher)
 
     def tokens(self, connection_id: int, owner_id: int) -> ConnectionTokens:
         """Return the tokens of a connection as one run has them."""
@@ -64,7 +63,7 @@ class Branch:
             database=self.database,
             connectors={"sandbox": self.connector},
             seals=self.seals,
-            fingerprint=KeyedHash(self.key, "account identity"),
+            fingerprint=KeyedHash(self.vault.root, "account identity"),
             send_for=lambda name: partial(self.outbound.send, connector=name),
             metrics=Metrics(),
             clock=lambda: utc_now() + ahead,
@@ -78,7 +77,10 @@ async def open_branch(url: str, bank_url: str) -> AsyncIterator[Branch]:
     connector = connectors.build({"sandbox_url": Secret(bank_url)})["sandbox"]
     allowed = [bank_url.partition("//")[2]]
     async with open_database(url) as database, Outbound(allow=allowed) as outbound:
-        yield Branch(database, outbound, connector, Key.parse(Secret(KEY)))
+        place = KeyPlace(Secret(KEY), Path("no file"), may_make=False)
+        yield Branch(
+            database, outbound, connector, await asyncio.to_thread(unlock, database, place)
+        )
 
 
 async def refresh(

@@ -12,10 +12,11 @@ from penstock.db.connect import open_database
 from penstock.domain.errors import KeyMissing, KeyWrong, VaultError
 from penstock.domain.remedy import RemedyKind
 from penstock.domain.secret import Secret
-from penstock.engine.unlock import KeyPlace, unlock
+from penstock.engine.key_place import KeyPlace
+from penstock.engine.unlock import Vault, unlock
 from penstock.settings import Profile, Settings
+from penstock.store import open_store
 from penstock.vault.key import Key
-from penstock.wiring import open_store
 from tests.databases import Database
 from tests.engine.crowd import crowd
 from tests.engine.house import KEY, play
@@ -28,7 +29,7 @@ def place(home: Path, *, given: str | None = None, may_make: bool = True) -> Key
     return KeyPlace(Secret(given) if given else None, home / "key", may_make)
 
 
-def open_with(database: Database, where: KeyPlace) -> Key:
+def open_with(database: Database, where: KeyPlace) -> Vault:
     """Unlock a database."""
     opened = open_database(database.url)
     try:

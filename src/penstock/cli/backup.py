@@ -121,12 +121,12 @@ def _check_place(settings: "Settings") -> None:
 
 def check_key(settings: "Settings", head: "Head", key: "Key | None") -> None:
     """Make sure that a key which is here already is the backup's. Raises KeyWrong."""
-    from penstock.cli.doctor.store import read_key
     from penstock.domain.errors import KeyMissing, KeyWrong
     from penstock.domain.remedy import fix_code
+    from penstock.store import key_place
 
     try:
-        found = read_key(settings)
+        found = key_place(settings).look()
     except KeyMissing:
         return
     known = {*head.key_ids, *([key.id] if key else [])}
@@ -195,18 +195,23 @@ def _empty(settings: "Settings") -> Iterator["Database"]:
 
 def _own_key(settings: "Settings", database: "Database") -> "Key":
     """Return this installation's key. Raises KeyMissing, KeyWrong."""
-    from penstock.cli.doctor.store import read_key
-    from penstock.db import vault_check
     from penstock.domain.errors import KeyWrong
-    from penstock.vault.key import confirm
+    from penstock.domain.remedy import fix_code
+    from penstock.engine import unlock
+    from penstock.store import key_place
+    from penstock.vault.source import LocalKey
 
-    key = read_key(settings)
-    known = database.read_now(vault_check.values)
-    if known and key.id not in known:
-        raise KeyWrong(f"The key {key.id} is not the one that this database was sealed with.")
-    if known:
-        confirm(key, known[key.id])
-    return key
+    source = key_place(settings).look()
+    if not isinstance(source, LocalKey):
+        raise KeyWrong(
+            f"The master key {source.id} never leaves where it is: no backup can hold it.",
+            remedy=fix_code(
+                "Back up without --with-key: whoever may use that key opens the backup. To take "
+                "one along, move to a file first: `penstock keys rotate --to file`."
+            ),
+        )
+    unlock.check(database, source)
+    return source.key
 
 
 def _open_key(settings: "Settings", sealed: dict[str, object], *, from_stdin: bool) -> "Key":
@@ -231,11 +236,11 @@ def _passphrase(settings: "Settings", *, from_stdin: bool, twice: bool) -> "Secr
 
 def _of_the_key(settings: "Settings", contents: "Contents") -> str:
     """Say whether what was restored can be opened."""
-    from penstock.cli.doctor.store import read_key
     from penstock.domain.errors import PenstockError
+    from penstock.store import key_place
 
     try:
-        return f"The key {read_key(settings).id} opens its secrets."
+        return f"The key {key_place(settings).look().id} opens its secrets."
     except PenstockError as error:
         if not contents.head.key_ids:
             return "Nothing was ever sealed in it: a new key is as good as another."

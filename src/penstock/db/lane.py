@@ -25,6 +25,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Work = Callable[Concatenate[sa.Connection, P], R]
+_WRITING: contextvars.ContextVar[sa.Connection | None] = contextvars.ContextVar(
+    "writing", default=None
+)
 
 
 class Database:
@@ -95,6 +98,12 @@ class Database:
         with self.engine.connect() as connection:
             return _write_on(connection, work, *args, **kwargs)
 
+    @property
+    def writing(self) -> sa.Connection | None:
+        """The transaction of ours that writes on this very thread: who needs one joins it."""
+        connection = _WRITING.get()
+        return connection if connection is not None and connection.engine is self.engine else None
+
     def _write_to_disk(self, work: Work[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         with self.engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -148,7 +157,11 @@ def _write_on(connection: sa.Connection, work: Work[P, R], *args: P.args, **kwar
     later: list[Callable[[], None]] = []
     writer = connection.execution_options(sqlite_begin="IMMEDIATE", after_commit=later)
     with writer.begin():
-        result = work(writer, *args, **kwargs)
+        token = _WRITING.set(writer)
+        try:
+            result = work(writer, *args, **kwargs)
+        finally:
+            _WRITING.reset(token)
     for call in later:
         call()
     return result

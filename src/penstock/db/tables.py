@@ -30,6 +30,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     refreshes,
     revocations,
     runs,
+    sealing_keys,
     sessions,
     setup_links,
     sign_in_attempts,

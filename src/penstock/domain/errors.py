@@ -10,6 +10,7 @@ PenstockError                 has a message and, where somebody can act, a remed
 ├── VaultError                a secret cannot be sealed or opened
 │   ├── KeyMissing            the key file or variable is not there
 │   ├── KeyWrong              it is there, but does not open this database
+│   ├── KeyAway               it is elsewhere (KMS, Vault), and cannot be asked at this moment
 │   └── SealBroken            a sealed value was altered, or moved to another row
 ├── OAuthError                the authorization server said no, or spoke nonsense
 │   ├── GrantRefused          `invalid_grant`: the tokens are dead, consent must be renewed
@@ -74,6 +75,10 @@ class KeyMissing(VaultError):
 
 class KeyWrong(VaultError):
     """The key does not belong to this database."""
+
+
+class KeyAway(VaultError):
+    """The master key is elsewhere, and cannot be asked at this moment."""
 
 
 class SealBroken(VaultError):

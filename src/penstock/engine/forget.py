@@ -29,7 +29,7 @@ from penstock.db.lane import Database
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.consent import Credentials
-from penstock.domain.errors import VaultError
+from penstock.domain.errors import KeyAway, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.protocol import Connector, SenderFor
 from penstock.engine.revoking import Revoker
@@ -130,6 +130,8 @@ class Forgetter:
     def _open(self, sealed: SealedCredentials, owner_id: int) -> Credentials | None:
         try:
             return self.seals.open(sealed, owner_id)
+        except KeyAway:
+            raise  # it can be opened later, and then be revoked
         except VaultError as error:  # what cannot be opened can still be wiped
             log.warning("disconnect.unopened", reason=error.message)
             return None

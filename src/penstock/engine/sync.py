@@ -23,7 +23,7 @@ from penstock.db.waiting import Cause
 from penstock.domain import outcome
 from penstock.domain.backoff import full_jitter
 from penstock.domain.consent import ConsentState
-from penstock.domain.errors import LeaseLost, VaultError
+from penstock.domain.errors import KeyAway, LeaseLost, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.limit import Limit
 from penstock.domain.outcome import Ending, Halt, Outcome
@@ -143,8 +143,8 @@ class Run:
             return await self._read_all()
         except Halt as halt:
             return halt.ending
-        except LeaseLost as lost:
-            return outcome.transient(lost.message)
+        except (LeaseLost, KeyAway) as passing:
+            return outcome.transient(passing.message)
         except VaultError as error:
             return Ending(Outcome.CONTRACT, error.message, error.remedy)
         except Exception as error:  # noqa: BLE001 - it is logged, and ends the run

@@ -1,9 +1,9 @@
 """Sealing: AES-256-GCM, bound to the one place where the secret belongs (security.md K1).
 
-A sealed text is `v1.<key id>.<nonce and ciphertext>`, the last in unpadded base64url. The place
-is authenticated with it, so a sealed text that is altered, or moved to another row, field or
-owner, does not open. Nonces are 96 random bits: good for 2^32 seals under one key (NIST SP
-800-38D §8.3).
+A sealed text is `v2.<data key id>.<nonce and ciphertext>`, the last in unpadded base64url; `v1.` is
+what was sealed under a master key itself. The place is authenticated with it, so a sealed text that
+is altered, or moved to another row, field or owner, does not open. Nonces are 96 random bits: good
+for 2^32 seals under one key (NIST SP 800-38D §8.3).
 """
 
 import base64
@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,8 +25,7 @@ from penstock.vault.key import Key
 Entropy = Callable[[int], bytes]
 """Returns so many random bytes."""
 
-_FORMAT: Final = "v1"
-_SEALED: Final = re.compile(r"v1\.(?P<key>[0-9a-f]{8})\.(?P<box>[A-Za-z0-9_-]+)")
+_SEALED: Final = re.compile(r"(?P<name>v1\.[0-9a-f]{8}|v2\.[0-9a-f]{16})\.(?P<box>[A-Za-z0-9_-]+)")
 _NONCE_BYTES: Final = 12
 
 
@@ -44,22 +43,69 @@ class Place:
     version: int = 1
 
 
+class Keys(Protocol):
+    """Where a cipher finds its keys. A key's `name` is as a sealed text begins: `v2.<id>`."""
+
+    def present(self, owner: str) -> tuple[str, AESGCM]:
+        """Return the name of the key that seals for an owner, and the key."""
+
+    def named(self, name: str, at: Place) -> AESGCM:
+        """Return the key of this name. Raises KeyMissing where it is not here."""
+
+
+class OneKey:
+    """Keys derived from master keys, for everybody: as all was sealed before there were data keys.
+
+    Seals with `key`; opens what `key` or one of the `older` keys has sealed.
+    """
+
+    def __init__(self, key: Key, *, older: tuple[Key, ...] = ()) -> None:
+        self._name = _v1(key)
+        self._boxes = {_v1(one): AESGCM(one.derive("seal")) for one in (*older, key)}
+
+    def present(self, owner: str) -> tuple[str, AESGCM]:  # noqa: ARG002 - whoever it is
+        """Return the newest key."""
+        return self._name, self._boxes[self._name]
+
+    def named(self, name: str, at: Place) -> AESGCM:
+        """Return one of the keys. Raises KeyMissing."""
+        if name not in self._boxes:
+            raise missing(name, at)
+        return self._boxes[name]
+
+
+def _v1(key: Key) -> str:
+    return f"v1.{key.id}"
+
+
+def missing(name: str, at: Place) -> KeyMissing:
+    """Return the error that a key is not here."""
+    return KeyMissing(
+        f"A secret of {at.row} was sealed with the key {name.partition('.')[2]}, "
+        "which is not here.",
+        remedy=fix_code("Give that key as well; nothing was changed."),
+    )
+
+
 class Cipher:
-    """Seals with `key`; opens what `key` or one of the `older` keys has sealed."""
+    """Seals with the present key of whoever a secret belongs to; opens under any that is here."""
 
     def __init__(
-        self, key: Key, *, older: tuple[Key, ...] = (), entropy: Entropy = secrets.token_bytes
+        self,
+        keys: Keys | Key,
+        *,
+        older: tuple[Key, ...] = (),
+        entropy: Entropy = secrets.token_bytes,
     ) -> None:
-        self._key_id = key.id
-        self._boxes = {one.id: AESGCM(one.derive("seal")) for one in (*older, key)}
+        self._keys = OneKey(keys, older=older) if isinstance(keys, Key) else keys
         self._entropy = entropy
 
     def seal(self, secret: Secret, at: Place) -> str:
         """Return the secret as it may be stored, in that place and no other."""
+        name, box = self._keys.present(at.owner)
         nonce = self._entropy(_NONCE_BYTES)
         plain = secret.reveal().encode("utf-8", "surrogatepass")
-        box = nonce + self._boxes[self._key_id].encrypt(nonce, plain, _bound(at, self._key_id))
-        return f"{_FORMAT}.{self._key_id}.{_encode(box)}"
+        return f"{name}.{_encode(nonce + box.encrypt(nonce, plain, _bound(at, name)))}"
 
     def open(self, sealed: str, at: Place) -> Secret:
         """Return the secret that was sealed for this place.
@@ -69,26 +115,21 @@ class Cipher:
         """
         parts = _SEALED.fullmatch(sealed)
         if parts is None:
-            raise _broken(at)
-        key_id = parts["key"]
-        if key_id not in self._boxes:
-            raise KeyMissing(
-                f"A secret of {at.row} was sealed with the key {key_id}, which is not here.",
-                remedy=fix_code("Give that key as well; nothing was changed."),
-            )
+            raise broken(at)
+        name = parts["name"]
+        key = self._keys.named(name, at)
         box = _decode(parts["box"], at)
         try:
-            plain = self._boxes[key_id].decrypt(
-                box[:_NONCE_BYTES], box[_NONCE_BYTES:], _bound(at, key_id)
-            )
+            plain = key.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], _bound(at, name))
         except (InvalidTag, ValueError):
-            raise _broken(at) from None
+            raise broken(at) from None
         return Secret(plain.decode("utf-8", "surrogatepass"))
 
 
-def _bound(at: Place, key_id: str) -> bytes:
+def _bound(at: Place, name: str) -> bytes:
     """Return what is authenticated along: each part with its length, so that none runs over."""
-    parts = (_FORMAT, key_id, at.owner, at.row, at.field, str(at.version))
+    form, _, key_id = name.partition(".")
+    parts = (form, key_id, at.owner, at.row, at.field, str(at.version))
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
 
@@ -102,13 +143,14 @@ def _decode(text: str, at: Place) -> bytes:
     try:
         box = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error:
-        raise _broken(at) from None
+        raise broken(at) from None
     if _encode(box) != text:
-        raise _broken(at)
+        raise broken(at)
     return box
 
 
-def _broken(at: Place) -> SealBroken:
+def broken(at: Place) -> SealBroken:
+    """Return the error that a sealed text does not open in its place."""
     return SealBroken(
         f"The {at.field} of {at.row} was altered, or was sealed for another row.",
         remedy=fix_code(

@@ -52,6 +52,10 @@ class Key:
         """Return the key as `parse` reads it, for its owner's keeping."""
         return Secret(base64.urlsafe_b64encode(self._raw).decode())
 
+    def raw(self) -> bytes:
+        """Return the bytes, to be wrapped by another key."""
+        return self._raw
+
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for one purpose, from which no other purpose's follow (RFC 5869)."""
         info = f"penstock {purpose} v1".encode()
@@ -69,11 +73,14 @@ def check_value(key: Key) -> str:
     return hmac.new(key.derive("check"), b"penstock", sha256).hexdigest()
 
 
-def confirm(key: Key, expected: str) -> None:
-    """Make sure that `key` is the one whose `check_value` is `expected`. Raises KeyWrong."""
+def confirm(key: Key, expected: str, *, opened_by: str = "") -> None:
+    """Make sure that `key` is the one whose `check_value` is `expected`. Raises KeyWrong.
+
+    `opened_by` is the master key that opened it, where it is none itself.
+    """
     if not hmac.compare_digest(check_value(key).encode(), expected.encode()):
         raise KeyWrong(
-            f"The key {key.id} is not the one that this database was made with.",
+            f"The key {opened_by or key.id} is not the one that this database was made with.",
             remedy=fix_code(
                 "Put the right key back: nothing was changed, and all is readable with it. "
                 "If it is lost for good, link the banks again in a new home."

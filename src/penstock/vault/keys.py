@@ -109,12 +109,15 @@ def _publish(draft: Path, path: Path) -> None:
     with contextlib.suppress(FileExistsError):
         if _HAS_MODES:
             path.hardlink_to(draft)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         else:
             draft.rename(path)  # Windows refuses where the name is taken.
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let no power cut take back what was done to the names in a folder."""
+    if not _HAS_MODES:
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -16,10 +16,9 @@ from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.migrations import revisions
 from penstock.domain.errors import KeyMissing, PenstockError
-from penstock.domain.secret import Secret
+from penstock.engine import unlock
 from penstock.settings import Profile, Settings
-from penstock.vault.key import Key, confirm
-from penstock.vault.keys import read_key_file
+from penstock.store import key_place
 
 _AHEAD: Final = timedelta(minutes=2)
 _FIRST_YEAR: Final = 2025
@@ -115,20 +114,17 @@ def key(settings: Settings, database: Database) -> Check:
     if not known:
         return _first_key(settings, database)
     try:
-        found = read_key(settings)
-        if found.id in known:
-            confirm(found, known[found.id])
-            return ok("key", f"key {found.id} opens the database")
+        found = key_place(settings).look()
+        unlock.check(database, found)
+        return ok("key", f"key {found.id} opens the database")
     except PenstockError as error:
         return fail("key", error.message, error.remedy.text if error.remedy else "")
-    remedy = "Put the right key back (PENSTOCK_KEY, or the file `key`). Nothing is lost by that."
-    return fail("key", "the key is not the one that this database was sealed with", remedy)
 
 
 def _first_key(settings: Settings, database: Database) -> Check:
     """See that a database in which nothing is sealed yet has a key, or will make itself one."""
     try:
-        return ok("key", f"key {read_key(settings).id} is ready; nothing was sealed yet")
+        return ok("key", f"key {key_place(settings).look().id} is ready; nothing was sealed yet")
     except KeyMissing:
         if database.kind == "sqlite" and settings.profile is not Profile.PRODUCTION:
             return ok("key", "nothing was sealed yet; the key is made when something is")
@@ -152,13 +148,6 @@ def clock(database: Database, now: datetime) -> Check:
         if abs(there - now) > _AHEAD:
             return warn("clock", f"{found}, but the database has {there:%H:%M}", remedy)
     return ok("clock", found)
-
-
-def read_key(settings: Settings) -> Key:
-    """Return the key that was given or is in the home folder. Raises KeyMissing, KeyWrong."""
-    if settings.key is not None:
-        return Key.parse(Secret(settings.key.get_secret_value()))
-    return read_key_file(settings.home / "key")
 
 
 def _absent(settings: Settings) -> Check:
