@@ -60,6 +60,9 @@ class Settings(BaseSettings):
         None,
         description="What seals secrets: 32 bytes in base64 or hex; empty: `$PENSTOCK_HOME/key`.",
     )
+    new_key: SecretStr | None = Field(
+        None, description="The next PENSTOCK_KEY, for `penstock keys rotate --to env` alone."
+    )
     key_source: str = Field(
         "",
         description="Where the master key is: `file`, `env`, `aws-kms://KEY?region=REGION` or "

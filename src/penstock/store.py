@@ -1,5 +1,6 @@
 """Settings in, an opened database and vault out: all that the command line needs of a home."""
 
+from dataclasses import replace
 from functools import partial
 
 from penstock.db.connect import open_database
@@ -12,6 +13,8 @@ from penstock.domain.secret import Secret
 from penstock.engine.key_place import KeyPlace
 from penstock.engine.unlock import Vault, unlock
 from penstock.settings import Profile, Settings
+from penstock.vault.keys import make_key_file
+from penstock.vault.source import KeySource, LocalKey
 
 
 def open_store(settings: Settings, clock: Clock = utc_now) -> tuple[Database, Vault]:
@@ -41,6 +44,22 @@ def key_place(settings: Settings) -> KeyPlace:
         source=settings.key_source,
         token=partial(_vault_token, settings),
     )
+
+
+def next_source(settings: Settings, target: str) -> KeySource:
+    """Return the master key that a move leads to. Raises InvalidInput, KeyMissing, KeyWrong.
+
+    For `env` it is PENSTOCK_NEW_KEY; for `file` the key file, a new one where there is none.
+    """
+    place = replace(key_place(settings), source=target, given=_secret(settings.new_key))
+    if target == "env" and not place.given:
+        raise KeyMissing(
+            "A move to `env` needs the new key as PENSTOCK_NEW_KEY.",
+            remedy=fix_code("Make one: `openssl rand -base64 32`. Keep a copy in a safe place."),
+        )
+    if target == "file":
+        return LocalKey(make_key_file(place.file))
+    return place.look()
 
 
 def _vault_token(settings: Settings) -> Secret | None:

@@ -65,6 +65,7 @@ COMMANDS: Final[Sections] = {
     "Operations": {
         "db": ("penstock.cli.database:database", "Upgrade and check the database."),
         "audit": ("penstock.cli.audit:audit", "Who did what; and that the log of it is whole."),
+        "keys": ("penstock.cli.keys:keys", "Show and change the keys that open the secrets."),
         "backup": ("penstock.cli.backup:backup", "Write everything into one file, while it runs."),
         "restore": ("penstock.cli.backup:restore", "Fill an empty place from such a file."),
         "version": ("penstock.cli.version:version", "Print the version."),

@@ -119,6 +119,11 @@ def page(connection: sa.Connection, *, after: str = "", limit: int) -> list[Data
     return _found(connection, _k.id.in_(ids.scalar_subquery()))
 
 
+def count(connection: sa.Connection) -> int:
+    """Count all data keys."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(data_keys)).scalar_one())
+
+
 def retired(connection: sa.Connection) -> list[DataKeyRow]:
     """Return the data keys that seal no more."""
     return _found(connection, _k.retired_at.is_not(None))

@@ -26,6 +26,11 @@ class KeyPlace:
     source: str = ""
     token: Callable[[], Secret | None] = lambda: None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether the master key is the file's."""
+        return self.source == "file" or (not self.source and not self.given)
+
     def look(self, *, empty: bool = False) -> KeySource:
         """Return the master key; a new one only where the installation is `empty`.
 

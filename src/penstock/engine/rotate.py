@@ -55,7 +55,7 @@ class Rotation:
         Raises Conflict where a move elsewhere has begun, KeyMissing and KeyWrong.
         """
         present = LocalKey(read_key_file(files.present))
-        self._know(present, *map(LocalKey, files.found()))
+        self._know(present, *map(LocalKey, files.all()))
         states = await self.database.read(vault_check.states)
         self._check_no_move(states, present.id)
         if states.keys() == {present.id} or files.next.exists():

@@ -34,11 +34,11 @@ class KeyFiles:
         """Return the next key, a new one unless it was drawn before. Raises VaultError."""
         return make_key_file(self.next)
 
-    def found(self) -> list[Key]:
-        """Return the keys that were in force once, and the next one, as far as they can be read."""
+    def all(self) -> list[Key]:
+        """Return the keys that are there: the present, the next, and those that were it once."""
         pattern = f"{self.present.name}.*.old"
         keys: list[Key] = []
-        for path in [*sorted(self.present.parent.glob(pattern)), self.next]:
+        for path in [self.present, self.next, *sorted(self.present.parent.glob(pattern))]:
             with contextlib.suppress(VaultError):
                 keys.append(read_key_file(path))
         return keys
