@@ -245,6 +245,9 @@ def test_a_source_that_does_not_open_again_is_not_trusted(
     with home.opened() as (opened, vault), pytest.raises(KeyWrong, match="does not open what"):
         asyncio.run(Rotation(opened, on, [vault.keys.source]).begin(Liar("aws-kms:liar")))
     home.check_all()
+    with home.opened() as (opened, vault):  # to stay is the way back
+        turn = asyncio.run(Rotation(opened, on).finish(vault.keys.source))
+        assert turn.left == ["aws-kms:liar"]
     changed(home)
     home.check_all()
 

@@ -18,7 +18,7 @@ from penstock.vault.keys import make_key_file
 from penstock.vault.source import Context, KeySource, altered
 from tests.person import add_person
 
-PEOPLE = ("ann", "ben", "cleo")
+PEOPLE = ("bea", "ben", "cleo")
 
 
 @dataclass
