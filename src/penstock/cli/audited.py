@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from penstock.cli.doctor import store
 from penstock.cli.terminal import say
 from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
@@ -12,9 +11,10 @@ from penstock.db.migrations import revisions
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import utc_now
 from penstock.domain.errors import VaultError
+from penstock.engine.unlock import unlock_on
 from penstock.observe.log import get_logger
 from penstock.settings import Settings
-from penstock.vault.cipher import Cipher
+from penstock.store import key_place
 
 _log = get_logger("penstock.audit")
 
@@ -28,8 +28,7 @@ def note_backup(settings: Settings, database: Database, *, with_key: bool) -> No
         return
     event = AuditEvent(AuditKind.BACKED_UP, facts={"with_key": "yes" if with_key else "no"})
     try:
-        log = AuditLog(Cipher(store.read_key(settings)))
-        database.write_now(log.record, event, now=utc_now())
+        database.write_now(_record, settings, event)
     except VaultError:
         say("The audit log will not tell of this backup: the key is not here.")
 
@@ -39,9 +38,13 @@ def restoring_noted(settings: Settings) -> Callable[[sa.Connection], None]:
 
     def note(connection: sa.Connection) -> None:
         try:
-            log = AuditLog(Cipher(store.read_key(settings)))
-            log.record(connection, AuditEvent(AuditKind.RESTORED), now=utc_now())
+            _record(connection, settings, AuditEvent(AuditKind.RESTORED))
         except VaultError as error:
             _log.warning("restore_not_recorded", reason=error.message)
 
     return note
+
+
+def _record(connection: sa.Connection, settings: Settings, event: AuditEvent) -> None:
+    log = AuditLog(unlock_on(connection, key_place(settings)).cipher)
+    log.record(connection, event, now=utc_now())
