@@ -34,11 +34,6 @@ def open_store(settings: Settings, clock: Clock = utc_now) -> tuple[Database, Va
         raise
 
 
-def open_vault(settings: Settings, database: Database, clock: Clock = utc_now) -> Vault:
-    """Open the vault of an installation that is set up; no key is made. Raises VaultError."""
-    return unlock(database, replace(key_place(settings), may_make=False), clock)
-
-
 def key_place(settings: Settings) -> KeyPlace:
     """Say where the master key is looked for; one is made only beside a SQLite file of our own."""
     sqlite = settings.database.startswith("sqlite:")

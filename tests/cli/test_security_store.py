@@ -51,7 +51,7 @@ def test_a_key_among_the_settings_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_foreign_key_is_seen(store: Database) -> None:
-    """K5: the key of another database is a failure."""
+    """K5: the key of another database is a failure, whatever it says its name is."""
 
     def known(key: Key, value: str) -> Story:
         return lambda c: vault_check.save(c, key.id, value)
@@ -59,6 +59,7 @@ def test_a_foreign_key_is_seen(store: Database) -> None:
     assert seen(store, keys.fits) == [OK]
     assert seen(store, keys.fits, known(KEY, check_value(KEY))) == [OK]
     assert seen(store, keys.fits, known(OTHER, check_value(OTHER))) == [FAILED]
+    assert seen(store, keys.fits, known(KEY, check_value(OTHER))) == [FAILED]
 
 
 def test_a_moved_secret_is_seen(store: Database) -> None:

@@ -160,18 +160,19 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
     """Open a house over the migrated database at `url`."""
     with TemporaryDirectory() as home:
         async with running(options or Options()) as bank:
-            given = Settings(
-                home=Path(home),
-                database_url=url,
-                key=KEY,
-                sandbox_url=bank.url,
-                provider_options={
+            set_here: dict[str, Any] = {
+                "home": Path(home),
+                "database_url": url,
+                "key": KEY,
+                "sandbox_url": bank.url,
+                "provider_options": {
                     f"{face.name}_{option}": SecretStr(text)
                     for face in FACES[1:]
                     for option, text in face.options(bank.url).items()
                 },
-                **({"link_twice": True} | settings),  # many stories want more than one
-            )
+                "link_twice": True,  # many stories want more than one
+            }
+            given = Settings(**set_here | settings)
             async with open_penstock(given, sleep=no_wait) as penstock:
                 owner_id = await penstock.database.write(add_person, "ann")
                 yield House(penstock, bank, owner_id)

@@ -97,7 +97,8 @@ def _verify(flags: Flags, head: str | None) -> "Verdict":
     from penstock.db.audit import AuditLog
     from penstock.db.audit_check import read_head, verify
     from penstock.db.migrations import revisions
-    from penstock.store import open_vault
+    from penstock.engine.unlock import peek
+    from penstock.store import key_place
 
     settings = flags.settings()
     expected = read_head(head) if head else None
@@ -107,7 +108,7 @@ def _verify(flags: Flags, head: str | None) -> "Verdict":
                 f"there is no database of this version in {settings.home}",
                 remedy="See that --home or PENSTOCK_DATABASE_URL is right; `penstock db upgrade`.",
             )
-        log = AuditLog(open_vault(settings, database).cipher)
+        log = AuditLog(peek(database, key_place(settings)).cipher)
         return database.snapshot_now(verify, log, expected=expected)
 
 

@@ -84,7 +84,7 @@ def restore(
     A backup of SQLite can be restored into PostgreSQL, and the other way round. An older schema is
     brought to the newest.
     """
-    from penstock.cli.audited import note_restored
+    from penstock.cli.audited import restoring_noted
     from penstock.cli.door import quieten
     from penstock.engine import backup as engine
     from penstock.engine.backup_file import verify
@@ -101,8 +101,7 @@ def restore(
         with _empty(settings) as database:
             engine.check_empty(database)
             with _kept(settings, key):
-                contents = engine.restore(database, source)
-                note_restored(settings, database)
+                contents = engine.restore(database, source, restoring_noted(settings))
     _tell(contents, file, as_json=as_json, what="restored from")
     say(_of_the_key(settings, contents))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.failure import Failed, Misused
-from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Commands, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -50,7 +50,13 @@ def show(flags: Flags, *, as_json: bool) -> None:
 
 
 @keys.command(cls=Command)
-@click.option("--to", "target", metavar="SOURCE", help="Move to another source: see the how-to.")
+@named_as(
+    "--to",
+    "target",
+    twin="KEYS_ROTATE_TO",
+    metavar="SOURCE",
+    help="Move to another source: file, env, aws-kms://KEY?region=REGION or vault://HOST/MOUNT/KEY.",
+)
 @click.option("--data", is_flag=True, help="New data keys too: seal every secret anew.")
 @click.option("--signing", is_flag=True, help="Only a new key that signs access tokens.")
 @as_json

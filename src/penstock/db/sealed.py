@@ -16,6 +16,7 @@ from penstock.db.credentials import credentials
 from penstock.db.hooks import hook_subscriptions
 from penstock.db.idempotency import idempotency_keys
 from penstock.db.links import links
+from penstock.db.revocations import revocations
 from penstock.db.signing_keys import signing_keys
 from penstock.vault.cipher import Place
 
@@ -47,11 +48,15 @@ class SealedColumn:
 
 
 SEALED: Final = (
-    SealedColumn(
-        credentials, "access", "connection", "connection_id", "access", "connection_id", "version"
+    *(
+        SealedColumn(
+            credentials, name, "connection", "connection_id", name, "connection_id", "version"
+        )
+        for name in ("access", "refresh", "key")
     ),
-    SealedColumn(
-        credentials, "refresh", "connection", "connection_id", "refresh", "connection_id", "version"
+    *(
+        SealedColumn(revocations, name, "revocation", "id", name)
+        for name in ("access", "refresh", "key")
     ),
     SealedColumn(
         hook_subscriptions, "secret", "connection", "connection_id", "hook", "connection_id"

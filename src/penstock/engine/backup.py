@@ -6,7 +6,7 @@ restored on either kind of database. The key that opens the secrets is not in it
 for, and then only under a passphrase.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -45,13 +45,17 @@ def back_up(database: Database, file: BinaryIO, stamp: Stamp) -> Contents:
     return database.snapshot_now(_write, file, stamp)
 
 
-def restore(database: Database, file: BinaryIO) -> Contents:
+def restore(
+    database: Database, file: BinaryIO, then: Callable[[sa.Connection], None] | None = None
+) -> Contents:
     """Fill an empty database from a backup, and bring it to the newest schema; all or nothing.
+
+    `then` is called last, in the same transaction.
 
     Raises Conflict where the database is not empty or the backup's schema is newer than this
     program knows, BackupDamaged where the file was altered or cut short.
     """
-    return database.write_now(_read, file)
+    return database.write_now(_read, file, then)
 
 
 def check_empty(database: Database) -> None:
@@ -81,7 +85,9 @@ def _write(connection: sa.Connection, file: BinaryIO, stamp: Stamp) -> Contents:
     return Contents(head, len(layouts), rows)
 
 
-def _read(connection: sa.Connection, file: BinaryIO) -> Contents:
+def _read(
+    connection: sa.Connection, file: BinaryIO, then: Callable[[sa.Connection], None] | None
+) -> Contents:
     _check_empty(connection)
     reader = Reader(file)
     _check_known(reader.head)
@@ -91,6 +97,8 @@ def _read(connection: sa.Connection, file: BinaryIO) -> Contents:
     if orphans:
         raise BackupDamaged(f"a row of {orphans[0]} belongs to nothing")
     migrations.bring(connection)
+    if then is not None:
+        then(connection)
     return Contents(reader.head, len(counts), sum(counts))
 
 

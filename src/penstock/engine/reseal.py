@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from penstock.db import sealed, sealing_keys
 from penstock.db.lane import Database
 from penstock.db.sealed import SEALED, SealedColumn
+from penstock.db.sealing_keys import SEAL, DataKeyRow
 from penstock.domain.clock import Clock
 from penstock.domain.errors import KeyAway, VaultError
 from penstock.engine.sealing_keys import DataKeys
@@ -50,12 +51,9 @@ class Resealer:
 
     async def renew(self) -> Resealed:
         """Give every owner a new data key, and seal all anew under it. Raises VaultError."""
-        made, after = 0, ""
-        while rows := await self.database.read(sealing_keys.page, after=after, limit=_AT_ONCE):
-            after = rows[-1].id
-            for row in rows:
-                if row.purpose == sealing_keys.SEAL and row.retired_at is None:
-                    made += await self.database.write(self._renew_one, row)
+        made = 0
+        for row in await self._in_use():  # listed first, for those that are made are not renewed
+            made += await self.database.write(self._renew_one, row)
             await self.pause()
         self.keys.look_again()
         done = await self.reseal()
@@ -78,7 +76,15 @@ class Resealer:
         """Delete the data keys that were retired a day ago and seal nothing; say how many."""
         return await self.database.write(self._tidy)
 
-    def _renew_one(self, connection: sa.Connection, row: sealing_keys.DataKeyRow) -> bool:
+    async def _in_use(self) -> list[DataKeyRow]:
+        found: list[DataKeyRow] = []
+        while rows := await self.database.read(
+            sealing_keys.page, after=found[-1].id if found else "", limit=_AT_ONCE
+        ):
+            found.extend(rows)
+        return [row for row in found if row.purpose == SEAL and row.retired_at is None]
+
+    def _renew_one(self, connection: sa.Connection, row: DataKeyRow) -> bool:
         if not sealing_keys.retire(connection, row.id, at=self.clock()):
             return False
         self.keys.make(connection, row.owner_id)

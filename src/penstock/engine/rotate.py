@@ -89,8 +89,8 @@ class Rotation:
                 sealing_keys.unwrap_from, other, keeper=target.id, limit=_AT_ONCE
             ):
                 await self.pause()
-            await self.database.write(_forget, other)
             await self.pause()
+            await self.database.write(_forget, other)
         return Turn(target.id, others)
 
     async def rewrap(self, source: KeySource) -> int:

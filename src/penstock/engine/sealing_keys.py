@@ -67,6 +67,8 @@ def wrapped_by(row: DataKeyRow, source: KeySource, raw: bytes) -> DataKeyRow:
 class DataKeys:
     """Finds, unwraps and makes data keys.
 
+    Given a connection, it does all within the transaction that is open there.
+
     `source` is the master key, and `look` finds the one that is in force now: it is asked where
     ours opens a data key no more, for master keys change while we run. `root` opens what was sealed
     before there were data keys, where it is that master key.
@@ -74,7 +76,7 @@ class DataKeys:
 
     def __init__(
         self,
-        database: Database,
+        database: Database | sa.Connection,
         root: Key,
         look: Callable[[], KeySource],
         source: KeySource,
@@ -82,7 +84,7 @@ class DataKeys:
         *,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database = database
+        self._lanes = database
         self._old = (f"v1.{root.id}", AESGCM(root.derive("seal")))
         self._look = look
         self._source = source
@@ -106,7 +108,7 @@ class DataKeys:
             return f"v2.{key_id}", kept[1]
         looked_at = self._timer()
         row = self._ask(sealing_keys.present, owner_number(owner)) or self._make(owner)
-        if self._database.writing is None:  # else it may never be committed
+        if not self._may_fail:
             with self._lock:
                 _keep(self._present, owner, (row.id, looked_at + LOOK_AGAIN_AFTER))
         return f"v2.{row.id}", self._opened(row)
@@ -167,16 +169,27 @@ class DataKeys:
         return there
 
     def _make(self, owner: str) -> DataKeyRow:
-        writing = self._database.writing
-        if writing is not None:
-            return self.make(writing, owner_number(owner))
-        return self._database.write_now(self.make, owner_number(owner))
+        lanes, owner_id = self._lanes, owner_number(owner)
+        if isinstance(lanes, sa.Connection):
+            return self.make(lanes, owner_id)
+        if lanes.writing is not None:
+            return self.make(lanes.writing, owner_id)
+        return lanes.write_now(self.make, owner_id)
 
     def _ask(
         self, work: Callable[[sa.Connection, R], DataKeyRow | None], what: R
     ) -> DataKeyRow | None:
-        writing = self._database.writing
-        return work(writing, what) if writing is not None else self._database.read_now(work, what)
+        lanes = self._lanes
+        if isinstance(lanes, sa.Connection):
+            return work(lanes, what)
+        if lanes.writing is not None:  # who began that transaction cannot wait for another
+            return work(lanes.writing, what)
+        return lanes.read_now(work, what)
+
+    @property
+    def _may_fail(self) -> bool:
+        """Whether what is read now may never be committed."""
+        return isinstance(self._lanes, sa.Connection) or self._lanes.writing is not None
 
     def _opened(self, row: DataKeyRow) -> AESGCM:
         with self._lock:

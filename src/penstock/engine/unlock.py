@@ -58,6 +58,26 @@ def unlock(database: Database, place: KeyPlace, clock: Clock = utc_now) -> Vault
     return Vault(root, DataKeys(database, root, place.look, source, clock))
 
 
+def peek(database: Database, place: KeyPlace, clock: Clock = utc_now) -> Vault:
+    """Open an installation as `unlock` does, and set nothing up. Raises KeyMissing, KeyWrong."""
+    source, known = place.look(), database.read_now(vault_check.values)
+    _check_ours(source, known)
+    row = database.read_now(sealing_keys.root)
+    root = open_root(row, source, known) if row else _root_of_old(source, known)
+    return Vault(root, DataKeys(database, root, place.look, source, clock))
+
+
+def unlock_on(connection: sa.Connection, place: KeyPlace, clock: Clock = utc_now) -> Vault:
+    """Do what `unlock` does within an open transaction, and all that the vault does later too."""
+    source, known = place.look(), vault_check.values(connection)
+    _check_ours(source, known)
+    row = sealing_keys.root(connection)
+    if row is None:
+        row = _store(connection, source, *_drawn(source, known, clock))
+    root = open_root(row, source, vault_check.values(connection))
+    return Vault(root, DataKeys(connection, root, place.look, source, clock))
+
+
 def open_root(row: DataKeyRow, source: KeySource, known: Mapping[str, str]) -> Key:
     """Return the root as a source opens it. Raises KeyWrong, VaultError."""
     if source.id not in row.wraps or source.id not in known:
@@ -86,16 +106,28 @@ def _set_up(database: Database, source: KeySource, clock: Clock) -> DataKeyRow:
     known, there = database.read_now(_state)
     if there is not None:
         return there
-    if not known:
-        raw = secrets.token_bytes(KEY_BYTES)
-    elif isinstance(source, LocalKey):
-        confirm(source.key, known[source.id])
-        raw = source.key.raw()
-    else:
+    return database.write_now(_store, source, *_drawn(source, known, clock))
+
+
+def _drawn(
+    source: KeySource, known: Mapping[str, str], clock: Clock
+) -> tuple[list[DataKeyRow], str]:
+    """Return the first data keys, the root before all, and the root's check value."""
+    root = _root_of_old(source, known) if known else Key(secrets.token_bytes(KEY_BYTES))
+    rows = [
+        wrapped_by(new_row(None, ROOT, clock), source, root.raw()),
+        wrapped_by(new_row(None, SEAL, clock), source, secrets.token_bytes(KEY_BYTES)),
+    ]
+    return rows, check_value(root)
+
+
+def _root_of_old(source: KeySource, known: Mapping[str, str]) -> Key:
+    """Return the root of an installation from before data keys: its master key."""
+    if not isinstance(source, LocalKey):
         raise _not_ours()
-    root = wrapped_by(new_row(None, ROOT, clock), source, raw)
-    own = wrapped_by(new_row(None, SEAL, clock), source, secrets.token_bytes(KEY_BYTES))
-    return database.write_now(_store, source, [root, own], check_value(Key(raw)))
+    if known:
+        confirm(source.key, known[source.id])
+    return source.key
 
 
 def _state(connection: sa.Connection) -> tuple[dict[str, str], DataKeyRow | None]:

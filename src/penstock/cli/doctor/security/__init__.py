@@ -1,19 +1,22 @@
 """`penstock doctor --security`: this installation, graded by the checklist, with the evidence."""
 
+import contextlib
+from datetime import datetime
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from penstock.cli.doctor.check import State
 from penstock.cli.doctor.security.finding import Grade, Graded
 from penstock.cli.failure import printable
-from penstock.domain.errors import KeyMissing, PenstockError
+from penstock.domain.errors import PenstockError
 from penstock.settings import Settings
 
 if TYPE_CHECKING:
+    from penstock.cli.doctor.security.around import Around
     from penstock.db.lane import Database
-    from penstock.engine.unlock import Vault
 
 _STYLE: Final = {
     Grade.OK: "green",
@@ -29,32 +32,34 @@ def examine(settings: Settings) -> list[Graded]:
     """Look at everything, and return each row of the checklist with its evidence."""
     from penstock.cli.doctor import store
     from penstock.cli.doctor.security import edge
-    from penstock.cli.doctor.security.around import Around
     from penstock.cli.doctor.security.grading import grade
     from penstock.domain.clock import utc_now
 
     now = utc_now()
     with store.opened(settings) as database:
+        around = _around(settings, database, now)
         checks = list(store.checks(settings, database, now=now))
         sound = all(check.what not in _NEEDED or check.state is State.OK for check in checks)
-        vault = _vault(settings, database if sound else None)
-        if isinstance(vault, PenstockError):
-            around = Around(settings, now, vault)
-        else:
-            around = Around(settings, now, vault.keys.source, vault.cipher)
         return grade(around, database if sound else None, edge.look(settings, now))
 
 
-def _vault(settings: Settings, database: "Database | None") -> "Vault | PenstockError":
-    """Open the vault, or say why that cannot be."""
-    from penstock.store import open_vault
+def _around(settings: Settings, database: "Database | None", now: datetime) -> "Around":
+    """Find the master key, and open the vault with it as far as that goes."""
+    from penstock.cli.doctor.security.around import Around
+    from penstock.db.migrations import revisions
+    from penstock.engine.unlock import peek
+    from penstock.store import key_place
+    from penstock.vault.source import LocalKey
 
+    place, vault = key_place(settings), None
     try:
-        if database is None:
-            return KeyMissing("The database cannot be opened, and so no key can be tried.")
-        return open_vault(settings, database)
+        source = place.look()
     except PenstockError as error:
-        return error
+        return Around(settings, now, error)
+    with contextlib.suppress(PenstockError, SQLAlchemyError):  # a row of K5 says so
+        if database is not None and database.read_now(revisions).newest:
+            vault = peek(database, place).cipher
+    return Around(settings, now, source.key if isinstance(source, LocalKey) else source, vault)
 
 
 _NEEDED: Final = frozenset({"database", "schema"})

@@ -1,4 +1,4 @@
-"""What is known before anything is looked at: the settings, the time, the vault."""
+"""What is known before anything is looked at: the settings, the time, the key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,17 +7,27 @@ from penstock.cli.door import is_loopback
 from penstock.domain.errors import PenstockError
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
+from penstock.vault.key import Key
 from penstock.vault.source import KeySource
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """`key` is the master key, or why there is none; `cipher` opens what is sealed under it."""
+    """`key` is the master key of this installation, or why there is none.
+
+    A `Key` where it is here, its source where it never leaves another place. `vault` opens what is
+    sealed; without one a `Key` does, as before there were data keys.
+    """
 
     settings: Settings
     now: datetime
-    key: KeySource | PenstockError
-    cipher: Cipher | None = None
+    key: Key | KeySource | PenstockError
+    vault: Cipher | None = None
+
+    @property
+    def cipher(self) -> Cipher | None:
+        """What opens secrets; None where nothing does."""
+        return self.vault or (Cipher(self.key) if isinstance(self.key, Key) else None)
 
     @property
     def strict(self) -> bool:

@@ -18,8 +18,7 @@ from penstock.db.credentials import SealedCredentials, credentials
 from penstock.domain.errors import PenstockError, VaultError
 from penstock.engine.seal import Seals
 from penstock.vault.cipher import Place
-from penstock.vault.key import Key
-from penstock.vault.source import LocalKey
+from penstock.vault.key import Key, confirm
 
 _TRIED: Final = 100
 _OLD: Final = timedelta(days=365)
@@ -33,11 +32,10 @@ def source(around: Around) -> Iterator[Finding]:
         remedy = around.key.remedy.text if around.key.remedy else "Put the key back."
         yield failed(around.key.message, remedy)
         return
-    master = around.key
-    if not isinstance(master, LocalKey):
-        yield ok(f"from a key service, under the name {master.id}")
+    if not isinstance(around.key, Key):
+        yield ok(f"{around.key.id}: it wraps and unwraps where it is, and never leaves it")
         return
-    yield strength(master.key)
+    yield strength(around.key)
     given = around.settings.key is not None
     if given and _is_in_file(around.settings.home / ".env"):
         remedy = "Give it by the service's environment, or as the file `key` with mode 600."
@@ -65,7 +63,7 @@ def fits(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         return  # `source` says so
     if not known:
         yield ok("nothing was sealed with it yet")
-    elif around.key.id in known:
+    elif around.key.id in known and _confirmed(around, known[around.key.id]):
         yield ok("it fits the database")
     else:
         remedy = "Put the right key back: nothing is lost by that."
@@ -101,10 +99,11 @@ def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """T4: every key that signs opens, is long enough, and is not older than a year."""
-    if around.cipher is None:
+    cipher = around.cipher
+    if cipher is None:
         yield failed("the signing keys cannot be opened: there is no key", "See K5.")
         return
-    rows, cipher = signing_keys.good(connection, now=around.now), around.cipher
+    rows = signing_keys.good(connection, now=around.now)
     for row in rows:
         try:
             sealed = cipher.open(row.sealed, Place("installation", f"signing_key:{row.kid}", "key"))
@@ -123,6 +122,17 @@ def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok(found)
     else:
         yield ok("none yet: the first is made when somebody signs in")
+
+
+def _confirmed(around: Around, value: str) -> bool:
+    if around.vault is not None:
+        return True  # it opened the root, which has that value
+    try:
+        if isinstance(around.key, Key):
+            confirm(around.key, value)
+    except VaultError:
+        return False
+    return isinstance(around.key, Key)
 
 
 def _is_in_file(path: Path) -> bool:
