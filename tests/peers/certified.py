@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import aiohttp
 
 from penstock.db import credentials
+from penstock.db.audit import AuditLog
 from penstock.db.runs import Tally
 from penstock.domain.clock import utc_now
 from penstock.domain.consent import Credentials
@@ -20,18 +21,23 @@ from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Sender
 from penstock.domain.request import Request, Response
+from penstock.domain.secret import Secret
 from penstock.engine.forget import Disconnected, Forgetter
 from penstock.engine.link import Linker
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.revoking import Revoker
 from penstock.oauth.proving import Proving
 from penstock.outbound.client import Outbound
+from penstock.vault.cipher import Cipher
+from penstock.vault.key import Key
 from tests.engine.bench import SEALS, Bench, bench
+from tests.engine.crowd import KEY
 from tests.engine.fake_bank import FakeBank, page, reading
 from tests.engine.house import no_wait
 from tests.node_peers import NodePeers
 
 BANK = Path(__file__).with_name("bank.mjs")
+AUDIT = AuditLog(Cipher(Key.parse(Secret(KEY))))
 CALLBACK = "http://127.0.0.1:1/callback/fake"
 _MOST_STEPS = 20
 
@@ -70,14 +76,21 @@ class Certified:
         """Return what links."""
         it, syncer = self.it, self.it.syncer
         return Linker(
-            it.database, syncer.connectors, SEALS, str, self._send_for, utc_now, syncer.proving
+            it.database,
+            syncer.connectors,
+            SEALS,
+            str,
+            self._send_for,
+            utc_now,
+            AUDIT,
+            syncer.proving,
         )
 
     def forgetter(self) -> Forgetter:
         """Return what disconnects."""
         it, syncer = self.it, self.it.syncer
         return Forgetter(
-            it.database, syncer.connectors, SEALS, self._send_for, utc_now, syncer.proving
+            it.database, syncer.connectors, SEALS, self._send_for, utc_now, AUDIT, syncer.proving
         )
 
     def revoker(self) -> Revoker:
