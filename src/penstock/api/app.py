@@ -42,6 +42,7 @@ from penstock.api.routes import (
     changes,
     connections,
     connectors,
+    device_authorization,
     docs,
     export,
     health,
@@ -62,6 +63,7 @@ from penstock.api.routes import (
     syncs,
     tie_outs,
     token,
+    tokens,
     transactions,
     undo,
 )
@@ -71,6 +73,8 @@ from penstock.domain.errors import PenstockError
 
 NOUNS: Final[tuple[ModuleType, ...]] = (
     token,
+    device_authorization,
+    tokens,
     people,
     audit,
     connectors,
