@@ -26,6 +26,9 @@ from penstock.db import (
 from penstock.db.holdings import holdings
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
+from penstock.identity.caller import Caller
+from penstock.identity.personal import Wish
+from penstock.identity.scopes import ALL, Scope
 from tests.api.serving import NOWHERE, Api
 
 Maker = Callable[[Api, int], str]
@@ -36,6 +39,13 @@ def _session(api: Api, owner_id: int) -> str:
     issued = api.play(lambda: api.identity.begin_session(owner_id, NOWHERE))
     caller = api.play(lambda: api.identity.authenticate(issued.access.reveal()))
     return public_id("ses", caller.session_id)
+
+
+def _token(api: Api, owner_id: int) -> str:
+    caller = Caller(owner_id, 0, "", ALL)
+    wish = Wish("a script", frozenset({Scope.READ}))
+    made = api.play(lambda: api.identity.personal.make(caller, wish, NOWHERE))
+    return public_id("pat", made.row.id)
 
 
 def _connection(api: Api, owner_id: int) -> str:
@@ -218,5 +228,6 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "session_id": _session,
     "suggestion_id": _suggestion,
     "sync_id": _run,
+    "token_id": _token,
     "transaction_id": _transaction,
 }

@@ -43,6 +43,7 @@ from penstock.api.routes import (
     changes,
     connections,
     connectors,
+    device_authorization,
     docs,
     export,
     health,
@@ -63,6 +64,7 @@ from penstock.api.routes import (
     syncs,
     tie_outs,
     token,
+    tokens,
     transactions,
     undo,
 )
@@ -72,6 +74,8 @@ from penstock.domain.errors import PenstockError
 
 NOUNS: Final[tuple[ModuleType, ...]] = (
     token,
+    device_authorization,
+    tokens,
     people,
     audit,
     connectors,

@@ -20,7 +20,7 @@ from penstock.domain.errors import Forbidden, NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity.caller import FRESH_FOR, Caller, is_fresh
 from penstock.identity.dpop import ProofBad
-from penstock.identity.scopes import DESCRIPTIONS, Scope, write_scopes
+from penstock.identity.scopes import ALL, DESCRIPTIONS, Scope, write_scopes
 
 _REALM: Final = 'Bearer realm="penstock"'
 _SCHEMES: Final = frozenset({"bearer", "dpop"})
@@ -29,7 +29,7 @@ oauth2: Final = OAuth2PasswordBearer(
     tokenUrl="/token",
     refreshUrl="/token",
     scheme_name="OAuth2",
-    scopes={scope.value: text for scope, text in DESCRIPTIONS.items()},
+    scopes={scope.value: DESCRIPTIONS[scope] for scope in sorted(ALL)},
     description="Sign in with your user name and password. No client id is needed.",
     auto_error=False,
 )
@@ -80,14 +80,19 @@ async def _fresh_caller(request: Request, token: Annotated[str | None, Depends(o
     return await _caller(request, token)
 
 
-def require(*names: str, fresh: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+async def _exporting(request: Request, token: Annotated[str | None, Depends(oauth2)]) -> Caller:
+    """Do what `_fresh_caller` does; a script with the scope `export` needs no proof."""
+    return await _caller(request, token)
+
+
+def require(*names: str, fresh: bool = False, export: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
     """Say which scopes a route needs, all of them. The parameter is given the `Caller`.
 
     `fresh`: and that the person proved who they are within the last five minutes (L9, RFC 9470).
+    `export`: the same, but a personal access token with the scope `export` stands for the proof.
     """
-    return Security(
-        _fresh_caller if fresh else _caller, scopes=[Scope(name).value for name in names]
-    )
+    call = _exporting if export else _fresh_caller if fresh else _caller
+    return Security(call, scopes=[Scope(name).value for name in names])
 
 
 SIGNED_IN = Annotated[Caller, require()]
@@ -114,7 +119,7 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
 
     Raises TypeError where the route says neither, or both.
     """
-    asked = [one for one in walk(dependant) if one.call in (_caller, _fresh_caller)]
+    asked = [one for one in walk(dependant) if one.call in (_caller, _fresh_caller, _exporting)]
     is_open = any(isinstance(one.call, _Open) for one in walk(dependant))
     if bool(asked) == is_open:
         raise TypeError(
@@ -128,7 +133,12 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
 
 def needs_proof(dependant: Dependant) -> bool:
     """Say whether a route needs that the person proved who they are a moment ago (L9)."""
-    return any(one.call is _fresh_caller for one in walk(dependant))
+    return any(one.call in (_fresh_caller, _exporting) for one in walk(dependant))
+
+
+def lets_scripts_export(dependant: Dependant) -> bool:
+    """Say whether a personal access token with the scope `export` needs no such proof there."""
+    return any(one.call is _exporting for one in walk(dependant))
 
 
 def walk(dependant: Dependant) -> Iterator[Dependant]:
@@ -138,8 +148,10 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
         yield from walk(one)
 
 
-async def admit(request: Request, needed: frozenset[Scope], *, fresh: bool = False) -> Caller:
-    """Let the caller in, to their own rows.
+async def admit(
+    request: Request, needed: frozenset[Scope], *, fresh: bool = False, export: bool = False
+) -> Caller:
+    """Let the caller in, to their own rows; `fresh` and `export` are those of `require`.
 
     Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing, ProofTooOld.
     """
@@ -154,7 +166,8 @@ async def admit(request: Request, needed: frozenset[Scope], *, fresh: bool = Fal
         raise TokenRefused(error.message) from error
     if not needed <= caller.scopes:
         raise ScopeMissing(needed)
-    if fresh and not is_fresh(caller.proved_at, running.clock()):
+    exporting = export and caller.is_script and Scope.EXPORT in caller.scopes
+    if fresh and not exporting and not is_fresh(caller.proved_at, running.clock()):
         raise ProofTooOld
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)

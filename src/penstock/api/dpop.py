@@ -36,9 +36,9 @@ async def proved_key(
     sent = request.headers.getlist("dpop")
     if not sent:
         return None
+    if len(sent) > 1:
+        raise ProofRefused(ProofBad("Send one DPoP proof."))
     try:
-        if len(sent) > 1:
-            raise ProofBad("Send one DPoP proof.")
         return await running.proofs.check(
             sent[0], Asked(request.method, _addresses(request, running), token)
         )

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penstock.api.auth import admit, needed_scopes, needs_proof, walk
+from penstock.api.auth import admit, lets_scripts_export, needed_scopes, needs_proof, walk
 from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.query import QueryOf
@@ -45,6 +45,7 @@ class PenstockRoute(APIRoute):
         answer = super().get_route_handler()
         needed = needed_scopes(self.dependant)
         fresh = needs_proof(self.dependant)
+        export = lets_scripts_export(self.dependant)
         _check_asynchronous(self)
         known = _known_names(self.dependant)
         takes_json = self.body_field is not None and not isinstance(
@@ -54,7 +55,9 @@ class PenstockRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             wall.bind(None)  # a server may begin a request within the context of the last one
             request = StrictRequest(request.scope, request.receive)
-            caller = None if needed is None else await admit(request, needed, fresh=fresh)
+            caller = None
+            if needed is not None:
+                caller = await admit(request, needed, fresh=fresh, export=export)
             _check_query(request, known)
             if takes_json:
                 request.content = await _read(request)

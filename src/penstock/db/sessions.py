@@ -109,10 +109,14 @@ def get(connection: sa.Connection, session_id: int, *, user_id: int) -> SessionR
 def page(
     connection: sa.Connection, *, user_id: int, now: datetime, after: int = 0, limit: int = 100
 ) -> list[SessionRow]:
-    """Return the person's live sessions in the order they began, past the number `after`."""
+    """Return the person's live sessions in the order they began, past the number `after`.
+
+    Those of personal access tokens, in which nobody proved who they are, are no sign-ins.
+    """
     query = (
         sessions.select()
         .where(_c.user_id == user_id, _c.id > after, *_live(now))
+        .where(_c.methods != "")
         .order_by(_c.id)
         .limit(limit)
     )

@@ -19,6 +19,7 @@ NOUNS: Final = {
     "con": "connection",
     "hol": "holding",
     "lnk": "link",
+    "pat": "personal access token",
     "qua": "row in quarantine",
     "run": "sync",
     "ses": "session",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from penstock.identity.purpose import OWN_CLIENT
+from penstock.identity.purpose import OWN_CLIENT, PERSONAL
 from penstock.identity.scopes import Scope
 
 FRESH_FOR: Final = timedelta(minutes=5)
@@ -32,3 +32,8 @@ class Caller:
     client_id: str = OWN_CLIENT
     key_thumbprint: str | None = None
     proved_at: datetime | None = None
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is a personal access token that asks: nobody is there to prove anything."""
+        return self.client_id == PERSONAL

@@ -91,7 +91,10 @@ class _Claims(msgspec.Struct, frozen=True):
 
 
 class Proofs:
-    """Checks proofs. `key` is at least 32 bytes; `nonces`: none is taken without one of ours."""
+    """Checks proofs. `key` is at least 32 bytes that are not in the database.
+
+    With `nonces` none is taken without a nonce of ours.
+    """
 
     def __init__(
         self, database: Database, clock: Clock, key: bytes, *, nonces: bool = False
@@ -131,7 +134,7 @@ class Proofs:
             present = self._step()
             known = (self._nonce(step) for step in range(present - _NONCE_STEPS + 1, present + 1))
             given = claims.nonce.encode("utf-8", "surrogatepass")
-            if not any([hmac.compare_digest(given, one.encode()) for one in known]):
+            if not any(hmac.compare_digest(given, one.encode()) for one in known):
                 raise NonceNeeded(self.new_nonce())
         elif self._nonces or abs(claims.iat - self._clock().timestamp()) > _FRESH.total_seconds():
             raise NonceNeeded(self.new_nonce())

@@ -16,9 +16,11 @@ from penstock.identity.browsing import Browsing
 from penstock.identity.caller import Caller
 from penstock.identity.decoys import Decoys
 from penstock.identity.deeds import Deeds
+from penstock.identity.devices import Devices
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
 from penstock.identity.passwords import Passwords, check_new, is_plausible
+from penstock.identity.personal import PersonalTokens, is_personal
 from penstock.identity.purpose import OURS, Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
 from penstock.identity.scopes import Scope
@@ -81,6 +83,8 @@ class Identity:
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit, decoys)
         self._live = LiveSessions(database, clock)
         self.browsing = Browsing(database, clock, self._live)
+        self.personal = PersonalTokens(database, clock, self._live, audit)
+        self.devices = Devices(database, clock, self._throttle, audit, key=pepper)
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""
@@ -155,8 +159,7 @@ class Identity:
 
         A session's end is seen at once in the process that ended it, elsewhere within 5 s.
         """
-        key = await self.keyring.key(key_name(token))
-        grant = self._format.read(token, key, now=self._clock())
+        grant = await self._grant(token)
         holder = await self._live.holder(grant.session_id)
         if holder is None or holder.user_id != grant.user_id:
             raise TokenBad("The session has ended.")
@@ -234,6 +237,12 @@ class Identity:
         check_new(password, name)
         password_hash = await self._passwords.hash(password)
         return await self._database.write(self._deeds.add, name, password_hash, token)
+
+    async def _grant(self, token: str) -> Grant:
+        if is_personal(token):
+            return await self.personal.grant(token)
+        key = await self.keyring.key(key_name(token))
+        return self._format.read(token, key, now=self._clock())
 
     async def _issue(self, grant: Grant, refresh: Secret) -> Issued:
         signer = await self.keyring.signer()

@@ -8,6 +8,9 @@ from penstock.identity.scopes import ALL, Scope
 OWN_CLIENT: Final = "penstock"
 """The client id of our own programs."""
 
+PERSONAL: Final = "personal-token"
+"""What stands for the client id in the session of a personal access token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     CONNECT = "connect"
     SYNC = "sync"
     QUOTES = "quotes"
+    EXPORT = "export"
 
 
 DESCRIPTIONS: Final[dict[Scope, str]] = {
@@ -27,9 +28,11 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.CONNECT: "Link institutions, renew their consent, disconnect them.",
     Scope.SYNC: "Start a sync.",
     Scope.QUOTES: "Ask for prices.",
+    Scope.EXPORT: "Export everything from a script, which cannot prove again who you are.",
 }
 
-ALL: Final = frozenset(Scope)
+ALL: Final = frozenset(Scope) - {Scope.EXPORT}
+"""What somebody who signs in may do. `export` is for personal access tokens, and named by hand."""
 
 
 class UnknownScope(InvalidInput):
@@ -37,7 +40,7 @@ class UnknownScope(InvalidInput):
 
 
 def read_scopes(text: str) -> frozenset[Scope]:
-    """Read the `scope` parameter of RFC 6749 §3.3; empty means every scope.
+    """Read the `scope` parameter of RFC 6749 §3.3; empty means all that one has by signing in.
 
     Raises UnknownScope for anything but known names with one space between them.
     """
@@ -49,6 +52,14 @@ def read_scopes(text: str) -> frozenset[Scope]:
         return frozenset(Scope(name) for name in text.split(" "))
     except ValueError:
         raise UnknownScope(f"The scopes here are: {write_scopes(Scope)}.") from None
+
+
+def wanted_scopes(text: str) -> frozenset[Scope]:
+    """Read the scopes that somebody wants who signs in; empty means all. Raises UnknownScope."""
+    scopes = read_scopes(text)
+    if not scopes <= ALL:
+        raise UnknownScope(f"The scopes that one signs in for are: {write_scopes(ALL)}.")
+    return scopes
 
 
 def write_scopes(scopes: Iterable[Scope]) -> str:

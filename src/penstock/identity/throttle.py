@@ -49,6 +49,7 @@ class Allowance:
 PAIR: Final = Allowance(free=5, longest=900)
 ADDRESS: Final = Allowance(free=30, longest=900)
 ACCOUNT: Final = Allowance(free=100, longest=30)
+EVERYBODY: Final = Allowance(free=300, longest=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +70,25 @@ class Throttle:
         self, connection: sa.Connection, *, username: str, address: str, now: datetime
     ) -> Attempt:
         """Count an attempt. Raises TooManyAttempts, with the longest of the waits."""
-        sign_in_attempts.delete_old(connection, before=now - _FORGOTTEN_AFTER)
-        attempt = self._attempt(connection, username, address, now)
-        counted = sign_in_attempts.lock(connection, list(attempt.subjects), now=now)
-        wait = max(_wait(one, now) for one in counted.values())
-        if wait > timedelta(0):
-            raise TooManyAttempts("Too many attempts to sign in.", retry_after=wait.total_seconds())
-        for subject, allowance in attempt.subjects.items():
-            attempts = counted[subject].attempts + 1
-            pause = allowance.wait_after(attempts)
-            sign_in_attempts.save(
-                connection,
-                subject,
-                attempts=attempts,
-                not_before=now + pause if pause else None,
-                now=now,
-            )
-        return attempt
+        return _count(connection, self._attempt(connection, username, address, now), now)
+
+    def begin_code(
+        self, connection: sa.Connection, *, user_id: int, address: str, now: datetime
+    ) -> Attempt:
+        """Count that a person types a device's code. Raises TooManyAttempts.
+
+        A right one is taken back, so it is guessing that is counted: a person's from an address,
+        an address's, and everybody's.
+        """
+        network = network_of(address)
+        pair = self._subject("device pair", str(user_id), network)
+        subjects = {
+            pair: PAIR,
+            self._subject("device person", str(user_id)): ADDRESS,
+            self._subject("device address", network): ADDRESS,
+            self._subject("device everybody"): EVERYBODY,
+        }
+        return _count(connection, Attempt(subjects, pair), now)
 
     def succeed(self, connection: sa.Connection, attempt: Attempt, *, now: datetime) -> None:
         """Take an attempt back: it was the right password. The pair's failures are forgotten.
@@ -126,6 +129,26 @@ def network_of(address: str) -> str:
         return str(IPv6Network((IPv6Address(address), 64), strict=False))
     except ValueError:
         return address
+
+
+def _count(connection: sa.Connection, attempt: Attempt, now: datetime) -> Attempt:
+    """Count an attempt. Raises TooManyAttempts, with the longest of the waits."""
+    sign_in_attempts.delete_old(connection, before=now - _FORGOTTEN_AFTER)
+    counted = sign_in_attempts.lock(connection, list(attempt.subjects), now=now)
+    wait = max(_wait(one, now) for one in counted.values())
+    if wait > timedelta(0):
+        raise TooManyAttempts("Too many attempts.", retry_after=wait.total_seconds())
+    for subject, allowance in attempt.subjects.items():
+        attempts = counted[subject].attempts + 1
+        pause = allowance.wait_after(attempts)
+        sign_in_attempts.save(
+            connection,
+            subject,
+            attempts=attempts,
+            not_before=now + pause if pause else None,
+            now=now,
+        )
+    return attempt
 
 
 def _wait(counted: Attempts, now: datetime) -> timedelta:

@@ -166,7 +166,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 
 @router.get("/export", response_class=StreamingResponse, responses=_ANSWERS)
 async def export(
-    caller: Annotated[Caller, require("read", fresh=True)],
+    caller: Annotated[Caller, require("read", export=True)],
     running: Running,
     format_: Annotated[
         Format, Query(alias="format", description="How the rows are written.")

@@ -8,7 +8,6 @@ Errors have the form that RFC 6749 §5.2 gives them, for that is what its client
 import base64
 import binascii
 import json
-import re
 from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import Request
@@ -22,20 +21,27 @@ from penstock.api.form import MEDIA_TYPE, read_form
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import Outgoing
+from penstock.api.where import where_of
 from penstock.domain.errors import NotSignedIn, PenstockError, TooManyAttempts
 from penstock.domain.secret import Secret
+from penstock.identity.devices import DeviceRefused
 from penstock.identity.identity import Issued
 from penstock.identity.purpose import Presenter, Purpose
-from penstock.identity.scopes import DESCRIPTIONS, UnknownScope, read_scopes, write_scopes
-from penstock.identity.sessions import Where
+from penstock.identity.scopes import (
+    DESCRIPTIONS,
+    UnknownScope,
+    read_scopes,
+    wanted_scopes,
+    write_scopes,
+)
 
 FIRST_PARTY: Final = frozenset({"", "penstock"})
 """The client ids that mean one of our own programs. No client id means the same."""
 
 _FIELDS: Final = frozenset(
-    "grant_type username password refresh_token scope client_id client_secret".split()
+    ("grant_type username password refresh_token device_code scope client_id client_secret").split()
 )
-_UNPRINTABLE: Final = re.compile(r"[^ -~]+")
+DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 router = nouns("sign in", prefix="")
 
@@ -87,10 +93,11 @@ _FORM: Final[dict[str, Any]] = {
                 "type": "object",
                 "required": ["grant_type"],
                 "properties": {
-                    "grant_type": {"enum": ["password", "refresh_token"]},
+                    "grant_type": {"enum": ["password", "refresh_token", DEVICE]},
                     "username": {"type": "string"},
                     "password": {"type": "string", "format": "password"},
                     "refresh_token": {"type": "string"},
+                    "device_code": {"type": "string"},
                     "scope": {
                         "type": "string",
                         "description": "Names with one space between them; all where left out. "
@@ -127,13 +134,13 @@ async def token(request: Request, running: Running) -> Response:
     """Exchange a user name and a password, or a refresh token, for tokens."""
     try:
         form = await read_form(request, _FIELDS)
-        _check_client(request, form.get("client_id", ""))
+        check_client(request, form.get("client_id", ""))
         issued = await _grant(request, running, form)
     except PenstockError as error:
-        refusal = _refusal(error)
-        if refusal is None:
+        refused = refusal(error)
+        if refused is None:
             raise
-        return refusal
+        return refused
     body = {
         "access_token": issued.access.reveal(),
         "token_type": issued.token_type,
@@ -155,8 +162,10 @@ async def _grant(request: Request, running: Installation, form: dict[str, str]) 
             wanted = read_scopes(scope) if scope else None
             presenter = Presenter(key_thumbprint=await proved_key(request, running))
             return await running.identity.refresh(given, wanted, presenter)
+        case "urn:ietf:params:oauth:grant-type:device_code":
+            return await _device(request, running, Secret(_needed(form, "device_code")))
         case None:
-            raise Refused("invalid_request", "Say which grant_type: password or refresh_token.")
+            raise Refused("invalid_request", "Say which grant_type.")
         case _:
             raise Refused("unsupported_grant_type", "That grant_type is not taken here.")
 
@@ -164,11 +173,9 @@ async def _grant(request: Request, running: Installation, form: dict[str, str]) 
 async def _sign_in(
     request: Request, running: Installation, name: str, password: Secret, scope: str
 ) -> Issued:
-    agent = _UNPRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
-    where = Where(request.state.address, agent)
-    purpose = Purpose(read_scopes(scope), key_thumbprint=await proved_key(request, running))
+    purpose = Purpose(wanted_scopes(scope), key_thumbprint=await proved_key(request, running))
     try:
-        issued = await running.identity.sign_in(name, password, where, purpose)
+        issued = await running.identity.sign_in(name, password, where_of(request), purpose)
     except TooManyAttempts:
         running.metrics.signed_in("throttled")
         raise
@@ -179,13 +186,20 @@ async def _sign_in(
     return issued
 
 
+async def _device(request: Request, running: Installation, code: Secret) -> Issued:
+    """Give a device its tokens, if a person agreed (RFC 8628 §3.4)."""
+    presenter = Presenter(key_thumbprint=await proved_key(request, running))
+    agreed = await running.identity.devices.ask(code, presenter)
+    return await running.identity.begin_session(agreed.user_id, where_of(request), agreed.purpose)
+
+
 def _needed(form: dict[str, str], name: str) -> str:
     if name not in form:
         raise Refused("invalid_request", f"The field {name} is missing.")
     return form[name]
 
 
-def _check_client(request: Request, client_id: str) -> None:
+def check_client(request: Request, client_id: str) -> None:
     """Refuse every client but our own, named in the form or by HTTP Basic (RFC 6749 §2.3.1)."""
     header = request.headers.get("authorization")
     if header is not None:
@@ -206,22 +220,27 @@ def _basic_client(header: str) -> str:
     raise ClientRefused("invalid_client", "That Authorization header names no client of ours.")
 
 
-def _refusal(error: PenstockError) -> Response | None:
+def refusal(error: PenstockError) -> Response | None:
+    """Return an error in the form of RFC 6749 §5.2; None where it has none there."""
     match error:
         case ProofRefused():
             return _refuse(error.code, error, 400, error.nonce)
+        case DeviceRefused():
+            return _refuse(error.code, error)
         case Refused():
             return _refuse(error.code, error, error.status, error.headers)
-        case NotSignedIn():
-            return _refuse("invalid_grant", error)
-        case UnknownScope():
-            return _refuse("invalid_scope", error)
-        case MalformedRequest():
-            return _refuse("invalid_request", error)
+        case NotSignedIn() | UnknownScope() | MalformedRequest():
+            return _refuse(_code_of(error), error)
         case TooManyAttempts():
             return _refuse("too_many_attempts", error, 429, seconds_to_wait(error))
         case _:
             return None
+
+
+def _code_of(error: PenstockError) -> str:
+    if isinstance(error, NotSignedIn):
+        return "invalid_grant"
+    return "invalid_scope" if isinstance(error, UnknownScope) else "invalid_request"
 
 
 def _refuse(
