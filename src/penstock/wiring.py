@@ -40,6 +40,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import Vault
+from penstock.identity.authorization import Authorization
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.oauth.proving import Proving
@@ -77,6 +78,7 @@ class Penstock:
     audit: AuditLog
     connectors: Mapping[str, Connector]
     identity: Identity
+    authorization: Authorization
     proofs: Proofs
     linker: Linker
     syncer: Syncer
@@ -202,6 +204,9 @@ def _assemble(
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
     clock = timing.clock
+    issuer = str(settings.public_url or "penstock").rstrip("/")
+    pepper = key.derive("passwords")
+    identity = Identity(program, cipher, clock, pepper=pepper, issuer=issuer, audit=audit)
     return Penstock(
         settings=settings,
         clock=clock,
@@ -210,7 +215,8 @@ def _assemble(
         cipher=cipher,
         audit=audit,
         connectors=connectors,
-        identity=Identity(program, cipher, clock, pepper=key.derive("passwords"), audit=audit),
+        identity=identity,
+        authorization=Authorization.over(database, identity, audit, clock),
         proofs=Proofs(program, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
         linker=Linker(database, connectors, seals, state, send_for, clock, audit, proving),
         revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),

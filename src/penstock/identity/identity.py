@@ -79,6 +79,7 @@ class Identity:
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit)
         self._live = LiveSessions(database, clock)
         self.browsing = Browsing(database, clock, self._live)
+        self.forget = self._live.forget
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""

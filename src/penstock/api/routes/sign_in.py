@@ -36,7 +36,7 @@ _SIGNS_IN: Final = [open_to_all("this is where one signs in; the form and its co
 _FIELDS: Final = frozenset({CSRF, "next", "username", "password"})
 
 _FORM: Final = Template("""$fault
-<form method="post">
+<form method="post" action="sign-in">
 $hidden
 <label>User name <input name="username" value="$username" autocomplete="username" required
  autofocus maxlength="64"></label>
