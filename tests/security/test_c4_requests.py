@@ -178,11 +178,12 @@ def test_our_own_program_needs_no_registering(server: Api) -> None:
     """The command line is built in: public, on loopback, for all scopes, confirmed each time."""
     ours = Program("penstock", redirect_uri="http://127.0.0.1:50001/callback")
     person = browser(server)
+    codes = []
     for _ in range(2):
         page = person.get("/authorize", params=ours.request(scope=None))
         assert "Penstock on the command line" in page.text
-        code = told(say(person, page))["code"]
-    tokens = trade(server, ours, code).json()
+        codes.append(told(say(person, page))["code"])
+    tokens = trade(server, ours, codes[-1]).json()
     assert tokens["scope"].split() == sorted(tokens["scope"].split())
     assert {"read", "write", "connect"} <= set(tokens["scope"].split())
     assert server.signed_in("ada").get("/v1/consents").json()["rows"] == []
