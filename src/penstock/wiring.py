@@ -42,6 +42,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import Vault
+from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
@@ -83,6 +84,7 @@ class Penstock:
     decoys: Decoys
     connectors: Mapping[str, Connector]
     identity: Identity
+    authorization: Authorization
     proofs: Proofs
     linker: Linker
     syncer: Syncer
@@ -210,6 +212,11 @@ def _assemble(
     clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
+    issuer = str(settings.public_url or "penstock").rstrip("/")
+    pepper = key.derive("passwords")
+    identity = Identity(
+        program, cipher, clock, pepper=pepper, issuer=issuer, audit=audit, decoys=decoys
+    )
     return Penstock(
         settings=settings,
         clock=clock,
@@ -219,9 +226,8 @@ def _assemble(
         audit=audit,
         decoys=decoys,
         connectors=connectors,
-        identity=Identity(
-            program, cipher, clock, pepper=key.derive("passwords"), audit=audit, decoys=decoys
-        ),
+        identity=identity,
+        authorization=Authorization.over(program, identity, audit, clock),
         proofs=Proofs(program, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
         linker=Linker(database, connectors, seals, state, send_for, clock, audit, proving),
         revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),

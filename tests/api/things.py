@@ -5,6 +5,7 @@ is one person's belongs together: one connection, one account in it, its transac
 holding.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +16,9 @@ import sqlalchemy as sa
 from penstock.db import (
     accounts,
     balances,
+    clients,
     connections,
+    consents,
     feeds,
     leases,
     links,
@@ -23,6 +26,7 @@ from penstock.db import (
     runs,
     suggestions,
 )
+from penstock.db.clients import ClientRow
 from penstock.db.holdings import holdings
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
@@ -220,9 +224,31 @@ def _add_link(connection: sa.Connection, api: Api, owner_id: int) -> int:
     return links.create(connection, values)
 
 
+def _client(api: Api, _: int) -> str:
+    row = ClientRow(
+        id=f"app_{secrets.token_urlsafe(12)}",
+        name="Budget",
+        secret_hash=None,
+        redirect_uris="https://budget.example/callback",
+        scope="read",
+        created_at=api.clock(),
+    )
+    api.write(clients.create, row)
+    return row.id
+
+
+def _consent(api: Api, owner_id: int) -> str:
+    client_id = _client(api, owner_id)
+    api.write(consents.save, owner_id=owner_id, client_id=client_id, scope="read", now=api.clock())
+    (made,) = api.read(consents.page, owner_id=owner_id)
+    return public_id("cns", made.id)
+
+
 MAKERS: Final[Mapping[str, Maker]] = {
     "account_id": _account,
+    "client_id": _client,
     "connection_id": _connection,
+    "consent_id": _consent,
     "link_id": _link,
     "quarantine_id": _quarantined,
     "session_id": _session,

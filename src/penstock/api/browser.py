@@ -22,7 +22,6 @@ from penstock.domain.errors import Forbidden
 from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
 from penstock.identity.browsing import BrowserPerson, form_token, new_cookie
-from penstock.identity.sessions import Where
 
 COOKIE: Final = "__Host-penstock"
 FORM_COOKIE: Final = "__Host-penstock-form"
@@ -33,7 +32,6 @@ HOME: Final = "/security"
 
 _MOST_CHARACTERS: Final = 8000
 _OURS: Final = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")  # one slash first, no backslash at all
-_UNPRINTABLE: Final = re.compile(r"[^ -~]+")
 
 
 class FormRefused(Forbidden):
@@ -164,12 +162,6 @@ def own_origin(request: Request) -> str:
         return f"{parts.scheme}://{parts.netloc}"
     encrypted = is_encrypted(request.scope, request.app.state.proxies)
     return f"{'https' if encrypted else 'http'}://{request.url.netloc}"
-
-
-def where_from(request: Request) -> Where:
-    """Return where somebody signs in from."""
-    agent = _UNPRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
-    return Where(request.state.address, agent)
 
 
 def _set(answer: Response, name: str, value: Secret) -> None:

@@ -6,11 +6,11 @@ To ourselves, to the operator's own addresses, or to a program on the person's m
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl
 from starlette.requests import Request
 
+from penstock.api.own_address import own_address
 from penstock.domain.errors import InvalidInput
 from penstock.domain.remedy import ask_person, fix_code
 
@@ -19,7 +19,6 @@ _LOOPBACK: Final = re.compile(
     r"http://(?:127\.0\.0\.1|\[::1\]):([1-9][0-9]{0,4})((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?)"
 )
 _MOST_PORT: Final = 65535
-_OUR_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def choose_redirect(
@@ -56,13 +55,8 @@ def choose_redirect(
 
 def _our_callback(request: Request, connector: str, public_url: AnyHttpUrl | None) -> str | None:
     """Return our own callback; None where only the Host header, which anybody writes, names us."""
-    if public_url is not None:
-        base = str(public_url)
-    elif urlsplit(str(request.base_url)).hostname in _OUR_MACHINE:
-        base = str(request.base_url)
-    else:
-        return None
-    return f"{base.rstrip('/')}/v1/callbacks/{connector}"
+    base = own_address(request, public_url)
+    return None if base is None else f"{base}/v1/callbacks/{connector}"
 
 
 def _is_loopback(uri: str) -> bool:

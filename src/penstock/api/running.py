@@ -19,6 +19,7 @@ from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
+from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
@@ -109,6 +110,10 @@ class Installation(Protocol):
     @property
     def identity(self) -> Identity:
         """People, sessions and tokens."""
+
+    @property
+    def authorization(self) -> Authorization:
+        """Programs that people may let in."""
 
     @property
     def proofs(self) -> Proofs:

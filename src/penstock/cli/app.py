@@ -31,6 +31,8 @@ COMMANDS: Final[Sections] = {
         "login": ("penstock.cli.sign_in:login", "Sign in, and store the session."),
         "logout": ("penstock.cli.sign_in:logout", "End the stored session."),
         "whoami": ("penstock.cli.sign_in:whoami", "Say who is signed in."),
+        "consents": ("penstock.cli.programs:consents", "List the programs that you let in."),
+        "client": ("penstock.cli.programs:client", "Register programs of others."),
     },
     "Banks": {
         "connectors": ("penstock.cli.connections:connectors", "List the banks that can be linked."),

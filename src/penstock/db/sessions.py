@@ -106,6 +106,12 @@ def get(connection: sa.Connection, session_id: int, *, user_id: int) -> SessionR
     return SessionRow(*row)
 
 
+def find(connection: sa.Connection, session_id: int) -> SessionRow | None:
+    """Return a session, whosever it is, live or not."""
+    row = connection.execute(sessions.select().where(_c.id == session_id)).one_or_none()
+    return SessionRow(*row) if row else None
+
+
 def page(
     connection: sa.Connection, *, user_id: int, now: datetime, after: int = 0, limit: int = 100
 ) -> list[SessionRow]:
@@ -155,6 +161,25 @@ def end_all(
         .where(_c.user_id == user_id, _c.ended_at.is_(None), _c.id != (keep or 0))
         .values(ended_at=now, ended_why=why)
     )
+    return list(connection.execute(statement.returning(_c.id)).scalars())
+
+
+def end_of_client(
+    connection: sa.Connection,
+    client_id: str,
+    *,
+    why: str,
+    now: datetime,
+    user_id: int | None = None,
+) -> list[int]:
+    """End the sessions of a program, one person's or all; return those that were live."""
+    statement = (
+        sessions.update()
+        .where(_c.client_id == client_id, _c.ended_at.is_(None))
+        .values(ended_at=now, ended_why=why)
+    )
+    if user_id is not None:
+        statement = statement.where(_c.user_id == user_id)
     return list(connection.execute(statement.returning(_c.id)).scalars())
 
 

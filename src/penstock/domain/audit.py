@@ -29,6 +29,7 @@ class AuditKind(StrEnum):
     TOKEN_ENDED = "token_ended"  # noqa: S105 - a deed, no token
     CLIENT_ADDED = "client_added"
     CLIENT_REMOVED = "client_removed"
+    CODE_REPLAYED = "code_replayed"
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
     DEVICE_APPROVED = "device_approved"

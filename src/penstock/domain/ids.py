@@ -16,6 +16,7 @@ _MOST: Final = 2**63 - 1
 NOUNS: Final = {
     "acc": "account",
     "bal": "balance",
+    "cns": "consent",
     "con": "connection",
     "hol": "holding",
     "lnk": "link",

@@ -85,6 +85,7 @@ class Identity:
         self.browsing = Browsing(database, clock, self._live)
         self.personal = PersonalTokens(database, clock, self._live, audit)
         self.devices = Devices(database, clock, self._throttle, audit, key=pepper)
+        self.forget = self._live.forget
 
     def close(self) -> None:
         """Let the threads end on which passwords are hashed."""

@@ -1,6 +1,7 @@
 """What a session is for, and who brings its refresh token back."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from penstock.identity.scopes import ALL, Scope
@@ -17,14 +18,15 @@ class Purpose:
     """What a session is for.
 
     `client_id` is the program that gets it. `methods` say how the person proved who they are, as
-    RFC 8176 names them. `key_thumbprint` (RFC 7638) is that of the key to which all tokens of the
-    session are bound (RFC 9449), None where they are not.
+    RFC 8176 names them, and `proved_at` when (None: just now). `key_thumbprint` (RFC 7638) is that
+    of the key to which all tokens of the session are bound (RFC 9449), None where they are not.
     """
 
     scopes: frozenset[Scope] = ALL
     client_id: str = OWN_CLIENT
     methods: tuple[str, ...] = ("pwd",)
     key_thumbprint: str | None = None
+    proved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

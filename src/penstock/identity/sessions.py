@@ -49,6 +49,10 @@ class Ended(StrEnum):
     REUSED = "refresh_token_reused"
     PASSWORD = "password_changed"  # noqa: S105 - a reason, no password
     DISABLED = "person_disabled"
+    REVOKED = "revoked_by_client"
+    REPLAYED = "code_replayed"
+    WITHDRAWN = "consent_withdrawn"
+    CLIENT_REMOVED = "client_removed"
 
 
 class RefreshRefused(NotSignedIn):
@@ -103,7 +107,7 @@ def begin(
             "used_at": now,
             "expires_at": now + ABSOLUTE,
             "client_id": purpose.client_id,
-            "proved_at": now,
+            "proved_at": purpose.proved_at or now,
             "methods": " ".join(purpose.methods),
             "key_thumbprint": purpose.key_thumbprint,
         },

@@ -7,9 +7,10 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from penstock.api.auth import open_to_all
+from penstock.api.client_auth import client_of, named_client
 from penstock.api.dpop import proved_key
 from penstock.api.form import MEDIA_TYPE, read_form
-from penstock.api.routes.token import TokenError, check_client, refusal
+from penstock.api.refusals import Refused, TokenError, refusal
 from penstock.api.routing import nouns
 from penstock.api.running import Running
 from penstock.api.schemas import Outgoing
@@ -63,15 +64,14 @@ async def device_authorization(request: Request, running: Running) -> Response:
     """
     try:
         form = await read_form(request, _FIELDS)
-        check_client(request, form.get("client_id", ""))
-        scopes = wanted_scopes(form.get("scope", ""))
+        client = await client_of(running, named_client(request, form), otherwise=OWN_CLIENT)
+        scopes = wanted_scopes(form["scope"]) if form.get("scope") else client.scopes
+        if not scopes <= client.scopes:
+            raise Refused("invalid_scope", "That client may not ask for all of these.")
         key = await proved_key(request, running)
-        begun = await running.identity.devices.begin(OWN_CLIENT, scopes, where_of(request), key)
+        begun = await running.identity.devices.begin(client.id, scopes, where_of(request), key)
     except PenstockError as error:
-        refused = refusal(error)
-        if refused is None:
-            raise
-        return refused
+        return refusal(error)
     base = str(running.settings.public_url or request.base_url).rstrip("/")
     body = {
         "device_code": begun.device_code.reveal(),

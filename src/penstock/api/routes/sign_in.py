@@ -22,13 +22,13 @@ from penstock.api.browser import (
     set_cookie,
     set_form_cookie,
     stranger,
-    where_from,
 )
 from penstock.api.errors import seconds_to_wait
 from penstock.api.form import read_form
 from penstock.api.page import escape, html_page
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
+from penstock.api.where import where_of
 from penstock.domain.errors import NotSignedIn, TooManyAttempts
 from penstock.domain.secret import Secret
 
@@ -36,7 +36,7 @@ _SIGNS_IN: Final = [open_to_all("this is where one signs in; the form and its co
 _FIELDS: Final = frozenset({CSRF, "next", "username", "password"})
 
 _FORM: Final = Template("""$fault
-<form method="post">
+<form method="post" action="sign-in">
 $hidden
 <label>User name <input name="username" value="$username" autocomplete="username" required
  autofocus maxlength="64"></label>
@@ -64,7 +64,7 @@ async def sign_in(request: Request, running: Running) -> Response:
     form = await read_form(request, _FIELDS)
     check_stranger(request, form)
     wanted, name = form.get("next", HOME), form.get("username", "")
-    where = where_from(request)
+    where = where_of(request)
     try:
         password = Secret(form.get("password", ""))
         user = await running.identity.check_password(name, password, where)
@@ -108,7 +108,7 @@ async def _signed_in(
 ) -> Response:
     running.metrics.signed_in("ok")
     cookie = await running.identity.browsing.begin(
-        user_id, where_from(request), methods=methods, instead_of=cookie_of(request)
+        user_id, where_of(request), methods=methods, instead_of=cookie_of(request)
     )
     answer = go_to(request, wanted)
     set_cookie(answer, cookie)

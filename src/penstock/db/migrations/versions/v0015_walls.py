@@ -13,6 +13,7 @@ _WITH_OWNER = (
     "accounts",
     "balances",
     "connections",
+    "consents",
     "erasures",
     "feeds",
     "file_accounts",
@@ -40,6 +41,7 @@ _RULES = {
     **{table: of_owner() for table in _WITH_OWNER},
     **{table: of_parent("connection_id", "connections") for table in _OF_A_CONNECTION},
     "users": of_owner("users.id"),
+    "authorization_codes": of_owner("user_id"),
     "sessions": of_owner("user_id"),
     "refresh_tokens": of_parent("session_id", "sessions"),
     # What has no connection is counted for everybody together: a provider's whole budget.
