@@ -16,7 +16,7 @@ def test_a_new_key_signs(reader: Terminal) -> None:
 
 
 def test_a_key_file_is_changed(reader: Terminal) -> None:
-    """K2: nothing hangs on the old key then, the bank can be read, and the log of deeds is whole."""
+    """K2: nothing hangs on the old key then, the bank can be read, the log of deeds is whole."""
     before = reader.json("keys", "show")
     told = reader.json("keys", "rotate", "--data")
     assert told["data_keys_made"] == before["data_keys"] - 1, "the root is none that seals"
