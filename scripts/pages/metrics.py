@@ -18,6 +18,7 @@ def everything() -> Metrics:
     metrics.asked("sandbox", "2xx", 0.02)
     metrics.hook_heard("up", "heard")
     metrics.signed_in("refused")
+    metrics.decoy_touched("person")
     metrics.answered("GET", "/v1/accounts/{id}", 200, 0.001)
     metrics.watch(lambda: {one.name: [(tuple("x" for _ in one.labels), 1.0)] for one in STATES})
     limits = LimitsSeen(calls_left={("sandbox", "app"): 5}, breakers={("sandbox", "b"): 0})

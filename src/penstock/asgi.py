@@ -26,6 +26,7 @@ async def _opened() -> AsyncIterator[Penstock]:
         penstock = await stack.enter_async_context(open_penstock(settings))
         if settings.worker:
             await stack.enter_async_context(at_work(penstock))
+        await penstock.decoys.plant()
         await _invite(penstock)
         yield penstock
 

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "",
+        repr=False,  # it may have a password in it
         description="`postgresql://USER@HOST/NAME`; empty is the SQLite file in the home folder.",
     )
     key: SecretStr | None = Field(

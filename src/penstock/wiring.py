@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from typing import Final
 from urllib.parse import urlsplit
 
 from penstock import connectors as registry
@@ -22,6 +23,7 @@ from penstock.domain.outcome import Outcome
 from penstock.domain.protocol import Connector, Sender
 from penstock.domain.remedy import fix_code
 from penstock.domain.secret import Secret
+from penstock.engine.bait import Bait
 from penstock.engine.drive import Limits, Sleep
 from penstock.engine.forget import Forgetter
 from penstock.engine.health import Health
@@ -40,6 +42,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import Vault
+from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.oauth.proving import Proving
@@ -55,6 +58,8 @@ from penstock.store import open_store
 from penstock.vault.cipher import Cipher
 from penstock.vault.hashing import KeyedHash
 from penstock.vault.key import Key
+
+_BAIT: Final = "simplefin"  # what it hands out is an address: a decoy's can be one of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class Penstock:
     metrics: Metrics
     cipher: Cipher
     audit: AuditLog
+    decoys: Decoys
     connectors: Mapping[str, Connector]
     identity: Identity
     proofs: Proofs
@@ -202,6 +208,8 @@ def _assemble(
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
     clock = timing.clock
+    bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
+    decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
     return Penstock(
         settings=settings,
         clock=clock,
@@ -209,8 +217,11 @@ def _assemble(
         metrics=metrics,
         cipher=cipher,
         audit=audit,
+        decoys=decoys,
         connectors=connectors,
-        identity=Identity(program, cipher, clock, pepper=key.derive("passwords"), audit=audit),
+        identity=Identity(
+            program, cipher, clock, pepper=key.derive("passwords"), audit=audit, decoys=decoys
+        ),
         proofs=Proofs(program, clock, key.derive("dpop nonces"), nonces=settings.dpop_nonces),
         linker=Linker(database, connectors, seals, state, send_for, clock, audit, proving),
         revoker=Revoker(database, connectors, seals, send_for, timing.clock, proving),

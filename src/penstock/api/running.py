@@ -19,6 +19,7 @@ from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
+from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
@@ -96,6 +97,10 @@ class Installation(Protocol):
     @property
     def audit(self) -> AuditLog:
         """Where it is written down who did what."""
+
+    @property
+    def decoys(self) -> Decoys:
+        """What only somebody uses who has a copy of the database."""
 
     @property
     def metrics(self) -> Metrics:

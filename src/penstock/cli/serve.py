@@ -83,6 +83,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
             penstock = await stack.enter_async_context(open_penstock(settings))
             if settings.worker:
                 await stack.enter_async_context(at_work(penstock))
+            await penstock.decoys.plant()
             app = create_app(lambda: contextlib.nullcontext(penstock))
             await _announce(penstock, listener)
             await answer(app, listener, asked)

@@ -11,9 +11,10 @@ decoys = sa.Table(
 )
 
 
-def any_planted(connection: sa.Connection) -> bool:
-    """Say whether there are decoys."""
-    return connection.execute(sa.select(decoys.c.mark).limit(1)).first() is not None
+def lock(connection: sa.Connection) -> None:
+    """Let nobody else plant any until this transaction ends. SQLite has one writer as it is."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE decoys IN SHARE ROW EXCLUSIVE MODE")
 
 
 def is_marked(connection: sa.Connection, mark: str) -> bool:

@@ -87,7 +87,7 @@ def told(connection: sa.Connection, target: str) -> dict[Topic, Told]:
     query = (
         notices.select()
         .join(connections, connections.c.id == c.connection_id)
-        .where(c.target == target, connections.c.disconnected_at.is_(None))
+        .where(c.target == target, _is_watched())
     )
     rows = connection.execute(query).all()
     known = [
@@ -171,6 +171,11 @@ def _row(target: str, finding: Finding, now: datetime) -> dict[str, object]:
 
 def _forget(connection: sa.Connection, target: str, topic: Topic) -> None:
     connection.execute(notices.delete().where(_is(target, topic)))
+
+
+def _is_watched() -> sa.ColumnElement[bool]:
+    """What is still linked; a decoy's use is told of whichever connection there is."""
+    return sa.or_(connections.c.disconnected_at.is_(None), notices.c.kind == NoticeKind.DECOY)
 
 
 def _still_there(connection: sa.Connection, connection_id: int) -> bool:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db.ending import BY_SESSION
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.sessions import sessions
 
 refresh_tokens = sa.Table(
     "refresh_tokens",
@@ -76,3 +77,14 @@ def child(connection: sa.Connection, token_id: int) -> TokenRow | None:
 def delete_expired(connection: sa.Connection, *, before: datetime) -> int:
     """Delete tokens that ran out before `before`; return how many."""
     return connection.execute(refresh_tokens.delete().where(_c.expires_at < before)).rowcount
+
+
+def any_good(connection: sa.Connection, user_id: int, *, at: datetime) -> bool:
+    """Say whether a person has a token, used or not, that runs out only after `at`."""
+    query = (
+        sa.select(_c.id)
+        .join(sessions, sessions.c.id == _c.session_id)
+        .where(sessions.c.user_id == user_id, _c.expires_at > at)
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None

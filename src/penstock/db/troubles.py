@@ -12,10 +12,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from penstock.db.accounts import accounts
+from penstock.db.audit import audit
 from penstock.db.connections import connections
 from penstock.db.quarantine import quarantine
 from penstock.db.tie_outs import tie_outs
 from penstock.domain.account import known_as
+from penstock.domain.audit import AuditKind
 from penstock.domain.consent import ConsentState, warned
 from penstock.domain.ids import public_id
 from penstock.domain.imported import FILES
@@ -53,6 +55,7 @@ def find(connection: sa.Connection, view: View) -> list[Finding]:
         found += _of_connection(row, view)
     found += _tie_outs(connection)
     found += _quarantine(connection)
+    found += _decoys(connection)
     return found
 
 
@@ -138,3 +141,20 @@ def _finding(kind: NoticeKind, row: sa.Row[Any], detail: str, title: str, text: 
 
 def _name(row: sa.Row[Any]) -> str:
     return str(row.label or row.institution_name or row.connector)
+
+
+def _decoys(connection: sa.Connection) -> Iterator[Finding]:
+    """Tell of each use of a decoy. A notice hangs on a connection: here on whichever is first."""
+    last = sa.select(sa.func.max(audit.c.number)).where(audit.c.kind == AuditKind.DECOY_TOUCHED)
+    number = connection.execute(last).scalar_one()
+    first = connection.execute(sa.select(sa.func.min(connections.c.id))).scalar_one()
+    if number is None or first is None:
+        return
+    yield Finding(
+        Topic(NoticeKind.DECOY, "decoys"),
+        first,
+        str(number),
+        "A decoy was used: somebody has a copy of the database",
+        f"`penstock audit list --kind {AuditKind.DECOY_TOUCHED}` says which and from where. "
+        "What to do then is in docs/how-to/audit.md.",
+    )

@@ -15,6 +15,7 @@ class NoticeKind(StrEnum):
     TIE_OUT = "tie_out"
     QUARANTINE = "quarantine"
     NEW = "new"
+    DECOY = "decoy"
 
 
 class Topic(NamedTuple):

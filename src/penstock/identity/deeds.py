@@ -19,12 +19,14 @@ from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.identity import sessions, setup
 from penstock.identity.caller import Caller
+from penstock.identity.decoys import Bait, Decoys
 from penstock.identity.purpose import Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
 from penstock.identity.scopes import Scope
 from penstock.identity.sessions import Ended, Reused, Rotated, Where, granted
 from penstock.identity.throttle import Attempt, Throttle
 from penstock.identity.tokens import Grant
+from penstock.vault.hashing import hash_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Deeds:
     throttle: Throttle
     tokens: RefreshTokens
     audit: AuditLog
+    decoys: Decoys | None = None
 
     def begin(
         self,
@@ -63,6 +66,8 @@ class Deeds:
         self, connection: sa.Connection, attempt: Attempt, user: UserRow | None, *, right: bool
     ) -> None:
         """Write down a refusal; never what was typed, which may be a password in a wrong field."""
+        if self.decoys and user and self.decoys.touched(connection, Bait.PERSON, str(user.id)):
+            return
         why = "disabled" if right else "wrong password" if user else "unknown name"
         facts = {"why": why, "name_and_network": attempt.pair[:16]}
         event = AuditEvent(
@@ -81,6 +86,8 @@ class Deeds:
         scopes: frozenset[Scope] | None,
     ) -> tuple[Grant, Secret] | Reused | None:
         """Use a refresh token up, and return what its successor is for; see sessions.rotate."""
+        if self._is_decoy(connection, token):
+            return None
         done = sessions.rotate(connection, token, presenter, self.tokens, now=self.clock())
         if isinstance(done, Reused) and done.ended:
             subject = public_id("ses", done.session_id)
@@ -141,6 +148,13 @@ class Deeds:
         kind, subject = AuditKind.PERSON_DISABLED, public_id("usr", user.id)
         self._note(connection, kind, user.id, subject, **facts)
         return user.id, ended
+
+    def _is_decoy(self, connection: sa.Connection, token: Secret) -> bool:
+        """Say whether it is a decoy, or what is stored of one: its hash, taken for the token."""
+        values = (hash_token(token), token.reveal())
+        return self.decoys is not None and any(
+            self.decoys.touched(connection, Bait.REFRESH_TOKEN, one) for one in values
+        )
 
     def _note(
         self, connection: sa.Connection, kind: AuditKind, user_id: int, subject: str, **facts: str

@@ -14,6 +14,7 @@ from penstock.domain.secret import Secret
 from penstock.identity import setup
 from penstock.identity.browsing import Browsing
 from penstock.identity.caller import Caller
+from penstock.identity.decoys import Decoys
 from penstock.identity.deeds import Deeds
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
@@ -68,6 +69,7 @@ class Identity:
         issuer: str = "penstock",
         passwords: Passwords | None = None,
         audit: AuditLog | None = None,
+        decoys: Decoys | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -76,7 +78,7 @@ class Identity:
         self._passwords = passwords or Passwords(pepper)
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
-        self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit)
+        self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit, decoys)
         self._live = LiveSessions(database, clock)
         self.browsing = Browsing(database, clock, self._live)
 

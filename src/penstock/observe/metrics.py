@@ -45,6 +45,7 @@ class Metrics:
             "held_back", "Runs ended because the bank was not to be asked", "connector", "reason"
         )
         self._hooks = self._counter("hooks", "Webhooks that came in", "connector", "outcome")
+        self._decoys = self._counter("decoys_touched", "Uses of decoys", "what")
         self._sign_ins = self._counter("sign_ins", "Attempts to sign in", "outcome")
         self._http = self._counter(
             "http_requests", "Requests that the API answered", "method", "route", "status"
@@ -64,6 +65,8 @@ class Metrics:
                 self._runs.labels(connector, outcome)
         for outcome in ("ok", "refused", "throttled"):
             self._sign_ins.labels(outcome)
+        for what in ("person", "refresh_token", "personal_token", "bank_token"):
+            self._decoys.labels(what)
 
     def run_ended(self, connector: str, outcome: str, seconds: float) -> None:
         """Count a sync run by its outcome (sync.md 21)."""
@@ -113,6 +116,10 @@ class Metrics:
     def signed_in(self, outcome: str) -> None:
         """Count an attempt to sign in by its outcome: ok, refused, throttled."""
         self._sign_ins.labels(outcome).inc()
+
+    def decoy_touched(self, what: str) -> None:
+        """Count a use of a decoy by what it was taken for: each says that a copy got out."""
+        self._decoys.labels(what).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answer of ours; `route` is its template (`/v1/accounts/{id}`), never a path."""

@@ -55,6 +55,7 @@ async def make(request: Request, running: Running) -> Response:
     try:
         password = _password(form)
         await running.identity.finish_setup(Secret(link), username, password)
+        await running.decoys.plant()
     except InvalidInput as error:
         return _form(link, username, fault=error.message)
     except NotFound as error:
