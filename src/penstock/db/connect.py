@@ -1,5 +1,6 @@
 """How a database is opened: SQLite in WAL with exact sums, or PostgreSQL through psycopg 3."""
 
+import re
 import time
 from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -20,6 +21,7 @@ _PRAGMAS = (
     "cache_size=-16000",
     "wal_autocheckpoint=4000",
 )
+_SCHEME = re.compile(r"([a-z][a-z0-9+]{1,19})://", re.ASCII)
 _REST = 1.0  # seconds
 _TURNS = 20
 _SUM = Context(prec=60, traps=[Inexact, InvalidOperation])
@@ -58,9 +60,15 @@ def open_database(url: str) -> Database:
     if url.startswith(("postgresql:", "postgres:", "postgresql+psycopg:")):
         return Database(_postgresql("postgresql+psycopg:" + url.partition(":")[2]))
     raise InvalidInput(
-        f"PENSTOCK_DATABASE_URL begins with {url.partition(':')[0]!r}: "
+        f"PENSTOCK_DATABASE_URL begins with {scheme_of(url)!r}: "
         "use sqlite:///PATH or postgresql://USER@HOST/NAME."
     )
+
+
+def scheme_of(url: str) -> str:
+    """Return what a URL begins with, for a message; where it is no URL, it may be a secret."""
+    found = _SCHEME.match(url)
+    return found[1] if found else "…"
 
 
 def _sqlite(url: str) -> sa.Engine:

@@ -53,6 +53,7 @@ async def make(request: Request, running: Running) -> Response:
     form = await read_form(request, _FIELDS)
     link, username = form.get("link", ""), form.get("username", "")
     try:
+        await running.identity.check_setup(Secret(link))  # a form shows no link that is not good
         password = _password(form)
         await running.identity.finish_setup(Secret(link), username, password)
         await running.decoys.plant()

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from penstock.cli.doctor import walls
 from penstock.cli.doctor.check import Check, fail, ok, warn
 from penstock.db import runs, vault_check
-from penstock.db.connect import open_database
+from penstock.db.connect import open_database, scheme_of
 from penstock.db.lane import Database
 from penstock.db.migrations import revisions
 from penstock.domain.errors import KeyMissing, PenstockError
@@ -152,7 +152,7 @@ def clock(database: Database, now: datetime) -> Check:
 
 def _absent(settings: Settings) -> Check:
     if settings.database_url:
-        scheme = settings.database_url.partition(":")[0]
+        scheme = scheme_of(settings.database_url)
         remedy = "Write PENSTOCK_DATABASE_URL as sqlite:///PATH or postgresql://USER@HOST/NAME."
         return fail("database", f"a URL that begins with {scheme!r} cannot be opened", remedy)
     if settings.url is not None:
