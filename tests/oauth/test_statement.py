@@ -66,7 +66,7 @@ def test_a_key_that_will_not_do_is_named(pem: str | None) -> None:
     plan = replace(PLAN, client_auth=ClientAuth.KEY, client_key=key)
     with pytest.raises(OAuthError, match="proves itself with a key") as caught:
         client_proof(plan, proving())
-    assert pem is None or pem[30:60] not in caught.value.message
+    assert pem is None or pem not in caught.value.message
 
 
 def test_a_certificate_needs_no_words() -> None:
