@@ -38,6 +38,7 @@ from tests.node_peers import NodePeers
 
 BANK = Path(__file__).with_name("bank.mjs")
 CALLBACK = "http://127.0.0.1:1/callback/fake"
+AUDIT = AuditLog(SEALS.cipher)
 _MOST_STEPS = 20
 
 AUDIT = AuditLog(Cipher(Key.parse(Secret(KEY))))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from penstock.db.audit import AuditLog
 from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.protocol import Sender
 from penstock.domain.request import Request, Response
@@ -60,11 +61,13 @@ class Counter:
         begun = await self.linker.begin(self.it.owner_id, connector, redirect_uri=uri, **more)
         return begun.state
 
-    async def finish(self, connector: str, *, owner_id: int | None = None, **answer: str) -> int:
+    async def finish(self, connector: str, **answer: str) -> int:
         """Come back, by a connector's address, with this query."""
-        pairs = list(answer.items())
-        who = self.it.owner_id if owner_id is None else owner_id
-        return await self.linker.finish(connector, pairs, owner_id=who)
+        return await self.finish_as(self.it.owner_id, connector, **answer)
+
+    async def finish_as(self, owner_id: int, connector: str, **answer: str) -> int:
+        """Do so as another person."""
+        return await self.linker.finish(connector, list(answer.items()), owner_id=owner_id)
 
     def at(self, host: str) -> list[str]:
         """Return the paths that were asked at a host."""
@@ -94,7 +97,9 @@ async def counter(
         def send_for(_name: str) -> Sender:
             return send
 
-        linker = Linker(it.database, banks, SEALS, hashed, send_for, it.watch)
+        linker = Linker(
+            it.database, banks, SEALS, hashed, send_for, it.watch, AuditLog(SEALS.cipher)
+        )
         here = Counter(it, linker)
         yield here
 

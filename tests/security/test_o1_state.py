@@ -1,6 +1,8 @@
 """O1: what comes back from a bank is let in once, in time, for who began it, at that bank."""
 
 import asyncio
+import html
+import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -18,7 +20,11 @@ from tests.api.banking import Town, town
 from tests.databases import Database
 from tests.engine.house import House, play
 from tests.engine.linking import asked_for_tokens, at_home, come_back, finish, linked
+from tests.security.browsing import GOOD, open_browser, signed_in, somebody
 from tests.security.coming_back import counter
+
+PUBLIC = "http://127.0.0.1:8321"
+OURS = {"Origin": PUBLIC, "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
@@ -102,12 +108,56 @@ def test_a_state_is_for_one_person_at_one_provider(database: Database, wrong: st
             back = {"state": state, "code": "c", "iss": "https://honest.example"}
             owner_id = here.it.owner_id + (wrong == "person")
             with pytest.raises(InvalidInput):
-                await here.finish(
-                    "evil" if wrong == "provider" else "honest", owner_id=owner_id, **back
-                )
+                await here.finish_as(owner_id, "evil" if wrong == "provider" else "honest", **back)
             assert here.asked == []
 
     play(story())
+
+
+def path_of(uri: str) -> str:
+    """Return the path and query of our own callback."""
+    parts = urlsplit(uri)
+    return f"{parts.path}?{parts.query}"
+
+
+def test_nobody_is_lured_into_somebody_elses_link(database: Database, tmp_path: Path) -> None:
+    """O1: eve begins a link and has ada consent at her bank: ada's browser ends nothing of eve's.
+
+    Not where ada is signed in, and not where nobody is: the page says whose it would be. Nor is the
+    state used up by it.
+    """
+    with town(database.url, tmp_path, public_url=PUBLIC) as place:
+        eve = place.api.signed_in("eve")
+        link = place.begin(eve, redirect_uri=None)
+        back = path_of(place.consent(link["authorization_url"]))
+        lured = signed_in(place.api, "ada").get(back)
+        assert lured.status_code == 403
+        assert "eve" in lured.text
+        nobody = open_browser(place.api).get(back)
+        assert nobody.status_code == 200
+        assert "Sign in as eve" in nobody.text
+        assert "/sign-in?next=" in nobody.text
+        assert place.bank.counters["requests:token"] == 0
+        assert eve.get("/v1/connections").json()["rows"] == []
+        assert eve.get(f"/v1/links/{link['id']}").json()["state"] == "waiting"
+
+
+def test_who_began_signs_in_and_it_is_linked(database: Database, tmp_path: Path) -> None:
+    """O1: the page sends ada to sign in, and back; then her own link ends, once."""
+    with town(database.url, tmp_path, public_url=PUBLIC) as place:
+        browser = open_browser(place.api)
+        somebody(place.api, "ada")
+        client = place.api.signed_in("ada")
+        link = place.begin(client, redirect_uri=None)
+        back = path_of(place.consent(link["authorization_url"]))
+        (there,) = re.findall(r'href="(/sign-in[^"]*)"', browser.get(back).text)
+        fields = browser.fields(html.unescape(there))
+        answer = browser.post("/sign-in", fields | {"username": "ada", "password": GOOD}, OURS)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == back
+        assert "Linked" in browser.get(back).text
+        assert client.get(f"/v1/links/{link['id']}").json()["state"] == "done"
+        assert browser.get(back).status_code == 422
 
 
 def test_a_link_is_ended_by_the_session_that_began_it(place: Town) -> None:
