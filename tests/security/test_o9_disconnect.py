@@ -18,6 +18,7 @@ from penstock.engine.forget import Disconnected
 from penstock.engine.revoking import HEAD_START, KEPT, LONGEST, Revoker
 from tests.databases import Database
 from tests.engine.bench import Watch
+from tests.engine.fake_bank import FakeBank
 from tests.engine.house import House, play
 from tests.engine.linking import at_home
 from tests.engine.test_forget import good, tokens
@@ -187,7 +188,7 @@ def test_a_token_that_comes_too_late_is_revoked_in_the_end(database: Database) -
             asked.append((request.body or b"").decode())
             return answer({})
 
-        connector = replace(base.connector, link_plans=(plan,))  # type: ignore[type-var]
+        connector = FakeBank(link_plans=(plan,))
         with pytest.raises(Halt):
             await replace(base, send=send, connector=connector).renew(opened)
         (row,) = await desk.it.all(revocations.select())
