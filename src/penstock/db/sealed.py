@@ -16,11 +16,14 @@ from penstock.db.credentials import credentials
 from penstock.db.hooks import hook_subscriptions
 from penstock.db.idempotency import idempotency_keys
 from penstock.db.links import links
+from penstock.db.revocations import revocations
 from penstock.db.signing_keys import signing_keys
 from penstock.vault.cipher import Place
 
 OURS: Final = ""
 """In place of the column with the owner: the secret is the installation's own."""
+
+_REVOCABLE: Final = ("access", "refresh", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ SEALED: Final = (
     SealedColumn(
         credentials, "refresh", "connection", "connection_id", "refresh", "connection_id", "version"
     ),
+    SealedColumn(
+        credentials, "key", "connection", "connection_id", "key", "connection_id", "version"
+    ),
+    *(SealedColumn(revocations, each, "revocation", "id", each) for each in _REVOCABLE),
     SealedColumn(
         hook_subscriptions, "secret", "connection", "connection_id", "hook", "connection_id"
     ),
