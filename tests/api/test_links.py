@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.banking import OURS, Town, town
 from tests.databases import Database
+from tests.security.browsing import signed_in
 
 PUBLIC = "http://127.0.0.1:8321/hub/"
 
@@ -58,15 +59,16 @@ def test_the_bank_sends_the_browser_back_here(place: Town) -> None:
     client = place.api.signed_in("ada")
     link = place.begin(client, redirect_uri=None)
     back = place.consent(link["authorization_url"])
-    assert back.startswith("http://127.0.0.1:8321/hub/v1/callbacks/sandbox?")
-    page = place.api.client.get(path_of(back))
+    assert back.startswith(f"{PUBLIC}v1/callbacks/sandbox?")
+    browser = signed_in(place.api, "ada")
+    page = browser.get(path_of(back))
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert "script" not in page.headers["content-security-policy"]
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert page.headers["cache-control"] == "no-store"
     assert client.get(f"/v1/links/{link['id']}").json()["state"] == "done"
-    again = place.api.client.get(path_of(back))
+    again = browser.get(path_of(back))
     assert again.status_code == 422, "O1: a state is good once"
 
 
@@ -75,7 +77,9 @@ def test_a_person_who_says_no_is_told_so(place: Town) -> None:
     client = place.api.signed_in("ada")
     link = place.begin(client, redirect_uri=None)
     back = place.consent(link["authorization_url"], decision="deny")
-    page = place.api.client.get(path_of(back))
+    stranger = place.api.client.get(path_of(back))
+    assert (stranger.status_code, "no consent" in stranger.text) == (200, True)
+    page = signed_in(place.api, "ada").get(path_of(back))
     assert page.status_code == 502
     assert "Not linked" in page.text
     state = client.get(f"/v1/links/{link['id']}").json()

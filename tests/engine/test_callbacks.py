@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from penstock.db import users
-from penstock.db.connections import connections
 from penstock.db.credentials import credentials
 from penstock.db.links import links
 from penstock.domain.errors import (
@@ -60,17 +59,6 @@ def test_a_callback_of_somebody_else_is_refused(database: Database, whose: str) 
         with pytest.raises(InvalidInput):
             await finish(home, callback)
         assert (await linked(home), asked_for_tokens(home)) == (0, 0)
-
-    at_home(database, story)
-
-
-def test_a_callback_without_a_session_ends_its_own_link(database: Database) -> None:
-    """O1: where nobody is signed in, the state alone says whose link it is."""
-
-    async def story(home: House) -> None:
-        number = await finish(home, await come_back(home), owner_id=None)
-        (row,) = await home.all(connections.select())
-        assert (row.id, row.owner_id) == (number, home.owner_id)
 
     at_home(database, story)
 

@@ -39,6 +39,7 @@ from tests.node_peers import NodePeers
 BANK = Path(__file__).with_name("bank.mjs")
 AUDIT = AuditLog(Cipher(Key.parse(Secret(KEY))))
 CALLBACK = "http://127.0.0.1:1/callback/fake"
+AUDIT = AuditLog(SEALS.cipher)
 _MOST_STEPS = 20
 
 

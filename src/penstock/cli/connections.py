@@ -104,6 +104,8 @@ def disconnect(
         say("It was disconnected before: the bank was not asked again.")
     elif ended["revoked"]:
         say("The bank confirmed that our access has ended.")
+    elif ended["retried"]:
+        say("The bank did not confirm it yet: it is asked again, for as long as Penstock runs.")
     else:
         say("The bank did not confirm it: look among the permissions that you gave there.")
     say("Its rows are deleted." if ended["data_deleted"] else "Its history stays.")

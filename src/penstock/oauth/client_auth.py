@@ -8,7 +8,10 @@ import base64
 from typing import Final
 from urllib.parse import quote_plus
 
-from joserfc.errors import JoseError
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwk import ECKey, RSAKey
 
 from penstock.domain.errors import OAuthError
@@ -80,24 +83,15 @@ def _statement(plan: OAuthPlan, proving: Proving) -> str:
 
 def _key(ours: ClientKey) -> tuple[str, ECKey | RSAKey]:
     """Read a private key; which kind it is says how it signs."""
-    pem = ours.pem.reveal().strip()
     try:
-        ec = ECKey.import_key(pem)
-    except (JoseError, ValueError, TypeError):
-        return "PS256", _rsa(pem)
-    if not ec.is_private or ec.curve_name != "P-256":
-        raise _useless("it is not a private one of the curve P-256")
-    return "ES256", ec
-
-
-def _rsa(pem: str) -> RSAKey:
-    try:
-        key = RSAKey.import_key(pem)
-    except (JoseError, ValueError, TypeError):
+        native = load_pem_private_key(ours.pem.reveal().encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _useless("it is no key in PEM that is not locked") from None
-    if not key.is_private or key.raw_value.key_size < _LEAST_RSA:
-        raise _useless(f"it is not a private one of RSA with {_LEAST_RSA} bits")
-    return key
+    if isinstance(native, EllipticCurvePrivateKey) and isinstance(native.curve, SECP256R1):
+        return "ES256", ECKey.import_key(native)
+    if isinstance(native, RSAPrivateKey) and native.key_size >= _LEAST_RSA:
+        return "PS256", RSAKey.import_key(native)
+    raise _useless(f"it is neither of the curve P-256 nor RSA of {_LEAST_RSA} bits")
 
 
 def _useless(why: str) -> OAuthError:

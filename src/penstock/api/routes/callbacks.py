@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,17 +11,19 @@ from pydantic import Field
 from starlette.responses import Response
 
 from penstock.api.auth import open_to_all, require
+from penstock.api.browser import ask_to_sign_in, person_of
 from penstock.api.errors import MalformedRequest, kind_of
 from penstock.api.page import escape, html_page
 from penstock.api.routes.connections import Connection, one
 from penstock.api.routing import ANY_QUERY, nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import ConnectionId, Incoming, LinkId, Moment, Outgoing
-from penstock.db import links
+from penstock.db import links, users
 from penstock.db.links import LinkRow
 from penstock.domain.errors import InvalidInput, NotFound, PenstockError
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.remedy import ask_person
+from penstock.identity.browsing import BrowserPerson
 from penstock.identity.caller import Caller
 
 _MOST_PARAMETERS: Final = 50
@@ -90,27 +93,65 @@ async def finish_link(
 @router.get(
     "/callbacks/{connector}",
     response_class=Response,
-    dependencies=[open_to_all("the bank sends a browser here; the state is what opens it")],
+    dependencies=[open_to_all("the bank sends a browser here; who is signed in there ends it")],
     responses={200: {"content": {"text/html": {}}, "description": "A page for the person."}},
     include_in_schema=False,
 )
 async def come_back(
     connector: str, request: Request, running: Running, _query: Annotated[None, ANY_QUERY]
 ) -> Response:
-    """End a link whose person the bank sent back to this server, and tell them how it went."""
+    """End a link whose person the bank sent back to this server, and tell them how it went.
+
+    It is ended where the one who began it is signed in at this very browser. Nobody is lured into
+    giving their bank to somebody else: the page says whose link it is, and asks for a sign-in.
+    """
     parameters = request.query_params.multi_items()
     try:
         if len(parameters) > _MOST_PARAMETERS:
             raise InvalidInput("The bank sent more than an answer has.")
-        state = request.query_params.get("state", "")
-        owner_id = await running.linker.whose(connector, state)
-        await running.linker.finish(connector, parameters, owner_id=owner_id or 0, in_browser=True)
+        owner_id = await running.linker.whose(connector, request.query_params.get("state", ""))
+        person = await person_of(request)
+        if owner_id is not None and (person is None or person.user_id != owner_id):
+            owner = await running.database.read(users.get, owner_id)
+            return _not_here(request, connector, owner.username, person)
+        await running.linker.finish(
+            connector, parameters, owner_id=person.user_id if person else 0, in_browser=True
+        )
     except PenstockError as error:
         what = escape(error.message)
         next_ = f"<p>{escape(error.remedy.text)}</p>" if error.remedy else ""
         return html_page("Not linked", f'<p class="fault">{what}</p>{next_}', kind_of(error).status)
     return html_page(
         "Linked", "<p>Your bank is linked, and is being read now. You can close this page.</p>"
+    )
+
+
+def _not_here(
+    request: Request, connector: str, owner: str, person: BrowserPerson | None
+) -> Response:
+    """Say whose link this is, and ask them to sign in; the link waits, and nothing was used up."""
+    whose = f"<strong>{escape(owner)}</strong>"
+    asked = f"This would give what the bank {escape(connector)} tells to the Penstock of {whose}."
+    if person is not None:
+        return html_page(
+            "Not linked",
+            f'<p class="fault">{asked} You are signed in here as '
+            f"<strong>{escape(person.username)}</strong>.</p>"
+            "<p>If somebody sent you here, close this page: nothing was linked. Else sign out, "
+            "and begin again.</p>",
+            HTTPStatus.FORBIDDEN,
+        )
+    if "error" in request.query_params:
+        return html_page(
+            "Not linked",
+            "<p>The bank gave no consent: nothing was linked. Begin again if you want.</p>",
+        )
+    there = ask_to_sign_in(request).headers["location"]
+    return html_page(
+        "Link this bank?",
+        f"<p>{asked}</p><p>If you are {whose}, and began this yourself, sign in to go on. If "
+        "somebody sent you here, close this page: nothing was linked.</p>"
+        f'<p><a href="{escape(there)}">Sign in as {escape(owner)}</a></p>',
     )
 
 

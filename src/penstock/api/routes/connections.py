@@ -115,6 +115,13 @@ class Disconnected(Outgoing):
             examples=[True],
         ),
     ]
+    retried: Annotated[
+        bool,
+        Field(
+            description="Whether the bank did not confirm it, and is asked again until it has.",
+            examples=[False],
+        ),
+    ]
     data_deleted: Annotated[bool, Field(description="Whether its rows are deleted here too.")]
 
 
@@ -171,7 +178,10 @@ async def disconnect(
     number = row_number("con", connection_id)
     ended = await running.forgetter.disconnect(number, owner_id=caller.user_id, delete=delete_data)
     return Disconnected(
-        id=public_id("con", number), revoked=ended.revoked, data_deleted=delete_data
+        id=public_id("con", number),
+        revoked=ended.revoked,
+        retried=ended.retried,
+        data_deleted=delete_data,
     )
 
 

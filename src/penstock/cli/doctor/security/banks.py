@@ -13,6 +13,7 @@ from cryptography import x509
 from penstock import connectors as registry
 from penstock.cli.doctor.security.around import Around
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
+from penstock.db import revocations
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials
 from penstock.db.links import links
@@ -76,7 +77,7 @@ def consents(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 
 def leftovers(connection: sa.Connection, _around: Around) -> Iterator[Finding]:
-    """O9: a connection that is gone has left nothing that opens the bank."""
+    """O9: a connection that is gone has left nothing that opens the bank, here or there."""
     query = (
         sa.select(connections.c.id)
         .join_from(connections, credentials)
@@ -88,6 +89,15 @@ def leftovers(connection: sa.Connection, _around: Around) -> Iterator[Finding]:
         yield failed(f"what opens the bank is still there: {named(left)}", remedy)
     else:
         yield ok("every connection that is gone was wiped")
+    for one in revocations.standing(connection):
+        if one.waiting and one.since is not None:
+            remedy = "It is tried again by itself, while `penstock serve` or a worker runs."
+            found = f"{one.connector}: {counted(one.waiting, 'grant')} to be revoked yet"
+            yield attention(f"{found}, since {one.since:%Y-%m-%d %H:%M}", remedy)
+        if one.given_up:
+            remedy = "Take our access away on the bank's own page of permissions."
+            found = f"{one.connector}: {counted(one.given_up, 'grant')} never revoked"
+            yield attention(f"{found}; we have forgotten them, the bank may not have", remedy)
 
 
 def certificates(around: Around) -> Iterator[Finding]:
