@@ -1,19 +1,16 @@
 """`penstock doctor --security`: this installation, graded by the checklist, with the evidence."""
 
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from penstock.cli.doctor.check import State
 from penstock.cli.doctor.security.finding import Grade, Graded
 from penstock.cli.failure import printable
-from penstock.domain.errors import KeyMissing, PenstockError
+from penstock.domain.errors import PenstockError
 from penstock.settings import Settings
-
-if TYPE_CHECKING:
-    from penstock.db.lane import Database
-    from penstock.engine.unlock import Vault
+from penstock.vault.source import KeySource
 
 _STYLE: Final = {
     Grade.OK: "green",
@@ -29,32 +26,23 @@ def examine(settings: Settings) -> list[Graded]:
     """Look at everything, and return each row of the checklist with its evidence."""
     from penstock.cli.doctor import store
     from penstock.cli.doctor.security import edge
-    from penstock.cli.doctor.security.around import Around
+    from penstock.cli.doctor.security.around import Around, cipher_of
     from penstock.cli.doctor.security.grading import grade
     from penstock.domain.clock import utc_now
+    from penstock.store import key_place
 
-    now = utc_now()
+    now, place = utc_now(), key_place(settings)
+    master: KeySource | PenstockError
+    try:
+        master = place.look()
+    except PenstockError as error:
+        master = error
     with store.opened(settings) as database:
         checks = list(store.checks(settings, database, now=now))
         sound = all(check.what not in _NEEDED or check.state is State.OK for check in checks)
-        vault = _vault(settings, database if sound else None)
-        if isinstance(vault, PenstockError):
-            around = Around(settings, now, vault)
-        else:
-            around = Around(settings, now, vault.keys.source, vault.cipher)
-        return grade(around, database if sound else None, edge.look(settings, now))
-
-
-def _vault(settings: Settings, database: "Database | None") -> "Vault | PenstockError":
-    """Open the vault, or say why that cannot be."""
-    from penstock.store import open_vault
-
-    try:
-        if database is None:
-            return KeyMissing("The database cannot be opened, and so no key can be tried.")
-        return open_vault(settings, database)
-    except PenstockError as error:
-        return error
+        readable = database if sound else None
+        around = Around(settings, now, master, cipher_of(readable, place, master))
+        return grade(around, readable, edge.look(settings, now))
 
 
 _NEEDED: Final = frozenset({"database", "schema"})

@@ -13,9 +13,11 @@ from cryptography import x509
 from penstock import connectors as registry
 from penstock.cli.doctor.security.around import Around
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
+from penstock.db import revocations
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials
 from penstock.db.links import links
+from penstock.db.refreshes import RefreshOutcome, refreshes
 from penstock.domain.consent import ConsentState
 from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
@@ -40,18 +42,26 @@ def verifiers(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok("no link that is over has kept its verifier")
 
 
-def refreshes(connection: sa.Connection, around: Around) -> Iterator[Finding]:
-    """O6: no refresh began, and was never heard of again."""
-    c = credentials.c
-    query = sa.select(c.connection_id).where(
-        c.refresher.is_not(None), c.refresher_until < around.now - _SETTLED_AFTER
+def cut_off(connection: sa.Connection, around: Around) -> Iterator[Finding]:
+    """O6: no refresh was written down, asked for, and never heard of again."""
+    c = refreshes.c
+    query = (
+        sa.select(c.connection_id)
+        .join_from(refreshes, connections)
+        .where(
+            c.outcome == RefreshOutcome.ASKED,
+            c.asked_at < around.now - _SETTLED_AFTER,
+            connections.c.disconnected_at.is_(None),
+        )
+        .distinct()
+        .order_by(c.connection_id)
     )
     left = [public_id("con", one) for one in connection.execute(query).scalars()]
     if left:
         remedy = "Run `penstock sync` for them: each is settled, or asks for its consent."
         yield attention(f"a refresh was cut off: {named(left)}", remedy)
     else:
-        yield ok("every refresh that began has ended")
+        yield ok("every refresh that was begun came to an end")
 
 
 def consents(connection: sa.Connection, around: Around) -> Iterator[Finding]:
@@ -76,7 +86,7 @@ def consents(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 
 def leftovers(connection: sa.Connection, _around: Around) -> Iterator[Finding]:
-    """O9: a connection that is gone has left nothing that opens the bank."""
+    """O9: a connection that is gone has left nothing that opens the bank, here or there."""
     query = (
         sa.select(connections.c.id)
         .join_from(connections, credentials)
@@ -88,6 +98,15 @@ def leftovers(connection: sa.Connection, _around: Around) -> Iterator[Finding]:
         yield failed(f"what opens the bank is still there: {named(left)}", remedy)
     else:
         yield ok("every connection that is gone was wiped")
+    for one in revocations.standing(connection):
+        if one.waiting and one.since is not None:
+            remedy = "It is tried again by itself, while `penstock serve` or a worker runs."
+            found = f"{one.connector}: {counted(one.waiting, 'grant')} to be revoked yet"
+            yield attention(f"{found}, since {one.since:%Y-%m-%d %H:%M}", remedy)
+        if one.given_up:
+            remedy = "Take our access away on the bank's own page of permissions."
+            found = f"{one.connector}: {counted(one.given_up, 'grant')} never revoked"
+            yield attention(f"{found}; we have forgotten them, the bank may not have", remedy)
 
 
 def certificates(around: Around) -> Iterator[Finding]:
