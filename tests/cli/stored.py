@@ -21,6 +21,7 @@ from penstock.engine.seal import Seals
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
 from penstock.vault.key import Key
+from penstock.vault.source import LocalKey
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 KEY = Key(bytes((one * one + 7 * one) % 251 for one in range(32)))
@@ -30,7 +31,7 @@ HASH = "$2b$12$" + "x" * 53
 
 def around(home: Path = Path("/nowhere"), **settings: Any) -> Around:
     """Return an installation in development, but for these settings."""
-    return Around(Settings(home=home, **settings), NOW, KEY)
+    return Around(Settings(home=home, **settings), NOW, LocalKey(KEY), Cipher(KEY))
 
 
 def in_production(**settings: Any) -> Around:

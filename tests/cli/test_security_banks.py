@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from penstock.cli.doctor.security import banks
 from penstock.cli.doctor.security.finding import Grade
-from penstock.db import links
+from penstock.db import links, revocations
 from penstock.db.connections import connections
-from penstock.db.credentials import credentials
 from penstock.db.lane import Database
+from penstock.db.refreshes import RefreshOutcome, refreshes
 from penstock.domain.consent import ConsentState
 from tests.cli.modes import posix
 from tests.cli.stored import NOW, Story, around, bank, grades, linked, person, seen
@@ -45,20 +45,44 @@ def test_a_leftover_verifier_is_seen(store: Database) -> None:
 
 
 def test_a_refresh_that_was_cut_off_is_seen(store: Database) -> None:
-    """O6: who began to renew a token hours ago, and never ended, wants attention."""
+    """O6: one that was written down hours ago, and never ended, wants attention."""
 
-    def begun(until: datetime | None) -> Story:
+    def begun(hours_ago: int, outcome: RefreshOutcome, **different: object) -> Story:
         def story(connection: sa.Connection) -> None:
-            linked()(connection)
-            refresher = "worker" if until else None
-            values = {"refresher": refresher, "refresher_until": until}
-            connection.execute(credentials.update().values(values))
+            asked = {"asked_at": NOW - timedelta(hours=hours_ago), "outcome": outcome}
+            of = bank(connection, person(connection), **different)
+            connection.execute(refreshes.insert().values(connection_id=of, version=1, **asked))
 
         return story
 
-    assert seen(store, banks.refreshes, begun(None)) == [OK]
-    assert seen(store, banks.refreshes, begun(NOW + timedelta(minutes=1))) == [OK]
-    assert seen(store, banks.refreshes, begun(NOW - timedelta(hours=5))) == [ATTENTION]
+    asked, done = RefreshOutcome.ASKED, RefreshOutcome.OK
+    assert seen(store, banks.cut_off) == [OK]
+    assert seen(store, banks.cut_off, begun(5, done)) == [OK]
+    assert seen(store, banks.cut_off, begun(0, asked)) == [OK]
+    assert seen(store, banks.cut_off, begun(5, asked)) == [ATTENTION]
+    assert seen(store, banks.cut_off, begun(5, asked, disconnected_at=NOW)) == [OK]
+
+
+def test_what_the_bank_still_lets_in_is_seen(store: Database) -> None:
+    """O9: a revocation that waits, or was given up, wants attention."""
+
+    def waiting(connection: sa.Connection) -> int:
+        return revocations.add(
+            connection,
+            owner_id=person(connection),
+            connector="sandbox",
+            plan=0,
+            expires_at=None,
+            now=NOW,
+            next_at=NOW,
+        )
+
+    def given_up(connection: sa.Connection) -> None:
+        revocations.give_up(connection, waiting(connection), failure="no")
+
+    assert seen(store, banks.leftovers) == [OK]
+    assert seen(store, banks.leftovers, waiting) == [OK, ATTENTION]
+    assert seen(store, banks.leftovers, given_up) == [OK, ATTENTION]
 
 
 @pytest.mark.parametrize(

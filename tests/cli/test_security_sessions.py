@@ -88,7 +88,7 @@ def test_a_session_without_end_is_seen(store: Database) -> None:
     """R5: longer than any is made is a failure; unused for weeks wants attention."""
 
     def one(**different: object) -> Story:
-        return lambda c: session(c, person(c), **different)
+        return lambda c: token(c, session(c, person(c), **different))
 
     assert seen(store, sessions.ages, one()) == [Grade.OK]
     endless = one(expires_at=NOW + timedelta(days=900))

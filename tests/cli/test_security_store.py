@@ -1,19 +1,32 @@
 """What `penstock doctor --security` sees of keys, files, the database and banks, good and bad."""
 
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+import sqlalchemy as sa
 
 from penstock.cli.doctor.security import files, keys, postgres
-from penstock.cli.doctor.security.around import Around
+from penstock.cli.doctor.security.around import Around, cipher_of
 from penstock.cli.doctor.security.finding import Grade
-from penstock.db import signing_keys, vault_check
+from penstock.db import sealing_keys, signing_keys, vault_check
+from penstock.db.connect import open_database
 from penstock.db.lane import Database
+from penstock.db.sealing_keys import SEAL, DataKeyRow
+from penstock.db.vault_check import NEXT, PRESENT
 from penstock.domain.errors import KeyMissing
 from penstock.domain.secret import Secret
+from penstock.engine import unlock
+from penstock.engine.key_place import KeyPlace
 from penstock.vault.cipher import Cipher, Place
-from penstock.vault.key import Key, check_value
+from penstock.vault.key import Key
+from penstock.vault.source import LocalKey
 from tests.cli.modes import posix
 from tests.cli.stored import (
     KEY,
@@ -27,10 +40,15 @@ from tests.cli.stored import (
     seen,
     session,
 )
+from tests.conftest import migrate
+from tests.databases import Database as Made
+from tests.databases import PostgresDatabases
 
 OK, ATTENTION, FAILED = Grade.OK, Grade.ATTENTION, Grade.FAILED
 OTHER = Key(bytes((one * one + 3 * one) % 253 for one in range(32)))
-LOST = Around(around().settings, NOW, KeyMissing("There is no key."))
+GONE = KeyMissing("There is no key.")
+LOST = replace(around(), master=GONE, cipher=GONE)
+NOTHING = cast("sa.Connection", None)
 
 
 def test_a_key_that_somebody_typed_is_seen() -> None:
@@ -47,19 +65,63 @@ def test_a_key_among_the_settings_is_seen(tmp_path: Path) -> None:
     assert grades(keys.source(given)) == [OK, OK]
     (tmp_path / ".env").write_text("PENSTOCK_KEY=x\n")
     assert grades(keys.source(given)) == [OK, ATTENTION]
-    assert grades(keys.source(LOST)) == [FAILED]
+    assert grades(keys.source(replace(given, master=GONE))) == [ATTENTION]
+    (tmp_path / "penstock.db").touch()
+    assert grades(keys.source(replace(given, master=GONE))) == [FAILED]
 
 
-def test_a_foreign_key_is_seen(store: Database) -> None:
-    """K5: the key of another database is a failure, whatever it says its name is."""
+def test_a_foreign_key_is_seen(database: Made) -> None:
+    """K5: the key of another database is a failure; the doctor itself makes nothing."""
 
-    def known(key: Key, value: str) -> Story:
-        return lambda c: vault_check.save(c, key.id, value)
+    async def story() -> None:
+        async with open_database(database.url) as store:
+            for made in (False, True):
+                if made:
+                    unlock.unlock(store, place(KEY))
+                assert seen(store, keys.fits, at=opened(store, KEY)) == [OK]
+                assert seen(store, keys.fits, at=opened(store, OTHER)) == [FAILED if made else OK]
+                assert store.read_now(sealing_keys.count) == (2 if made else 0)
 
-    assert seen(store, keys.fits) == [OK]
-    assert seen(store, keys.fits, known(KEY, check_value(KEY))) == [OK]
-    assert seen(store, keys.fits, known(OTHER, check_value(OTHER))) == [FAILED]
-    assert seen(store, keys.fits, known(KEY, check_value(OTHER))) == [FAILED]
+    asyncio.run(story())
+    assert grades(keys.fits(NOTHING, replace(around(), master=GONE, cipher=GONE))) == []
+
+
+def place(key: Key) -> KeyPlace:
+    """Return where a key is that was given."""
+    return KeyPlace(given=key.written(), file=Path("/nowhere/key"), may_make=False)
+
+
+def opened(store: Database, key: Key) -> Around:
+    """Return what the doctor knows of a database with this key."""
+    return replace(around(), cipher=cipher_of(store, place(key), LocalKey(key)))
+
+
+def test_a_change_of_keys_that_waits_is_seen(store: Database) -> None:
+    """K2: one that was begun, or a key older than a year, wants attention; a stray is a failure."""
+
+    def wrapped(by: str, days: int = 1, *, states: Mapping[str, str]) -> Story:
+        def story(connection: sa.Connection) -> None:
+            then = NOW - timedelta(days=days)
+            row = DataKeyRow("0" * 16, None, SEAL, then, None, {by: "w"})
+            for master_id, state in states.items():
+                vault_check.save(connection, master_id, "v", state=state)
+            sealing_keys.create(connection, row)
+
+        return story
+
+    settled = {KEY.id: PRESENT}
+    assert seen(store, keys.turning) == [OK]
+    assert seen(store, keys.turning, wrapped(KEY.id, states=settled)) == [OK]
+    assert seen(store, keys.turning, wrapped(KEY.id, 500, states=settled)) == [ATTENTION]
+    begun = settled | {OTHER.id: NEXT}
+    assert seen(store, keys.turning, wrapped(OTHER.id, states=begun)) == [ATTENTION, OK]
+    assert seen(store, keys.turning, wrapped(OTHER.id, states=settled)) == [FAILED, OK]
+
+    def retired(connection: sa.Connection) -> None:
+        wrapped(KEY.id, states=settled)(connection)
+        sealing_keys.retire(connection, "0" * 16, at=NOW)
+
+    assert seen(store, keys.turning, retired) == [ATTENTION, OK]
 
 
 def test_a_moved_secret_is_seen(store: Database) -> None:
@@ -144,6 +206,28 @@ def test_the_way_to_the_database_is_graded(
 def test_the_way_is_read_from_the_connection(store: Database) -> None:
     """K4: on PostgreSQL the open connection itself says how it goes; here it stays at home."""
     assert seen(store, postgres.way) == ([OK] if store.kind == "postgresql" else [])
+
+
+def test_a_wall_with_a_hole_is_seen(store: Database) -> None:
+    """X1: on PostgreSQL a table without its policy in force is a failure."""
+
+    def hole(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("ALTER TABLE accounts NO FORCE ROW LEVEL SECURITY")
+
+    if store.kind == "sqlite":
+        assert seen(store, postgres.role) == [OK]
+    else:
+        assert seen(store, postgres.role) == [OK, OK]
+        assert seen(store, postgres.role, hole) == [OK, FAILED]
+
+
+@pytest.mark.postgres
+def test_a_role_above_the_wall_is_seen(postgres_port: int) -> None:
+    """X1: a superuser is bound by no policy: that wants attention, and fails in production."""
+    above = PostgresDatabases(postgres_port, f"above{os.getpid()}", migrate, walled=False)
+    with above.fresh() as made, closing(open_database(made.url)) as store:
+        assert seen(store, postgres.role)[0] is ATTENTION
+        assert seen(store, postgres.role, at=in_production())[0] is FAILED
 
 
 def test_a_clock_that_is_behind_is_seen(store: Database) -> None:

@@ -1,6 +1,6 @@
 """A process that dies, by SIGKILL, between a bank's answer to a refresh and our commit.
 
-`python -m tests.security.dying_refresher '{"url": …, "bank_url": …, "connection_id": …, "owner_id": …}'`
+`python -m tests.security.dying_refresher JSON`: with url, bank_url, connection_id and owner_id.
 """
 
 import asyncio

@@ -25,3 +25,8 @@ def is_marked(connection: sa.Connection, mark: str) -> bool:
 def add(connection: sa.Connection, mark: str) -> None:
     """Remember a decoy's mark."""
     connection.execute(decoys.insert().values(mark=mark))
+
+
+def any_planted(connection: sa.Connection) -> bool:
+    """Say whether there is a decoy at all."""
+    return connection.execute(decoys.select().limit(1)).first() is not None

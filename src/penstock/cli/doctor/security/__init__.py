@@ -1,22 +1,16 @@
 """`penstock doctor --security`: this installation, graded by the checklist, with the evidence."""
 
-import contextlib
-from datetime import datetime
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from penstock.cli.doctor.check import State
 from penstock.cli.doctor.security.finding import Grade, Graded
 from penstock.cli.failure import printable
 from penstock.domain.errors import PenstockError
 from penstock.settings import Settings
-
-if TYPE_CHECKING:
-    from penstock.cli.doctor.security.around import Around
-    from penstock.db.lane import Database
+from penstock.vault.source import KeySource
 
 _STYLE: Final = {
     Grade.OK: "green",
@@ -32,34 +26,23 @@ def examine(settings: Settings) -> list[Graded]:
     """Look at everything, and return each row of the checklist with its evidence."""
     from penstock.cli.doctor import store
     from penstock.cli.doctor.security import edge
+    from penstock.cli.doctor.security.around import Around, cipher_of
     from penstock.cli.doctor.security.grading import grade
     from penstock.domain.clock import utc_now
+    from penstock.store import key_place
 
-    now = utc_now()
+    now, place = utc_now(), key_place(settings)
+    master: KeySource | PenstockError
+    try:
+        master = place.look()
+    except PenstockError as error:
+        master = error
     with store.opened(settings) as database:
-        around = _around(settings, database, now)
         checks = list(store.checks(settings, database, now=now))
         sound = all(check.what not in _NEEDED or check.state is State.OK for check in checks)
-        return grade(around, database if sound else None, edge.look(settings, now))
-
-
-def _around(settings: Settings, database: "Database | None", now: datetime) -> "Around":
-    """Find the master key, and open the vault with it as far as that goes."""
-    from penstock.cli.doctor.security.around import Around
-    from penstock.db.migrations import revisions
-    from penstock.engine.unlock import peek
-    from penstock.store import key_place
-    from penstock.vault.source import LocalKey
-
-    place, vault = key_place(settings), None
-    try:
-        source = place.look()
-    except PenstockError as error:
-        return Around(settings, now, error)
-    with contextlib.suppress(PenstockError, SQLAlchemyError):  # a row of K5 says so
-        if database is not None and database.read_now(revisions).newest:
-            vault = peek(database, place).cipher
-    return Around(settings, now, source.key if isinstance(source, LocalKey) else source, vault)
+        readable = database if sound else None
+        around = Around(settings, now, master, cipher_of(readable, place, master))
+        return grade(around, readable, edge.look(settings, now))
 
 
 _NEEDED: Final = frozenset({"database", "schema"})

@@ -1,33 +1,29 @@
-"""What is known before anything is looked at: the settings, the time, the key."""
+"""What is known before anything is looked at: the settings, the time, the key, what it opens."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.cli.door import is_loopback
-from penstock.domain.errors import PenstockError
+from penstock.db import sealing_keys, vault_check
+from penstock.db.lane import Database
+from penstock.domain.clock import utc_now
+from penstock.domain.errors import KeyMissing, PenstockError
+from penstock.engine import unlock
+from penstock.engine.key_place import KeyPlace
+from penstock.engine.sealing_keys import DataKeys
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
-from penstock.vault.key import Key
-from penstock.vault.source import KeySource
+from penstock.vault.source import KeySource, LocalKey
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """`key` is the master key of this installation, or why there is none.
-
-    A `Key` where it is here, its source where it never leaves another place. `vault` opens what is
-    sealed; without one a `Key` does, as before there were data keys.
-    """
+    """`master` is the master key, `cipher` what opens secrets with it; or why there is none."""
 
     settings: Settings
     now: datetime
-    key: Key | KeySource | PenstockError
-    vault: Cipher | None = None
-
-    @property
-    def cipher(self) -> Cipher | None:
-        """What opens secrets; None where nothing does."""
-        return self.vault or (Cipher(self.key) if isinstance(self.key, Key) else None)
+    master: KeySource | PenstockError
+    cipher: Cipher | PenstockError
 
     @property
     def strict(self) -> bool:
@@ -43,3 +39,29 @@ def is_strict(settings: Settings) -> bool:
 def is_exposed(settings: Settings) -> bool:
     """Say whether anybody but this machine can reach the server, as far as settings tell."""
     return settings.public_url is not None or not is_loopback(settings.host)
+
+
+def cipher_of(
+    database: Database | None, place: KeyPlace, master: KeySource | PenstockError
+) -> Cipher | PenstockError:
+    """Return what opens the secrets of a database with this master key; or why there is none.
+
+    Nothing is made: where nothing was sealed yet, nothing need be opened.
+    """
+    if database is None:
+        return KeyMissing("There is no database that can be read.")
+    if isinstance(master, PenstockError):
+        return master
+    try:
+        unlock.check(database, master)
+        row = database.read_now(sealing_keys.root)
+        if row is not None:
+            known = database.read_now(vault_check.values)
+            root = unlock.open_root(row, master, known)
+        elif isinstance(master, LocalKey):
+            root = master.key
+        else:
+            return KeyMissing(f"The key {master.id} has sealed nothing here yet.")
+    except PenstockError as error:
+        return error
+    return Cipher(DataKeys(database, root, place.look, master, utc_now))

@@ -17,6 +17,7 @@ from penstock.db import revocations
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials
 from penstock.db.links import links
+from penstock.db.refreshes import RefreshOutcome, refreshes
 from penstock.domain.consent import ConsentState
 from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
@@ -41,18 +42,26 @@ def verifiers(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok("no link that is over has kept its verifier")
 
 
-def refreshes(connection: sa.Connection, around: Around) -> Iterator[Finding]:
-    """O6: no refresh began, and was never heard of again."""
-    c = credentials.c
-    query = sa.select(c.connection_id).where(
-        c.refresher.is_not(None), c.refresher_until < around.now - _SETTLED_AFTER
+def cut_off(connection: sa.Connection, around: Around) -> Iterator[Finding]:
+    """O6: no refresh was written down, asked for, and never heard of again."""
+    c = refreshes.c
+    query = (
+        sa.select(c.connection_id)
+        .join_from(refreshes, connections)
+        .where(
+            c.outcome == RefreshOutcome.ASKED,
+            c.asked_at < around.now - _SETTLED_AFTER,
+            connections.c.disconnected_at.is_(None),
+        )
+        .distinct()
+        .order_by(c.connection_id)
     )
     left = [public_id("con", one) for one in connection.execute(query).scalars()]
     if left:
         remedy = "Run `penstock sync` for them: each is settled, or asks for its consent."
         yield attention(f"a refresh was cut off: {named(left)}", remedy)
     else:
-        yield ok("every refresh that began has ended")
+        yield ok("every refresh that was begun came to an end")
 
 
 def consents(connection: sa.Connection, around: Around) -> Iterator[Finding]:

@@ -118,12 +118,8 @@ def listening(settings: Settings) -> Iterator[Finding]:
 def own_network(settings: Settings) -> Iterator[Finding]:
     """X2: the server asks addresses of this machine only where that was meant."""
     inside = [*settings.loopback_providers]
-    options = settings.provider_options.values()
-    inside += [
-        urlsplit(text).netloc
-        for text in (option.get_secret_value() for option in options)
-        if text.startswith("http://")
-    ]
+    options = (option.get_secret_value() for option in settings.provider_options.values())
+    inside += [urlsplit(text).hostname or "" for text in options if text.startswith("http://")]
     if inside and is_strict(settings):
         remedy = "Take them out (PENSTOCK_LOOPBACK_PROVIDERS, …_URL), unless they are yours."
         yield attention(f"in production these may be asked in the clear: {named(inside)}", remedy)

@@ -15,6 +15,7 @@ from penstock.cli.doctor.security import (
     people,
     postgres,
     sessions,
+    trail,
 )
 from penstock.cli.doctor.security.around import Around
 from penstock.cli.doctor.security.edge import Edge
@@ -50,13 +51,17 @@ OF_STORE: Final[tuple[tuple[str, Callable[[sa.Connection, Around], Iterable[Find
     ("R5", sessions.ages),
     ("R6", sessions.of_the_disabled),
     ("O2", banks.verifiers),
-    ("O6", banks.refreshes),
+    ("O6", banks.cut_off),
     ("O7", banks.consents),
     ("O9", banks.leftovers),
     ("K1", keys.opens),
+    ("K2", keys.turning),
     ("K4", postgres.way),
+    ("K4", trail.planted),
+    ("K4", trail.touched),
     ("K5", keys.fits),
     ("X1", postgres.role),
+    ("X3", trail.chain),
 )
 OF_EDGE: Final[tuple[tuple[str, Callable[[Edge], Iterable[Finding]]], ...]] = (
     ("T3", edge.clock),

@@ -1,24 +1,26 @@
-"""The key, what it seals, and the keys that sign: K1, K5, T4."""
+"""The key, what it seals, and the keys that sign: K1, K2, K5, T4."""
 
 import base64
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
 from dotenv import dotenv_values
 
 from penstock.cli.doctor.security.around import Around
-from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, ok
-from penstock.db import signing_keys, vault_check
+from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
+from penstock.db import signing_keys
 from penstock.db.connections import connections
 from penstock.db.credentials import SealedCredentials, credentials
-from penstock.domain.errors import PenstockError, VaultError
+from penstock.db.sealing_keys import SEAL, data_keys
+from penstock.domain.errors import KeyMissing, PenstockError, VaultError
+from penstock.engine import keys_seen
 from penstock.engine.seal import Seals
 from penstock.vault.cipher import Place
-from penstock.vault.key import Key, confirm
+from penstock.vault.key import Key
+from penstock.vault.source import LocalKey
 
 _TRIED: Final = 100
 _OLD: Final = timedelta(days=365)
@@ -28,27 +30,34 @@ _PRINTABLE: Final = frozenset(range(32, 127))
 
 def source(around: Around) -> Iterator[Finding]:
     """K5: there is a key, it is a strong one, and it does not lie in a file of settings."""
-    if isinstance(around.key, PenstockError):
-        remedy = around.key.remedy.text if around.key.remedy else "Put the key back."
-        yield failed(around.key.message, remedy)
-        return
-    if not isinstance(around.key, Key):
-        yield ok(f"{around.key.id}: it wraps and unwraps where it is, and never leaves it")
-        return
-    yield strength(around.key)
-    given = around.settings.key is not None
-    if given and _is_in_file(around.settings.home / ".env"):
-        remedy = "Give it by the service's environment, or as the file `key` with mode 600."
-        yield attention("the key stands among the settings, in .env", remedy)
+    settings = around.settings
+    nothing_yet = not settings.database_url and not settings.database_file.exists()
+    if isinstance(around.master, KeyMissing) and nothing_yet:
+        remedy = "Make the first person: `penstock user add NAME`. In production, make a key first."
+        yield attention("there is no key yet, and nothing to open with it", remedy)
+    elif isinstance(around.master, PenstockError):
+        yield failed(around.master.message, _remedy(around.master))
+    elif isinstance(around.master, LocalKey):
+        yield strength(around.master.key)
+        yield of_place(around)
     else:
-        yield ok("from the environment" if given else "from the file `key` in the home folder")
+        yield ok(f"the key stays where it is: {around.master.id}")
+
+
+def of_place(around: Around) -> Finding:
+    """K5: a key that is here is given by the environment, or stands in a file of its own."""
+    given = around.settings.key is not None and around.settings.key_source != "file"
+    if given and dotenv_values(around.settings.home / ".env").get("PENSTOCK_KEY"):
+        remedy = "Give it by the service's environment, or as the file `key` with mode 600."
+        return attention("the key stands among the settings, in .env", remedy)
+    return ok("from the environment" if given else "from the file `key` in the home folder")
 
 
 def strength(key: Key) -> Finding:
     """K5: the key was drawn, not typed and not counted up."""
-    raw = base64.urlsafe_b64decode(key.written().reveal())
+    raw = key.raw()
     steps = {(after - before) % 256 for before, after in pairwise(raw)}
-    remedy = "Back up, and link into a new home with a key from `openssl rand -base64 32`."
+    remedy = "Change it for one that is drawn: `penstock keys rotate`."
     if set(raw) <= _PRINTABLE:
         return failed("the key is text that somebody typed", remedy)
     if len(steps) == 1:
@@ -56,23 +65,48 @@ def strength(key: Key) -> Finding:
     return ok(f"key {key.id}: {len(raw)} bytes, none of them to be guessed")
 
 
-def fits(connection: sa.Connection, around: Around) -> Iterator[Finding]:
+def fits(_connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """K5: the key is the one that this database was made with."""
-    known = vault_check.values(connection)
-    if isinstance(around.key, PenstockError):
-        return  # `source` says so
-    if not known:
-        yield ok("nothing was sealed with it yet")
-    elif around.key.id in known and _confirmed(around, known[around.key.id]):
-        yield ok("it fits the database")
+    if not isinstance(around.cipher, PenstockError):
+        yield ok("it opens this database")
+    elif not isinstance(around.master, PenstockError):
+        yield failed(around.cipher.message, _remedy(around.cipher))
+
+
+def turning(connection: sa.Connection, around: Around) -> Iterator[Finding]:
+    """K2: no change of keys waits to be ended, none that is gone is needed, none is too old."""
+    if isinstance(around.master, PenstockError):
+        yield failed("the keys cannot be looked at: there is none", "See K5.")
+        return
+    seen = keys_seen.seen(connection, around.master.id)
+    lost = sorted(seen.wraps.keys() - {around.master.id} - seen.others.keys())
+    if lost:
+        remedy = "Somebody wrote into `wrapped_keys`: restore it from a backup."
+        yield failed(f"data keys hang on a key that is none of ours: {named(lost)}", remedy)
+    if seen.others:
+        remedy = "Run `penstock keys rotate` again: it goes on where it was."
+        yield attention("another master key opens the database too", remedy)
+    if seen.retired or seen.behind:
+        remedy = "Run `penstock keys rotate --data` again: it goes on where it was."
+        found = f"{counted(seen.behind, 'secret')} are under an older key, and it is kept for them"
+        yield attention(found, remedy)
+    yield from _of_age(connection, around)
+
+
+def _of_age(connection: sa.Connection, around: Around) -> Iterator[Finding]:
+    c = data_keys.c
+    query = sa.select(sa.func.min(c.created_at)).where(c.retired_at.is_(None), c.purpose == SEAL)
+    oldest = connection.execute(query).scalar_one()
+    if oldest is not None and oldest < around.now - _OLD:
+        found = f"a data key is {(around.now - oldest).days} days old"
+        yield attention(found, "Make new ones: `penstock keys rotate --data`.")
     else:
-        remedy = "Put the right key back: nothing is lost by that."
-        yield failed("it is not the key that this database was made with", remedy)
+        yield ok("no key that seals is older than a year")
 
 
 def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """K1: what opens the banks opens in its own place, the newest of it tried."""
-    if around.cipher is None:
+    if isinstance(around.cipher, PenstockError):
         yield failed("nothing can be opened: there is no key", "See K5.")
         return
     names = SealedCredentials.__dataclass_fields__
@@ -99,11 +133,10 @@ def opens(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 
 def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """T4: every key that signs opens, is long enough, and is not older than a year."""
-    cipher = around.cipher
-    if cipher is None:
+    if isinstance(around.cipher, PenstockError):
         yield failed("the signing keys cannot be opened: there is no key", "See K5.")
         return
-    rows = signing_keys.good(connection, now=around.now)
+    rows, cipher = signing_keys.good(connection, now=around.now), around.cipher
     for row in rows:
         try:
             sealed = cipher.open(row.sealed, Place("installation", f"signing_key:{row.kid}", "key"))
@@ -124,16 +157,5 @@ def signing(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok("none yet: the first is made when somebody signs in")
 
 
-def _confirmed(around: Around, value: str) -> bool:
-    if around.vault is not None:
-        return True  # it opened the root, which has that value
-    try:
-        if isinstance(around.key, Key):
-            confirm(around.key, value)
-    except VaultError:
-        return False
-    return isinstance(around.key, Key)
-
-
-def _is_in_file(path: Path) -> bool:
-    return bool(path.is_file() and dotenv_values(path).get("PENSTOCK_KEY"))
+def _remedy(error: PenstockError) -> str:
+    return error.remedy.text if error.remedy else "Put the right key back: nothing is lost by that."

@@ -63,18 +63,16 @@ def role(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     if connection.dialect.name != "postgresql":
         yield ok("SQLite: each query names the owner; the file has no second wall, and one reader")
         return
-    query = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    name, is_super, bypasses = connection.exec_driver_sql(query).one()
-    why = "is a superuser" if is_super else "has BYPASSRLS" if bypasses else ""
-    if why:
-        found = f"the role {name} {why}: the rows' own policies do not bind it"
+    why = wall.passes(connection)
+    if why is not None:
+        found = f"{why}: the rows' own policies do not bind it"
         remedy = "Connect as a role of its own (docs/how-to/postgresql.md)."
         yield failed(found, remedy) if around.strict else attention(found, remedy)
     else:
-        yield ok(f"the role {name} is bound by the policies")
+        yield ok("the role that we are is bound by the rows' own policies")
     unguarded = wall.gaps(connection)
     if unguarded:
-        remedy = "Run `penstock db upgrade`; if that changes nothing, restore the last backup."
+        remedy = "Restore the last backup: somebody changed the tables by hand."
         yield failed(f"no policy is in force on {named(unguarded)}", remedy)
     else:
         yield ok("every table with an owner has a policy in force")
