@@ -37,7 +37,7 @@ from tests.outbound.servers import Names, ok, saying, serving
 
 HOSTS: Final = (
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0x7f.0.0.1",
-    "0177.0.0.1", "017700000001", "00000177.0.0.1", "127.0.0.1.", "0", "0.0.0.0", "0x0",
+    "0177.0.0.1", "017700000001", "00000177.0.0.1", "127.0.0.1.", "0", "0.0.0.0", "0x0",  # noqa: S104 - nothing is bound
     "10.0.0.1", "100.64.0.1", "100.100.100.200", "168.63.129.16", "169.254.169.254", "2852039166",
     "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "172.16.0.1", "192.0.0.8", "192.0.0.192",
     "192.168.0.1", "192.88.99.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255",
@@ -54,11 +54,12 @@ SPELLINGS: Final = (
     "https://bank.example:0/", "https://bank.example:65536/", "https://user@bank.example/",
     "https://user:word@bank.example/", "https://bank.example@127.0.0.1/",
     "https://127.0.0.1@bank.example/", "https://bank.example\\@127.0.0.1/",
-    "https://bank.example#@127.0.0.1/\n", "https:bank.example/", "https:///bank.example/", "//bank.example/",
+    "https://bank.example#@127.0.0.1/\n", "https:bank.example/", "https:///bank.example/",
+    "//bank.example/",
     "/v1", "", " https://bank.example/", "https://bank.example/\r\nHost: x", "https://bank.example/\t",
     "file:///etc/passwd", "gopher://bank.example/", "ftp://bank.example/", "unix:///run/docker.sock",
     "data:text/plain,x", "javascript:1", "dict://bank.example:11211/", "ws://bank.example/",
-    "https://①②⑦.⓪.⓪.①/", "https://127。0。0。1/", "https://１２７.0.0.1/", "https://ⓛocalhost/",
+    "https://①②⑦.⓪.⓪.①/", "https://127。0。0。1/", "https://\uff11\uff12\uff17.0.0.1/", "https://ⓛocalhost/",
     "https://bank.example%00/", "https://[::1/", "https://[127.0.0.1]/", "https://bank..example/",
     "https://%31%32%37.0.0.1/", "https://bank.example%2f@127.0.0.1/",
 )  # fmt: skip
@@ -150,7 +151,7 @@ def test_what_the_operator_allows_is_that_host_and_no_other() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("there", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "fe80::1"])
+@pytest.mark.parametrize("there", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "fe80::1"])  # noqa: S104 - nothing is bound
 def test_not_even_a_named_host_leads_to_the_worst(there: str) -> None:
     """X2: where clouds hand out credentials nobody is sent, the operator's own names neither."""
     refused("http://bank.internal/", Names([(there, 80)]), "bank.internal")

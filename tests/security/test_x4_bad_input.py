@@ -55,7 +55,8 @@ QUERIES: Final = (
 
 HEADERS: Final = (
     {"X-HTTP-Method-Override": "DELETE"}, {"X-Method-Override": "PUT"},
-    {"X-Forwarded-For": "127.0.0.1, \x7f, ::ffff:1.2.3.4%eth0"}, {"X-Forwarded-Proto": "javascript"},
+    {"X-Forwarded-For": "127.0.0.1, \x7f, ::ffff:1.2.3.4%eth0"},
+    {"X-Forwarded-Proto": "javascript"},
     {"Forwarded": "for=127.0.0.1;proto=https"}, {"X-Forwarded-Host": "evil.example"},
     {"Host": "evil.example"}, {"Host": ""}, {"Host": "a" * 5000}, {"Host": "[::1"},
     {"X-Request-ID": "a\tb"}, {"X-Request-ID": "a" * 5000}, {"Idempotency-Key": ""},

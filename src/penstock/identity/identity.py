@@ -27,6 +27,7 @@ from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
 from penstock.identity.usernames import known_username, new_username
+from penstock.identity.verified import Verified
 from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
 
@@ -79,6 +80,7 @@ class Identity:
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit, decoys)
+        self._verified = Verified(self._format)
         self._live = LiveSessions(database, clock)
         self.browsing = Browsing(database, clock, self._live)
 
@@ -156,7 +158,7 @@ class Identity:
         A session's end is seen at once in the process that ended it, elsewhere within 5 s.
         """
         key = await self.keyring.key(key_name(token))
-        grant = self._format.read(token, key, now=self._clock())
+        grant = self._verified.read(token, key, now=self._clock())
         holder = await self._live.holder(grant.session_id)
         if holder is None or holder.user_id != grant.user_id:
             raise TokenBad("The session has ended.")

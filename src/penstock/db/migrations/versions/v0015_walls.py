@@ -42,6 +42,7 @@ _RULES = {
     "users": of_owner("users.id"),
     "sessions": of_owner("user_id"),
     "refresh_tokens": of_parent("session_id", "sessions"),
+    "browser_sessions": of_parent("session_id", "sessions"),
     # What has no connection is counted for everybody together: a provider's whole budget.
     "budgets": f"connection_id IS NULL OR {of_parent('connection_id', 'connections')}",
     "aliases": of_parent("account_id", "accounts"),
