@@ -3,8 +3,9 @@
     uv run --group bench python benchmarks/auth.py [--json] [--quick]
 
 A process of Penstock's own serves both, log lines too; this program is the client, with 16 requests
-in flight over HTTP on this machine. The routes take turns; medians of five. And how long another
-process lets a token in whose session was ended in the first: 5 s are promised (security.md T3).
+in flight over HTTP on this machine. The routes take turns, short ones; medians of twelve. And how
+long another process lets a token in whose session was ended in the first: 5 s are promised
+(security.md T3).
 
     open       requests a second of a route that is open to all
     signed_in  of the same behind a token: its signature, its session, and whose rows are seen
@@ -87,12 +88,12 @@ async def until_refused(url: str, token: str, other: Program) -> float:
 
 
 def main() -> None:
-    """Measure both databases, print the figures, and fail where a promise is not kept."""
+    """Measure both databases and print the figures; a full run fails where a promise is broken."""
     parser = argparse.ArgumentParser(description="What a token costs.")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--quick", action="store_true", help="shorter turns; ends within 50 s")
     given = parser.parse_args()
-    turns, seconds = (3, 1.0) if given.quick else (5, 5.0)
+    turns, seconds = (8, 0.5) if given.quick else (12, 2.0)
     figures: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         url = sqlite_in(Path(folder))()
@@ -108,7 +109,8 @@ def main() -> None:
         for kind, one in figures.items():
             print(f"{kind}: " + "  ".join(f"{name} {n:,.2f}" for name, n in one.items()))
     for kind, one in figures.items():
-        if one["kept"] < LEAST_KEPT or one["revoked"] > MOST_SECONDS:
+        broken = one["kept"] < LEAST_KEPT or one["revoked"] > MOST_SECONDS
+        if broken and not given.quick:
             raise SystemExit(f"{kind}: a promise is not kept: {one}")
 
 

@@ -50,7 +50,7 @@ def answers(api: Api, client: TestClient) -> Iterator[httpx2.Response]:
     for route in api.app.routes:
         assert isinstance(route, APIRoute)
         path = re.sub(r"{(\w+)(:\w+)?}", lambda one: ids.get(one[1], "x"), route.path)
-        for method in sorted({*route.methods, "OPTIONS"}):
+        for method in sorted({*(route.methods or ()), "OPTIONS"}):
             yield client.request(method, path, follow_redirects=False)
 
 
