@@ -45,7 +45,7 @@ def values_for(table: sa.Table, person: int, known: Mapping[str, Row]) -> Row:
             parent = key.column.table.name
         if parent is not None and parent in known:
             row[column.name] = known[parent]["id"]
-        elif column.primary_key and column.autoincrement is not False and column.name == "id":
+        elif column.name == "id" and isinstance(column.type, sa.Integer):
             row[column.name] = person
         elif not column.nullable or column.primary_key or column.name.endswith("hash"):
             row[column.name] = plain(column.type, person)

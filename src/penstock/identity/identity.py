@@ -29,6 +29,7 @@ from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
 from penstock.identity.usernames import known_username, new_username
+from penstock.identity.verified import Verified
 from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
 
@@ -81,6 +82,7 @@ class Identity:
         self._throttle = Throttle(pepper)
         self._format = TokenFormat(issuer)
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit, decoys)
+        self._verified = Verified(self._format)
         self._live = LiveSessions(database, clock)
         self.browsing = Browsing(database, clock, self._live)
         self.personal = PersonalTokens(database, clock, self._live, audit)
@@ -243,7 +245,7 @@ class Identity:
         if is_personal(token):
             return await self.personal.grant(token)
         key = await self.keyring.key(key_name(token))
-        return self._format.read(token, key, now=self._clock())
+        return self._verified.read(token, key, now=self._clock())
 
     async def _issue(self, grant: Grant, refresh: Secret) -> Issued:
         signer = await self.keyring.signer()

@@ -44,8 +44,12 @@ _RULES = {
     "authorization_codes": of_owner("user_id"),
     "sessions": of_owner("user_id"),
     "refresh_tokens": of_parent("session_id", "sessions"),
+    "browser_sessions": of_parent("session_id", "sessions"),
     # What has no connection is counted for everybody together: a provider's whole budget.
     "budgets": f"connection_id IS NULL OR {of_parent('connection_id', 'connections')}",
+    # What has no owner is the installation's own.
+    "data_keys": f"owner_id IS NULL OR {of_owner()}",
+    "wrapped_keys": of_parent("data_key_id", "data_keys"),
     "aliases": of_parent("account_id", "accounts"),
     "alias_images": of_parent("account_id", "accounts"),
     "tie_outs": of_parent("account_id", "accounts"),
