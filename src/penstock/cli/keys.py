@@ -74,7 +74,11 @@ def rotate(flags: Flags, target: str | None, *, data: bool, signing: bool, as_js
     with _opened(settings, verbose=flags.verbose) as (database, vault):
         if signing:
             kid = asyncio.run(_signing(database, vault))
-            _tell({"signing_key": kid}, f"{kid} signs from now on.", as_json=as_json)
+            _tell(
+                {"signing_key": kid},
+                f"{kid} signs in a minute.",
+                as_json=as_json,
+            )
             return
         turn, resealed = asyncio.run(_rotate(settings, database, vault, target, data=data))
     _tell(_told(turn, resealed), _words(turn, resealed, target), as_json=as_json)
