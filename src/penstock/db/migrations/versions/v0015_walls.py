@@ -44,6 +44,7 @@ _RULES = {
     "authorization_codes": of_owner("user_id"),
     "sessions": of_owner("user_id"),
     "refresh_tokens": of_parent("session_id", "sessions"),
+    "personal_tokens": of_owner("user_id"),
     # What has no connection is counted for everybody together: a provider's whole budget.
     "budgets": f"connection_id IS NULL OR {of_parent('connection_id', 'connections')}",
     "aliases": of_parent("account_id", "accounts"),
