@@ -157,7 +157,7 @@ def test_no_browser_is_opened_where_nobody_sees_it(
 
 @posix
 def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
-    """C7, K3: the key lies in a file of mode 0600, nothing shows it, and it ends with the session."""
+    """C7, K3: its file has the mode 0600, nothing shows it, and it goes with the session."""
     key = SessionKey()
     sessions = Sessions(tmp_path)
     sessions.keys.save(HERE, key)

@@ -162,15 +162,10 @@ async def _move(settings: "Settings", rotation: "Rotation", vault: "Vault", targ
 
 
 async def _signing(database: "Database", vault: "Vault") -> str:
-    from penstock.db.audit import AuditLog
-    from penstock.domain.audit import AuditEvent, AuditKind
     from penstock.domain.clock import utc_now
     from penstock.identity.keyring import Keyring
 
-    kid = await Keyring(database, vault.cipher, utc_now).rotate()
-    event = AuditEvent(AuditKind.SIGNING_KEY_ROTATED, subject=kid)
-    await database.write(AuditLog(vault.cipher).record, event, now=utc_now())
-    return kid
+    return await Keyring(database, vault.cipher, utc_now).rotate()
 
 
 async def _audit(database: "Database", vault: "Vault", turn: "Turn", *, data: bool) -> None:
