@@ -54,7 +54,9 @@ class House:
         return make(self.database, self.clock)
 
 
-def make(database: Database, clock: Clock, compare: Compare = bcrypt.checkpw) -> Identity:
+def make(
+    database: Database, clock: Callable[[], datetime], compare: Compare = bcrypt.checkpw
+) -> Identity:
     """Return an `Identity` that hashes fast."""
     hashing = Passwords(PEPPER, cost=FASTEST, compare=compare)
     return Identity(database, Cipher(KEY), clock, pepper=PEPPER, passwords=hashing)

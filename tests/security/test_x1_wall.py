@@ -93,7 +93,9 @@ def in_order() -> list[sa.Table]:
     """Return the tables, those first that others refer to."""
     first = ["users", "clients", "connections", "accounts", "runs", "transactions"]
     apart = metadata.tables["clients"]  # what people consent to
-    return sorted([apart, *BEHIND], key=lambda one: first.index(one.name) if one.name in first else 9)
+    return sorted(
+        [apart, *BEHIND], key=lambda one: first.index(one.name) if one.name in first else 9
+    )
 
 
 def as_person(database: Database, person: int | None, statement: sa.Executable) -> Any:

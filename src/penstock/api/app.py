@@ -46,6 +46,7 @@ from penstock.api.routes import (
     connections,
     connectors,
     consents,
+    device,
     device_authorization,
     docs,
     export,
@@ -80,6 +81,7 @@ from penstock.domain.errors import PenstockError
 
 NOUNS: Final[tuple[ModuleType, ...]] = (
     token,
+    device,
     device_authorization,
     tokens,
     authorize,
@@ -162,6 +164,7 @@ def _lifespan(opener: Opener) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with opener() as installation:
+            await installation.identity.keyring.check()  # no start with a weak key
             app.state.installation = installation
             app.state.proxies = read_proxies(installation.settings.trusted_proxies)
             yield

@@ -13,6 +13,7 @@ from penstock.cli.failure import SIGN_IN_REMEDY, Failed, SignInNeeded
 from penstock.cli.lock import locked
 from penstock.cli.problem import failed_by_answer, read_object, unreachable_as_failed
 from penstock.cli.session import IN_PROCESS, Session, Sessions
+from penstock.cli.session_keys import SessionKey
 from penstock.domain.clock import Clock
 
 _MARGIN: Final = timedelta(seconds=20)
@@ -35,6 +36,7 @@ class Access:
         self._http = http
         self._clock = clock
         self._given = given
+        self._nonce: str | None = None
 
     def with_token(self, given: str | None) -> "Access":
         """Return the same with another given token; None: with the stored session alone."""
@@ -69,16 +71,75 @@ class Access:
             self._sessions.save(self.address, renewed)
             return renewed.access
 
+    def authorize(self, request: httpx2.Request, token: str) -> None:
+        """Put the token onto a request, and the proof of its key where it is bound to one."""
+        key = None
+        if not self._given:
+            session = self._sessions.find(self.address)
+            key = self._sessions.keys.find(self.address) if session and session.bound else None
+        self._put_on(request, token, key)
+
+    def wants_nonce(self, response: httpx2.Response) -> bool:
+        """Say whether a refusal only asks for a proof with the nonce that it gave, and keep it."""
+        asked = response.headers.get("www-authenticate", "")
+        nonce = response.headers.get("dpop-nonce")
+        if nonce is None or "use_dpop_nonce" not in asked:
+            return False
+        self._nonce = nonce
+        return True
+
     async def sign_in(self, username: str, password: str) -> Session:
         """Trade a name and a password for a session, and store it. Raises Failed."""
         form = {"grant_type": "password", "username": username, "password": password}
-        session = await self._ask_for_tokens(form, username)
-        await self.store(session)
+        return await self.trade(form, username)
+
+    async def trade(
+        self, form: dict[str, str], username: str = "", key: SessionKey | None = None
+    ) -> Session:
+        """Trade what a person agreed to for a session bound to a new key, and store it.
+
+        Without a name the server is asked for it. Raises Failed, and NotYet where nobody decided.
+        """
+        key = key or SessionKey()
+        session = await self._ask_for_tokens(form, username, key)
+        if not username:
+            session = replace(session, username=await self._name(session, key))
+        await self.store(session, key)
         return session
 
-    async def store(self, session: Session) -> None:
-        """Store a session in place of the last one."""
+    async def metadata(self) -> dict[str, Any]:
+        """Return what the server says of its endpoints (RFC 8414). Raises Failed."""
+        with unreachable_as_failed(self.address):
+            response = await self._http.get("/.well-known/oauth-authorization-server")
+        if not response.is_success:
+            raise failed_by_answer(response)
+        told = read_object(response)
+        if not isinstance(told.get("authorization_endpoint"), str):
+            raise failed_by_answer(response)
+        return told
+
+    async def ask(
+        self, path: str, form: dict[str, str], key: SessionKey | None = None
+    ) -> httpx2.Response:
+        """Send a form without a token, with a proof of the key; once more where a nonce is asked.
+
+        Raises Failed where no answer comes.
+        """
+        with unreachable_as_failed(self.address):
+            response = await self._http.send(self._form(path, form, key))
+            nonce = response.headers.get("dpop-nonce")
+            if key is not None and nonce and "use_dpop_nonce" in response.text:
+                self._nonce = nonce
+                response = await self._http.send(self._form(path, form, key))
+        return response
+
+    async def store(self, session: Session, key: SessionKey | None = None) -> None:
+        """Store a session in place of the last one, and the key that it is bound to."""
         async with self._alone():
+            if session.bound and key is not None:
+                self._sessions.keys.save(self.address, key)
+            else:
+                self._sessions.keys.delete(self.address)
             self._sessions.save(self.address, session)
 
     async def forget(self) -> None:
@@ -100,16 +161,40 @@ class Access:
     async def _refresh(self, session: Session, refresh: str) -> Session:
         form = {"grant_type": "refresh_token", "refresh_token": refresh}
         try:
-            renewed = await self._ask_for_tokens(form, session.username)
+            key = self._sessions.keys.find(self.address) if session.bound else None
+            renewed = await self._ask_for_tokens(form, session.username, key)
         except SignInNeeded as refused:
             self._sessions.delete(self.address)
             raise self._over() from refused
         return renewed if renewed.refresh else replace(renewed, refresh=refresh)
 
-    async def _ask_for_tokens(self, form: dict[str, str], username: str) -> Session:
-        asked_at = self._clock()
+    def _form(self, path: str, form: dict[str, str], key: SessionKey | None) -> httpx2.Request:
+        request = self._http.build_request("POST", path, data=form)
+        if key is not None:
+            request.headers["DPoP"] = key.proof(request, self._clock(), nonce=self._nonce)
+        return request
+
+    async def _name(self, session: Session, key: SessionKey) -> str:
+        """Ask whose session it is that begins."""
+        request = self._http.build_request("GET", "/v1/me")
+        self._put_on(request, session.access, key if session.bound else None)
         with unreachable_as_failed(self.address):
-            response = await self._http.post("/token", data=form)
+            response = await self._http.send(request)
+        if not response.is_success:
+            raise failed_by_answer(response)
+        return str(read_object(response).get("username", ""))
+
+    def _put_on(self, request: httpx2.Request, token: str, key: SessionKey | None) -> None:
+        request.headers["Authorization"] = f"{'DPoP' if key else 'Bearer'} {token}"
+        if key is not None:
+            proof = key.proof(request, self._clock(), token=token, nonce=self._nonce)
+            request.headers["DPoP"] = proof
+
+    async def _ask_for_tokens(
+        self, form: dict[str, str], username: str, key: SessionKey | None
+    ) -> Session:
+        asked_at = self._clock()
+        response = await self.ask("/token", form, key)
         if not response.is_success:
             raise _refused(response)
         answer = read_object(response)
@@ -128,6 +213,14 @@ class Access:
             yield
 
 
+class NotYet(Failed):
+    """A device is not signed in yet; `code` is the `error` of RFC 8628 §3.5."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def _refused(response: httpx2.Response) -> Failed:
     """Put a refusal of the token endpoint into words; RFC 6749 §5.2 has a form of its own."""
     try:
@@ -137,6 +230,8 @@ def _refused(response: httpx2.Response) -> Failed:
     if not isinstance(refusal, dict) or not isinstance(refusal.get("error"), str):
         return failed_by_answer(response)
     message = str(refusal.get("error_description") or refusal["error"])
+    if refusal["error"] in ("authorization_pending", "slow_down"):
+        return NotYet(refusal["error"], message)
     if refusal["error"] == "invalid_grant":
         return SignInNeeded(message, remedy="See that the name and password are right.")
     after = response.headers.get("retry-after", "")
@@ -150,4 +245,5 @@ def _session(answer: dict[str, Any], username: str, asked_at: datetime) -> Sessi
         access=str(answer["access_token"]),
         refresh=answer.get("refresh_token"),
         expires_at=asked_at + timedelta(seconds=lifetime) if lifetime else None,
+        bound=str(answer.get("token_type", "")).lower() == "dpop",
     )

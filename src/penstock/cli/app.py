@@ -33,6 +33,7 @@ COMMANDS: Final[Sections] = {
         "whoami": ("penstock.cli.sign_in:whoami", "Say who is signed in."),
         "consents": ("penstock.cli.programs:consents", "List the programs that you let in."),
         "client": ("penstock.cli.programs:client", "Register programs of others."),
+        "token": ("penstock.cli.tokens:token", "Make tokens for scripts, and end them."),
     },
     "Banks": {
         "connectors": ("penstock.cli.connections:connectors", "List the banks that can be linked."),

@@ -125,11 +125,13 @@ class Client:
             return response
 
     async def _open(self, request: httpx2.Request, token: str) -> httpx2.Response:
-        request.headers["Authorization"] = f"Bearer {token}"
+        self.access.authorize(request, token)
         return await self.http.send(request, stream=True)
 
     async def _renewed(self, response: httpx2.Response) -> str:
         await response.aread()
         await response.aclose()
-        refused = response.request.headers["Authorization"].removeprefix("Bearer ")
+        refused: str = response.request.headers["Authorization"].partition(" ")[2]
+        if self.access.wants_nonce(response):
+            return refused
         return await self.access.renewed(refused)

@@ -74,7 +74,11 @@ def rotate(flags: Flags, target: str | None, *, data: bool, signing: bool, as_js
     with _opened(settings, verbose=flags.verbose) as (database, vault):
         if signing:
             kid = asyncio.run(_signing(database, vault))
-            _tell({"signing_key": kid}, f"{kid} signs from now on.", as_json=as_json)
+            _tell(
+                {"signing_key": kid},
+                f"{kid} signs in a minute.",
+                as_json=as_json,
+            )
             return
         turn, resealed = asyncio.run(_rotate(settings, database, vault, target, data=data))
     _tell(_told(turn, resealed), _words(turn, resealed, target), as_json=as_json)
@@ -158,15 +162,10 @@ async def _move(settings: "Settings", rotation: "Rotation", vault: "Vault", targ
 
 
 async def _signing(database: "Database", vault: "Vault") -> str:
-    from penstock.db.audit import AuditLog
-    from penstock.domain.audit import AuditEvent, AuditKind
     from penstock.domain.clock import utc_now
     from penstock.identity.keyring import Keyring
 
-    kid = await Keyring(database, vault.cipher, utc_now).rotate()
-    event = AuditEvent(AuditKind.SIGNING_KEY_ROTATED, subject=kid)
-    await database.write(AuditLog(vault.cipher).record, event, now=utc_now())
-    return kid
+    return await Keyring(database, vault.cipher, utc_now).rotate()
 
 
 async def _audit(database: "Database", vault: "Vault", turn: "Turn", *, data: bool) -> None:

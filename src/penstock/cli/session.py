@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from penstock.cli.failure import Failed
 from penstock.cli.files import make_private_folder, written_whole
+from penstock.cli.session_keys import SessionKeys
 
 IN_PROCESS: Final = "this installation"
 """The address of the app run in this process."""
@@ -16,12 +17,16 @@ IN_PROCESS: Final = "this installation"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A person's tokens. Without `refresh` it ends with `expires_at`; None: not known when."""
+    """A person's tokens. Without `refresh` it ends with `expires_at`; None: not known when.
+
+    `bound` says that they are good only with a proof of the key that is kept beside them.
+    """
 
     username: str
     access: str
     refresh: str | None = None
     expires_at: datetime | None = None
+    bound: bool = False
 
     def __repr__(self) -> str:
         return f"Session({self.username!r}, ***)"
@@ -33,6 +38,7 @@ class Sessions:
     def __init__(self, home: Path) -> None:
         self.path = home / "session.json"
         self.lock = home / "session.lock"
+        self.keys = SessionKeys(home)
 
     def find(self, address: str) -> Session | None:
         """Return the session at `address`, if one is stored. Raises Failed."""
@@ -46,6 +52,7 @@ class Sessions:
                 access=str(stored["access"]),
                 refresh=stored["refresh"],
                 expires_at=datetime.fromisoformat(expires_at) if expires_at else None,
+                bound=bool(stored.get("bound")),
             )
         except (KeyError, TypeError, ValueError):
             raise self._unreadable() from None
@@ -57,6 +64,7 @@ class Sessions:
 
     def delete(self, address: str) -> None:
         """Forget the session at `address`; with the last one the file goes."""
+        self.keys.delete(address)
         left = {one: session for one, session in self._read().items() if one != address}
         if left:
             self._write(left)

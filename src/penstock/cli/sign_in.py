@@ -1,5 +1,8 @@
 """`penstock login`, `logout`, `whoami`."""
 
+import os
+import sys
+
 import click
 
 from penstock.cli.failure import Misused, SignInNeeded
@@ -9,18 +12,35 @@ from penstock.cli.terminal import can_ask, print_facts, print_json, say
 
 
 @click.command(cls=Command)
-@click.option("--username", metavar="NAME", help="Who signs in; asked for if left out.")
+@click.option("--device", is_flag=True, help="Sign in by a code, typed in a browser anywhere.")
+@click.option("--password", is_flag=True, help="Ask for the password here.")
+@click.option("--username", metavar="NAME", help="Who signs in with a password.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
 @click.option("--token-stdin", is_flag=True, help="Store an access token that stdin has.")
 @pass_flags
-def login(flags: Flags, username: str | None, *, password_stdin: bool, token_stdin: bool) -> None:
-    """Sign in, and store the session in the home folder for the other commands."""
-    if token_stdin and (password_stdin or username):
-        raise click.UsageError("--token-stdin takes no name and no password.")
+def login(
+    flags: Flags,
+    username: str | None,
+    *,
+    device: bool,
+    password: bool,
+    password_stdin: bool,
+    token_stdin: bool,
+) -> None:
+    """Sign in, and store the session in the home folder for the other commands.
+
+    Where there is a server, your browser opens; over SSH, or without a browser, you are told a
+    code to type in one elsewhere. Without a server you are asked for the password here.
+    """
+    asks = bool(password or password_stdin or username)
+    if token_stdin + device + asks > 1:
+        raise click.UsageError("Choose one: --device, a password, or --token-stdin.")
     if token_stdin:
         store_token(flags, ask_secret("A token", from_stdin=True, flag="--token-stdin"))
-    else:
+    elif asks or (flags.settings().url is None and not device):
         sign_in(flags, username, password_stdin=password_stdin)
+    else:
+        sign_in_by_browser(flags, device=device)
 
 
 @click.command(cls=Command)
@@ -80,7 +100,34 @@ def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False)
         await client.access.sign_in(username, password)
         return client.access.address
 
-    say(f"{username} is signed in: {ask(flags, work)}.")
+    _welcome(flags, username, ask(flags, work))
+
+
+def sign_in_by_browser(flags: Flags, *, device: bool) -> None:
+    """Sign in through a browser, on this machine or any other. Raises Failed."""
+    from penstock.cli.client import Client
+    from penstock.cli.consent import open_browser
+    from penstock.cli.door import ask
+    from penstock.cli.signing_in import by_browser, by_device, has_browser
+
+    if flags.settings().url is None:
+        raise Misused(
+            "there is no server to sign in at", remedy="Leave --device out, or set --url."
+        )
+    here = not device and has_browser(os.environ, sys.platform)  # noqa: TID251 - whether there is a display
+
+    async def work(client: Client) -> tuple[str, str]:
+        if here:
+            session = await by_browser(client.access, open_browser)
+        else:
+            session = await by_device(client.access)
+        return session.username, client.access.address
+
+    _welcome(flags, *ask(flags, work))
+
+
+def _welcome(flags: Flags, username: str, address: str) -> None:
+    say(f"{username} is signed in: {address}.")
     if flags.settings().token is not None:
         say("PENSTOCK_TOKEN is set too, and goes before this session.")
 

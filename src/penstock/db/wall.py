@@ -27,6 +27,7 @@ APART: Final[Mapping[str, str]] = {
     "breakers": "how a provider does, for everybody",
     "clients": "programs that an admin registered, for everybody",
     "decoys": "marks of rows that nobody has",
+    "device_codes": "of devices about which nobody has decided",
     "dpop_proofs": "hashes of proofs that were seen",
     "notice_targets": "the operator's own addresses, by their hash",
     "notice_turns": "the operator's own addresses, by their hash",

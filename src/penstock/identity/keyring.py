@@ -1,13 +1,15 @@
 """The keys that sign access tokens: made at the first run, sealed in the database (T4).
 
-All that are not retired are good, the newest one signs. Every process keeps them in memory, looks
-again once a minute, and at once (but not more than every five seconds) for a name it never heard.
+All that are not retired are good. Every process keeps them in memory, looks again once a minute,
+and at once (but not more than every five seconds) for a name it never heard. A new key signs once
+it is a minute old: by then every process knows it, so that no token is refused by one that does
+not. The key before it signs until then, and retires when the last token it signed has expired.
 """
 
 import asyncio
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,6 +30,11 @@ from penstock.vault.cipher import Cipher, Place
 _KEY_BYTES: Final = 32
 _LOOK_AGAIN_AFTER: Final = timedelta(minutes=1)
 _LOOK_AT_MOST_EVERY: Final = timedelta(seconds=5)
+_KNOWN_AFTER: Final = _LOOK_AGAIN_AFTER
+"""How old a key is before it signs: whoever looked before it was there has looked again."""
+
+_RETIRES_AFTER: Final = _KNOWN_AFTER + _LOOK_AGAIN_AFTER + LIFETIME
+_FEWEST_DIFFERENT: Final = 8
 _LONG_AGO: Final = timedelta(days=1)
 
 RandomBytes = Callable[[int], bytes]
@@ -58,8 +65,13 @@ class Keyring:
     async def signer(self) -> Signer:
         """Return the key that signs. Raises VaultError where it cannot be opened."""
         await self._look(_LOOK_AGAIN_AFTER)
-        newest = self._rows[0]
-        return Signer(newest.kid, self._keys[newest.kid])
+        chosen = _signing(self._rows, self._clock())
+        return Signer(chosen.kid, self._keys[chosen.kid])
+
+    async def check(self) -> None:
+        """Open every key that there is. Raises SealBroken for a weak one, and VaultError."""
+        for row in await self._database.read(signing_keys.good, now=self._clock()):
+            self._open(row)
 
     async def key(self, kid: str) -> OctKey:
         """Return the key of this name. Raises TokenBad where there is none, or it is retired."""
@@ -71,7 +83,10 @@ class Keyring:
         raise TokenBad
 
     async def rotate(self) -> str:
-        """Make a new key, and return its name. The others retire when their last token expires."""
+        """Make a new key, which signs in a minute, and return its name.
+
+        The others retire when their last token expires.
+        """
         kid = await self._database.write(self._add, self._clock())
         await self._look(timedelta(0))
         return kid
@@ -99,7 +114,7 @@ class Keyring:
         signing_keys.lock_all(connection)
         for row in signing_keys.good(connection, now=now):
             if row.retired_at is None:
-                signing_keys.retire(connection, row.kid, at=now + LIFETIME + _LOOK_AGAIN_AFTER)
+                signing_keys.retire(connection, row.kid, at=now + _RETIRES_AFTER)
         kid = self._store(connection, now)
         event = AuditEvent(AuditKind.SIGNING_KEY_ROTATED, facts={"new": kid})
         self._audit.record(connection, event, now=now)
@@ -116,7 +131,18 @@ class Keyring:
         raw = base64.b64decode(self._cipher.open(row.sealed, _place(row.kid)).reveal())
         if len(raw) < _KEY_BYTES:
             raise SealBroken(f"The signing key {row.kid} has fewer than {_KEY_BYTES} bytes.")
+        if len(set(raw)) < _FEWEST_DIFFERENT:
+            raise SealBroken(f"The signing key {row.kid} is not random.")
         return OctKey.import_key(raw)
+
+
+def _signing(rows: Sequence[KeyRow], now: datetime) -> KeyRow:
+    """Return the newest key that every process knows, and whose tokens will outlive no key."""
+    for row in rows:
+        is_known = row.created_at + _KNOWN_AFTER <= now
+        if is_known and (row.retired_at is None or now + LIFETIME < row.retired_at):
+            return row
+    return rows[0]
 
 
 def _place(kid: str) -> Place:
