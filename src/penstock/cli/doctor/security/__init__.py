@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Graded]:
         checks = list(store.checks(settings, database, now=now))
         sound = all(check.what not in _NEEDED or check.state is State.OK for check in checks)
         readable = database if sound else None
-        around = Around(settings, now, master, cipher_of(readable, place, master))
+        around = Around(settings, now, master, cipher_of(readable, place))
         return grade(around, readable, edge.look(settings, now))
 
 

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.cli.door import is_loopback
-from penstock.db import sealing_keys, vault_check
 from penstock.db.lane import Database
-from penstock.domain.clock import utc_now
 from penstock.domain.errors import KeyMissing, PenstockError
 from penstock.engine import unlock
 from penstock.engine.key_place import KeyPlace
-from penstock.engine.sealing_keys import DataKeys
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
-from penstock.vault.source import KeySource, LocalKey
+from penstock.vault.source import KeySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +38,11 @@ def is_exposed(settings: Settings) -> bool:
     return settings.public_url is not None or not is_loopback(settings.host)
 
 
-def cipher_of(
-    database: Database | None, place: KeyPlace, master: KeySource | PenstockError
-) -> Cipher | PenstockError:
-    """Return what opens the secrets of a database with this master key; or why there is none.
-
-    Nothing is made: where nothing was sealed yet, nothing need be opened.
-    """
+def cipher_of(database: Database | None, place: KeyPlace) -> Cipher | PenstockError:
+    """Return what opens the secrets of a database, or why nothing does. Nothing is made."""
     if database is None:
         return KeyMissing("There is no database that can be read.")
-    if isinstance(master, PenstockError):
-        return master
     try:
-        unlock.check(database, master)
-        row = database.read_now(sealing_keys.root)
-        if row is not None:
-            known = database.read_now(vault_check.values)
-            root = unlock.open_root(row, master, known)
-        elif isinstance(master, LocalKey):
-            root = master.key
-        else:
-            return KeyMissing(f"The key {master.id} has sealed nothing here yet.")
+        return unlock.peek(database, place).cipher
     except PenstockError as error:
         return error
-    return Cipher(DataKeys(database, root, place.look, master, utc_now))

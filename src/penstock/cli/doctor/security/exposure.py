@@ -79,7 +79,7 @@ def redirects(settings: Settings) -> Iterator[Finding]:
 
     A scheme of a program's own stays on the machine as well (RFC 8252 §7.1).
     """
-    open_ones = [uri for uri in settings.redirect_uris if _is_open(uri)]
+    open_ones = [uri for uri in settings.redirect_uris if is_in_clear(uri)]
     if open_ones:
         remedy = "Write https in PENSTOCK_REDIRECT_URIS: others on the way read a plain address."
         yield attention(f"codes travel in the clear to {named(open_ones)}", remedy)
@@ -145,6 +145,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_open(uri: str) -> bool:
+def is_in_clear(uri: str) -> bool:
+    """Say whether what is sent to an address crosses a network as plain HTTP."""
     parts = urlsplit(uri)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

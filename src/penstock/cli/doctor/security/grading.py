@@ -14,6 +14,7 @@ from penstock.cli.doctor.security import (
     keys,
     people,
     postgres,
+    programs,
     sessions,
     trail,
 )
@@ -50,6 +51,8 @@ OF_STORE: Final[tuple[tuple[str, Callable[[sa.Connection, Around], Iterable[Find
     ("R4", sessions.one_child),
     ("R5", sessions.ages),
     ("R6", sessions.of_the_disabled),
+    ("C1", programs.addresses),
+    ("C6", programs.personal),
     ("O2", banks.verifiers),
     ("O6", banks.cut_off),
     ("O7", banks.consents),

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 
 from penstock.cli.doctor.security.around import Around
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
-from penstock.db import signing_keys
+from penstock.db import signing_keys, vault_check
 from penstock.db.connections import connections
 from penstock.db.credentials import SealedCredentials, credentials
 from penstock.db.sealing_keys import SEAL, data_keys
@@ -65,9 +65,11 @@ def strength(key: Key) -> Finding:
     return ok(f"key {key.id}: {len(raw)} bytes, none of them to be guessed")
 
 
-def fits(_connection: sa.Connection, around: Around) -> Iterator[Finding]:
+def fits(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """K5: the key is the one that this database was made with."""
-    if not isinstance(around.cipher, PenstockError):
+    if not vault_check.values(connection):
+        yield ok("nothing was sealed with it yet")
+    elif not isinstance(around.cipher, PenstockError):
         yield ok("it opens this database")
     elif not isinstance(around.master, PenstockError):
         yield failed(around.cipher.message, _remedy(around.cipher))
