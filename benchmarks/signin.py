@@ -79,7 +79,8 @@ async def people(penstock: Penstock) -> None:
     """Make somebody, and somebody who is disabled."""
     for name in ("ann", "bob"):
         await penstock.identity.add_user(name, Secret(PASSWORD))
-    await penstock.identity.disable_user("bob")
+    bob = await penstock.identity.people.named("bob")
+    await penstock.identity.people.disable(bob.id)
 
 
 async def measure(home: Path, rounds: int) -> tuple[Times, Times, bool]:

@@ -92,6 +92,17 @@ class Api:
         chosen = frozenset(map(Scope, scopes)) if scopes else ALL
         return self.bearing(self.begin(username, chosen).access.reveal())
 
+    def admin(self, username: str = "root") -> TestClient:
+        """Return a client with a token of an admin."""
+        self.write(users.set_role, self.person(username), "admin")
+        return self.signed_in(username)
+
+    def disable(self, username: str) -> None:
+        """Disable a person; there is an admin besides, as there has to be."""
+        self.write(users.set_role, self.person("root"), "admin")
+        named = self.play(lambda: self.identity.people.named(username))
+        self.play(lambda: self.identity.people.disable(named.id))
+
     def bearing(self, token: str) -> TestClient:
         """Return a client that sends this access token."""
         client = TestClient(self.app, headers={"Authorization": f"Bearer {token}"})

@@ -37,7 +37,7 @@ def test_signing_in(api: Api) -> None:
     tokens = answer.json()
     assert tokens["token_type"] == "Bearer"
     assert tokens["expires_in"] <= 600
-    assert tokens["scope"] == "connect quotes read sync write"
+    assert tokens["scope"] == "admin connect quotes read sync write"
     assert api.bearing(tokens["access_token"]).get("/v1/me").json()["username"] == "ada"
 
     again = api.client.post(
@@ -63,7 +63,7 @@ def test_refusals_are_byte_equal(sqlite_api: Api) -> None:
     """L3: wrong, unknown and disabled get the same bytes."""
     for name in ("ada", "bob"):
         add(sqlite_api, name)
-    sqlite_api.play(lambda: sqlite_api.identity.disable_user("bob"))
+    sqlite_api.disable("bob")
     answers = [
         ask(sqlite_api, password="wrong horse battery"),
         ask(sqlite_api, username="nobody"),
@@ -132,7 +132,7 @@ def test_other_authorization_is_refused(sqlite_api: Api, header: str) -> None:
         (b"grant_type=refresh_token", "invalid_request"),
         (b"grant_type=refresh_token&refresh_token=x", "invalid_grant"),
         (b"grant_type=refresh_token&refresh_token=%00", "invalid_grant"),
-        (b"grant_type=refresh_token&refresh_token=x&scope=admin", "invalid_scope"),
+        (b"grant_type=refresh_token&refresh_token=x&scope=root", "invalid_scope"),
         (b"grant_type=password&username=a&password=b&scope=read%0Awrite", "invalid_scope"),
         (b"grant_type=password&username=a&password=b&scope=read++write", "invalid_scope"),
         (b"grant_type=password&username=%00&password=%00", "invalid_grant"),

@@ -19,6 +19,7 @@ from penstock.db import (
     clients,
     connections,
     consents,
+    factors,
     feeds,
     leases,
     links,
@@ -78,6 +79,11 @@ def _suggestion(api: Api, owner_id: int) -> str:
 
 def _quarantined(api: Api, owner_id: int) -> str:
     return public_id("qua", api.write(_add_quarantined, api, owner_id))
+
+
+def _factor(api: Api, owner_id: int) -> str:
+    values = {"user_id": owner_id, "kind": "totp", "name": "phone", "created_at": api.clock()}
+    return public_id("fac", api.write(factors.create, values))
 
 
 def _add_connection(connection: sa.Connection, api: Api, owner_id: int) -> int:
@@ -249,6 +255,7 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "client_id": _client,
     "connection_id": _connection,
     "consent_id": _consent,
+    "factor_id": _factor,
     "link_id": _link,
     "quarantine_id": _quarantined,
     "session_id": _session,

@@ -1,6 +1,7 @@
 """An `Identity` over a database, with a clock that stands still and passwords that hash fast."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,11 @@ import bcrypt
 
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
+from penstock.domain.errors import Conflict
 from penstock.domain.secret import Secret
 from penstock.identity.identity import Identity
 from penstock.identity.passwords import Compare, Passwords
+from penstock.identity.people import Role
 from penstock.identity.sessions import Where
 from penstock.vault.cipher import Cipher
 from penstock.vault.key import Key
@@ -52,6 +55,14 @@ class House:
     def another(self) -> Identity:
         """Return what another process would have over the same database."""
         return make(self.database, self.clock)
+
+    async def disable(self, username: str) -> None:
+        """Disable somebody; there is an admin besides, as there has to be."""
+        people = self.identity.people
+        with contextlib.suppress(Conflict):
+            await self.identity.add_user("root", Secret("nobody signs in as this"))
+        await people.set_role((await people.named("root")).id, Role.ADMIN)
+        await people.disable((await people.named(username)).id)
 
 
 def make(

@@ -45,7 +45,7 @@ def test_all_refusals_are_the_same(database: Database) -> None:
     async def story(house: House) -> None:
         for name in ("ada", "bob"):
             await house.identity.add_user(name, GOOD)
-        await house.identity.disable_user("bob")
+        await house.disable("bob")
         said = set()
         tries = [("ada", NEW), ("bob", GOOD), ("nobody", GOOD), ("no name", GOOD), ("\0", GOOD)]
         for name, password in tries:
@@ -205,7 +205,7 @@ def test_a_disabled_person_is_out(database: Database) -> None:
         await house.identity.add_user("ada", GOOD)
         issued = await house.identity.sign_in("ada", GOOD, HOME)
         await house.identity.authenticate(issued.access.reveal())
-        await house.identity.disable_user("Ada")
+        await house.disable("Ada")
         with pytest.raises(TokenBad):
             await house.identity.authenticate(issued.access.reveal())
         with pytest.raises(RefreshRefused):
@@ -213,7 +213,7 @@ def test_a_disabled_person_is_out(database: Database) -> None:
         with pytest.raises(SignInRefused):
             await house.identity.sign_in("ada", GOOD, HOME)
         with pytest.raises(NotFound):
-            await house.identity.disable_user("nobody")
+            await house.disable("nobody")
 
     play(database.url, story)
 
@@ -223,7 +223,7 @@ def test_disabling_beats_signing_in(database: Database) -> None:
 
     async def story(house: House) -> None:
         user_id = await house.identity.add_user("ada", GOOD)
-        await house.identity.disable_user("ada")
+        await house.disable("ada")
         issued = await house.identity.begin_session(user_id, HOME)
         with pytest.raises(TokenBad):
             await house.identity.authenticate(issued.access.reveal())

@@ -34,7 +34,7 @@ def test_nothing_asked_is_all() -> None:
         " read",
         "read ",
         "READ",
-        "admin",
+        "root",
         "read,write",
         "read\u00a0write",
         "read\0",

@@ -153,7 +153,7 @@ def test_other_headers_are_refused(header: object) -> None:
         {"sub": "7"},
         {"sid": "usr_0000000000009"},
         {"sid": ""},
-        {"scope": "read admin"},
+        {"scope": "read root"},
         {"scope": "read\nwrite"},
         {"scope": ["read"]},
         {"jti": ""},

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from penstock.db import users
 from penstock.domain.secret import Secret
 from penstock.identity.passwords import Passwords
-from penstock.vault.key import Key
-from tests.api.serving import KEY, NOWHERE, Api
+from tests.api.serving import NOWHERE, Api
 from tests.identity.house import FASTEST
 
 ORIGIN = "https://penstock.test"
@@ -68,7 +67,7 @@ def open_browser(api: Api) -> Browser:
 def somebody(api: Api, username: str = "ada") -> int:
     """Add a person whose password is GOOD; return their row's number. It is hashed fast."""
     user_id = api.person(username)
-    api.write(users.set_password, user_id, _fast_hash())
+    api.write(users.set_password, user_id, _fast_hash(api.identity.ground.pepper))
     return user_id
 
 
@@ -83,8 +82,8 @@ def signed_in(api: Api, username: str = "ada", methods: str = "pwd") -> Browser:
 
 
 @cache
-def _fast_hash() -> str:
-    passwords = Passwords(Key(bytes.fromhex(KEY)).derive("passwords"), cost=FASTEST)
+def _fast_hash(pepper: bytes) -> str:
+    passwords = Passwords(pepper, cost=FASTEST)
     hashed = asyncio.run(passwords.hash(Secret(GOOD)))
     passwords.close()
     return hashed

@@ -116,7 +116,7 @@ def test_a_disabled_persons_code_is_over(server: Api) -> None:
     """R6: who was disabled in the minute between gets no session."""
     program = register(server)
     code = let_in(browser(server), program)
-    server.play(lambda: server.identity.disable_user("ada"))
+    server.disable("ada")
     assert is_refused(trade(server, program, code))
 
 

@@ -206,7 +206,7 @@ def test_who_was_disabled_gives_nothing(sqlite_api: Api) -> None:
     """R6: a yes of somebody who was disabled since is none."""
     told = begun(sqlite_api)
     assert typed(signed_in(sqlite_api), told["user_code"]).status_code == 200
-    sqlite_api.play(lambda: sqlite_api.identity.disable_user("ada"))
+    sqlite_api.disable("ada")
     assert error(asked(sqlite_api, told)) in ("access_denied", "invalid_grant")
 
 

@@ -88,7 +88,7 @@ def test_exports_keys_and_people_are_recorded(api: Api, ada: TestClient) -> None
     """X3: taking data out, a new signing key and a person who is let in no more leave records."""
     assert ada.get("/v1/export", params={"kind": "accounts"}).status_code == 200
     api.play(api.identity.keyring.rotate)
-    api.play(lambda: api.identity.disable_user("ada"))
+    api.disable("ada")
     exported, rotated, disabled = _log(api)[2::-1]
     assert (exported.kind, exported.facts) == ("exported", '{"kind":"accounts"}')
     assert (rotated.kind, rotated.user_id) == ("signing_key_rotated", None)

@@ -9,6 +9,7 @@ they carry what only a page of ours could know (W2).
 import hmac
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -22,9 +23,11 @@ from penstock.domain.errors import Forbidden
 from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
 from penstock.identity.browsing import BrowserPerson, form_token, new_cookie
+from penstock.identity.passkeys import Party
 
 COOKIE: Final = "__Host-penstock"
 FORM_COOKIE: Final = "__Host-penstock-form"
+HALF_COOKIE: Final = "__Host-penstock-half"
 CSRF: Final = "csrf"
 """The field of a form that `csrf_field` writes and `check_form` reads."""
 
@@ -62,8 +65,38 @@ def set_cookie(answer: Response, token: Secret) -> None:
 
 def drop_cookie(answer: Response) -> None:
     """Have the browser forget its cookies."""
-    for name in (COOKIE, FORM_COOKIE):
+    for name in (COOKIE, FORM_COOKIE, HALF_COOKIE):
         answer.delete_cookie(name, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def half_of(request: Request) -> Secret | None:
+    """Return the cookie of a sign-in that waits for a second factor."""
+    given = request.cookies.get(HALF_COOKIE)
+    return Secret(given) if given else None
+
+
+def set_half_cookie(answer: Response, token: Secret) -> None:
+    """Give the browser the cookie of a sign-in that waits for a second factor."""
+    _set(answer, HALF_COOKIE, token)
+
+
+def drop_half_cookie(answer: Response) -> None:
+    """Have the browser forget the cookie of a sign-in that waited for a second factor."""
+    answer.delete_cookie(HALF_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def party_of(request: Request) -> Party | None:
+    """Return for whom passkeys are made here; None where only an address of numbers names us.
+
+    Browsers make them for names only, `localhost` for one, and not for 127.0.0.1.
+    """
+    origin = own_origin(request)
+    host = urlsplit(origin).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return Party(origin, host) if host else None
+    return None
 
 
 def ask_to_sign_in(request: Request) -> Response:

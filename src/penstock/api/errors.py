@@ -34,6 +34,7 @@ from penstock.domain.errors import (
     VaultError,
 )
 from penstock.domain.remedy import Remedy, ask_person, fix_code, wait
+from penstock.identity.factors import FactorNeeded
 from penstock.observe.log import current_request_id, get_logger
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -93,6 +94,7 @@ INTERNAL: Final = Kind(500, "internal", "We made a mistake.")
 KINDS: Final[Mapping[type[PenstockError], Kind]] = {
     MalformedRequest: Kind(400, "malformed-request", "The request cannot be read."),
     BadCursor: Kind(400, "bad-cursor", "The cursor is not one of this list."),
+    FactorNeeded: Kind(401, "factor-needed", "A second factor is needed."),
     NotSignedIn: Kind(401, "not-signed-in", "Sign in first."),
     Forbidden: Kind(403, "forbidden", "The token does not allow this."),
     HookRefused: Kind(403, "hook-refused", "This is not the provider's word, or not any more."),

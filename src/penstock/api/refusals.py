@@ -12,6 +12,7 @@ from penstock.api.errors import MalformedRequest, seconds_to_wait
 from penstock.api.schemas import Outgoing
 from penstock.domain.errors import NotSignedIn, PenstockError, TooManyAttempts
 from penstock.identity.devices import DeviceRefused
+from penstock.identity.factors import FactorNeeded
 from penstock.identity.scopes import UnknownScope
 
 
@@ -65,6 +66,8 @@ def refusal(error: PenstockError) -> Response:
 
 
 def _code_of(error: PenstockError) -> str:
+    if isinstance(error, FactorNeeded):
+        return "mfa_required"
     if isinstance(error, NotSignedIn):
         return "invalid_grant"
     return "invalid_scope" if isinstance(error, UnknownScope) else "invalid_request"

@@ -16,6 +16,11 @@ from penstock.cli.session import IN_PROCESS, Session, Sessions
 from penstock.cli.session_keys import SessionKey
 from penstock.domain.clock import Clock
 
+
+class FactorWanted(SignInNeeded):
+    """The password is right, and a code of the second factor is needed too."""
+
+
 _MARGIN: Final = timedelta(seconds=20)
 
 
@@ -88,9 +93,13 @@ class Access:
         self._nonce = nonce
         return True
 
-    async def sign_in(self, username: str, password: str) -> Session:
-        """Trade a name and a password for a session, and store it. Raises Failed."""
+    async def sign_in(self, username: str, password: str, code: str = "") -> Session:
+        """Trade a name, a password and a code for a session, and store it.
+
+        Raises FactorWanted where the person has a second factor and there is no code, Failed.
+        """
         form = {"grant_type": "password", "username": username, "password": password}
+        form |= {"otp": code} if code else {}
         return await self.trade(form, username)
 
     async def trade(
@@ -232,6 +241,8 @@ def _refused(response: httpx2.Response) -> Failed:
     message = str(refusal.get("error_description") or refusal["error"])
     if refusal["error"] in ("authorization_pending", "slow_down"):
         return NotYet(refusal["error"], message)
+    if refusal["error"] == "mfa_required":
+        return FactorWanted(message, remedy="Run `penstock login --password` at a terminal.")
     if refusal["error"] == "invalid_grant":
         return SignInNeeded(message, remedy="See that the name and password are right.")
     after = response.headers.get("retry-after", "")

@@ -27,7 +27,8 @@ COMMANDS: Final[Sections] = {
         "doctor": ("penstock.cli.doctor:doctor", "Say what is wrong here, and how to mend it."),
     },
     "People": {
-        "user": ("penstock.cli.user:user", "Make people: `penstock user add NAME`."),
+        "user": ("penstock.cli.user:user", "Look after people: add, invite, disable."),
+        "factor": ("penstock.cli.factor:factor", "Second factors: codes, recovery codes."),
         "login": ("penstock.cli.sign_in:login", "Sign in, and store the session."),
         "logout": ("penstock.cli.sign_in:logout", "End the stored session."),
         "whoami": ("penstock.cli.sign_in:whoami", "Say who is signed in."),

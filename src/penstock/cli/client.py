@@ -3,12 +3,14 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import httpx2
 
 from penstock.cli.access import Access
 from penstock.cli.problem import failed_by_answer, read_object, unreachable_as_failed
+from penstock.cli.proving import asks_for_proof, prove
 
 Parameters = Mapping[str, Any]
 
@@ -76,12 +78,14 @@ class Client:
         body: object = None,
         key: str = "",
     ) -> httpx2.Response:
-        """Send a request with the token, once more with a new one if it was refused."""
+        """Send a request with the token, and once more where a new one or a new proof helps."""
         request = self._request(method, path, parameters, body, key)
         response = await self._sent(request, await self.access.token())
-        if response.status_code == httpx2.codes.UNAUTHORIZED:
+        mended: set[str] = set()
+        while (way := _way_out(response)) and way not in mended:
+            mended.add(way)
             request = self._request(method, path, parameters, body, key)
-            response = await self._sent(request, await self._renewed(response))
+            response = await self._sent(request, await self._mended(response, way))
         if not response.is_success:
             raise failed_by_answer(response)
         return response
@@ -94,8 +98,10 @@ class Client:
         with unreachable_as_failed(self.access.address):
             request = self._request("GET", path, parameters, None, "")
             response = await self._open(request, await self.access.token())
-            if response.status_code == httpx2.codes.UNAUTHORIZED:
-                token = await self._renewed(response)
+            mended: set[str] = set()
+            while (way := _way_out(response)) and way not in mended:
+                mended.add(way)
+                token = await self._mended(response, way)
                 request = self._request("GET", path, parameters, None, "")
                 response = await self._open(request, token)
             try:
@@ -128,10 +134,32 @@ class Client:
         self.access.authorize(request, token)
         return await self.http.send(request, stream=True)
 
-    async def _renewed(self, response: httpx2.Response) -> str:
+    async def _mended(self, response: httpx2.Response, way: str) -> str:
+        """Return a token that may be taken where this answer's was refused. Raises Failed."""
         await response.aread()
         await response.aclose()
         refused: str = response.request.headers["Authorization"].partition(" ")[2]
         if self.access.wants_nonce(response):
             return refused
+        if way == "prove":
+            await prove(partial(self._prove, refused))
+            return refused
         return await self.access.renewed(refused)
+
+    async def _prove(self, token: str, body: Mapping[str, str]) -> httpx2.Response:
+        """Send what proves who one is; once more where a nonce is asked for."""
+        request = self._request("POST", "/v1/me/prove", None, body, "")
+        response = await self._sent(request, token)
+        if self.access.wants_nonce(response):
+            request = self._request("POST", "/v1/me/prove", None, body, "")
+            response = await self._sent(request, token)
+        return response
+
+
+def _way_out(response: httpx2.Response) -> str:
+    """Return what may help where an answer refuses the token."""
+    if response.status_code != httpx2.codes.UNAUTHORIZED:
+        return ""
+    if asks_for_proof(response):
+        return "prove"
+    return "nonce" if "dpop-nonce" in response.headers else "renew"

@@ -89,6 +89,7 @@ def whoami(flags: Flags, *, as_json: bool) -> None:
 
 def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False) -> None:
     """Ask for a name and a password, trade them for a session, and store it. Raises Failed."""
+    from penstock.cli.access import FactorWanted
     from penstock.cli.client import Client
     from penstock.cli.door import ask
 
@@ -97,7 +98,14 @@ def sign_in(flags: Flags, username: str | None, *, password_stdin: bool = False)
     password = ask_secret("Password", from_stdin=password_stdin, flag="--password-stdin")
 
     async def work(client: Client) -> str:
-        await client.access.sign_in(username, password)
+        try:
+            await client.access.sign_in(username, password)
+        except FactorWanted:
+            if not can_ask():
+                raise
+            what = "Code of your authenticator, or a recovery code"
+            code = click.prompt(what, hide_input=True, err=True)
+            await client.access.sign_in(username, password, code)
         return client.access.address
 
     _welcome(flags, username, ask(flags, work))

@@ -6,12 +6,13 @@ import click
 
 from penstock.cli.flags import Command, Commands, Flags, pass_flags
 from penstock.cli.passwords import ask_secret
+from penstock.cli.people import disable, enable, invite, list_, role
 from penstock.cli.terminal import say
 
 
 @click.group(cls=Commands)
 def user() -> None:
-    """Make people. This acts on the installation in the home folder, not through a server."""
+    """Look after people. `add` and `reset-factors` act on the installation in the home folder."""
 
 
 @user.command(cls=Command)
@@ -36,3 +37,26 @@ def add(flags: Flags, name: str, *, password_stdin: bool) -> None:
 
     asyncio.run(work())
     say(f"{name} can sign in now: `penstock login --username {name}`.")
+
+
+@user.command(name="reset-factors", cls=Command)
+@click.argument("name")
+@pass_flags
+def reset_factors(flags: Flags, name: str) -> None:
+    """Remove all second factors of NAME, who lost them. They are signed out everywhere."""
+    from penstock.cli.door import quieten
+    from penstock.wiring import open_penstock
+
+    settings = flags.settings()
+    quieten(settings, verbose=flags.verbose)
+
+    async def work() -> int:
+        async with open_penstock(settings) as penstock:
+            return await penstock.identity.factors.reset(name)
+
+    number = asyncio.run(work())
+    say(f"{number} removed. {name} signs in with the password alone now, and can add new ones.")
+
+
+for one in (list_, invite, disable, enable, role):
+    user.add_command(one)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from penstock.db.ending import BY_SESSION
 from penstock.db.metadata import Id, Instant, metadata
 
 links = sa.Table(
@@ -24,6 +25,7 @@ links = sa.Table(
     sa.Column("result_connection_id", Id),
     sa.Column("failure", sa.Text),
     sa.Column("session_id", Id),
+    info=BY_SESSION,
 )
 
 

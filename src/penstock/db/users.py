@@ -104,6 +104,22 @@ def disable(connection: sa.Connection, user_id: int, *, now: datetime) -> None:
     )
 
 
+def enable(connection: sa.Connection, user_id: int) -> None:
+    """Let a person in again."""
+    connection.execute(users.update().where(users.c.id == user_id).values(disabled_at=None))
+
+
+def set_role(connection: sa.Connection, user_id: int, role: str) -> None:
+    """Store a person's role."""
+    connection.execute(users.update().where(users.c.id == user_id).values(role=role))
+
+
+def admins(connection: sa.Connection) -> list[int]:
+    """Return the numbers of the admins who can sign in."""
+    query = sa.select(users.c.id).where(users.c.role == "admin", users.c.disabled_at.is_(None))
+    return list(connection.execute(query.order_by(users.c.id)).scalars())
+
+
 def hold(connection: sa.Connection, user_id: int) -> None:
     """Let nobody else do what one may do for this person only at a time, before this ends."""
     query = sa.select(users.c.id).where(users.c.id == user_id)

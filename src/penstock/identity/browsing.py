@@ -14,10 +14,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import browser_sessions, sessions
+from penstock.db import browser_sessions, half_sign_ins, sessions, users
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.db.sessions import SessionRow
+from penstock.db.users import UserRow
+from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
+from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.identity.live import LiveSessions
 from penstock.identity.sessions import Ended, Where
@@ -28,6 +32,8 @@ CLIENT: Final = "browser"
 
 IDLE: Final = timedelta(hours=1)
 ABSOLUTE: Final = timedelta(hours=12)
+HALF: Final = timedelta(minutes=5)
+"""For how long the second factor is waited for."""
 
 _TOKEN_BYTES: Final = 32
 _MOST_CHARACTERS: Final = 100
@@ -49,10 +55,13 @@ class BrowserPerson:
 class Browsing:
     """Begins, finds and ends the sessions of browsers."""
 
-    def __init__(self, database: Database, clock: Clock, live: LiveSessions) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, live: LiveSessions, audit: AuditLog
+    ) -> None:
         self._database = database
         self._clock = clock
         self._live = live
+        self._audit = audit
 
     async def begin(
         self, user_id: int, where: Where, *, methods: str, instead_of: Secret | None = None
@@ -84,6 +93,31 @@ class Browsing:
         ended = await self._database.write(self._end, token)
         self._live.forget(ended)
 
+    async def half(self, user_id: int) -> Secret:
+        """Return the cookie of somebody whose password was right, and who has a factor to give."""
+        token, now = new_cookie(), self._clock()
+        await self._database.write(
+            half_sign_ins.create,
+            hash_token(token),
+            user_id=user_id,
+            now=now,
+            expires_at=now + HALF,
+        )
+        return token
+
+    async def half_of(self, token: Secret) -> UserRow | None:
+        """Return whose half sign-in this is, if it is good still."""
+        return await self._database.read(self._half_of, token)
+
+    async def finish(self, token: Secret) -> bool:
+        """Use a half sign-in up; say whether it was there still."""
+        return await self._database.write(half_sign_ins.use, hash_token(token))
+
+    def _half_of(self, connection: sa.Connection, token: Secret) -> UserRow | None:
+        found = half_sign_ins.find(connection, hash_token(token), now=self._clock())
+        user = users.get(connection, found) if found is not None else None
+        return user if user is not None and user.disabled_at is None else None
+
     def _begin(
         self,
         connection: sa.Connection,
@@ -95,7 +129,7 @@ class Browsing:
     ) -> None:
         now = self._clock()
         if instead_of is not None:
-            self._end(connection, instead_of)
+            self._replace(connection, instead_of)
         values = {
             "user_id": user_id,
             "scope": "",
@@ -112,14 +146,34 @@ class Browsing:
         browser_sessions.create(
             connection, session_id=session_id, token_hash=hash_token(token), now=now
         )
+        facts = {"client": CLIENT, "methods": methods}
+        self._note(connection, AuditKind.SIGNED_IN, user_id, session_id, **facts)
 
-    def _end(self, connection: sa.Connection, token: Secret) -> list[int]:
+    def _replace(self, connection: sa.Connection, token: Secret) -> SessionRow | None:
         now = self._clock()
         found = browser_sessions.find(connection, hash_token(token), now=now)
         if found is None:
-            return []
+            return None
         sessions.end(connection, found[0].id, why=Ended.SIGNED_OUT, now=now)
-        return [found[0].id]
+        return found[0]
+
+    def _end(self, connection: sa.Connection, token: Secret) -> list[int]:
+        row = self._replace(connection, token)
+        if row is None:
+            return []
+        self._note(connection, AuditKind.SIGNED_OUT, row.user_id, row.id)
+        return [row.id]
+
+    def _note(
+        self,
+        connection: sa.Connection,
+        kind: AuditKind,
+        user_id: int,
+        session_id: int,
+        **facts: str,
+    ) -> None:
+        event = AuditEvent(kind, user_id, public_id("ses", session_id), facts)
+        self._audit.record(connection, event, now=self._clock())
 
 
 def new_cookie() -> Secret:

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from penstock.db import sessions as stored_sessions
-from penstock.db import users
 from penstock.db.audit import AuditLog
-from penstock.db.ending import end_everything
 from penstock.db.users import UserRow
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
-from penstock.domain.errors import NotFound
 from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.identity import sessions, setup
-from penstock.identity.caller import Caller
 from penstock.identity.decoys import Bait, Decoys
 from penstock.identity.purpose import Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
@@ -96,21 +92,6 @@ class Deeds:
             return done
         return granted(done.session, presenter, scopes), done.token
 
-    def set_password(
-        self, connection: sa.Connection, caller: Caller, password_hash: str, attempt: Attempt
-    ) -> list[int]:
-        """Replace the caller's password; return the sessions that ended by it."""
-        now = self.clock()
-        self.throttle.succeed(connection, attempt, now=now)
-        users.set_password(connection, caller.user_id, password_hash)
-        ended = end_everything(
-            connection, caller.user_id, why=Ended.PASSWORD, now=now, keep=caller.session_id
-        )
-        facts = {"sessions_ended": str(len(ended))}
-        kind, subject = AuditKind.PASSWORD_CHANGED, public_id("usr", caller.user_id)
-        self._note(connection, kind, caller.user_id, subject, **facts)
-        return ended
-
     def end(self, connection: sa.Connection, session_id: int, user_id: int, why: Ended) -> None:
         """End one of a person's sessions, if it has not ended yet. Raises NotFound."""
         row = stored_sessions.get(connection, session_id, user_id=user_id)
@@ -135,19 +116,6 @@ class Deeds:
         facts = {"by": "set-up link" if link else "command"}
         self._note(connection, AuditKind.PERSON_ADDED, made, public_id("usr", made), **facts)
         return made
-
-    def disable(self, connection: sa.Connection, username: str) -> tuple[int, list[int]]:
-        """Let a person in no more; return them and the sessions that ended. Raises NotFound."""
-        user = users.find(connection, username)
-        if user is None:
-            raise NotFound("There is nobody of that name.")
-        now = self.clock()
-        users.disable(connection, user.id, now=now)
-        ended = end_everything(connection, user.id, why=Ended.DISABLED, now=now)
-        facts = {"sessions_ended": str(len(ended))}
-        kind, subject = AuditKind.PERSON_DISABLED, public_id("usr", user.id)
-        self._note(connection, kind, user.id, subject, **facts)
-        return user.id, ended
 
     def _is_decoy(self, connection: sa.Connection, token: Secret) -> bool:
         """Say whether it is a decoy, or what is stored of one: its hash, taken for the token."""

@@ -1,6 +1,6 @@
 """Everything about people that others may ask for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
@@ -17,13 +17,18 @@ from penstock.identity.caller import Caller
 from penstock.identity.decoys import Decoys
 from penstock.identity.deeds import Deeds
 from penstock.identity.devices import Devices
+from penstock.identity.factors import Factors
+from penstock.identity.ground import Ground
 from penstock.identity.keyring import Keyring
 from penstock.identity.live import LiveSessions
+from penstock.identity.passkeys import Passkeys
 from penstock.identity.passwords import Passwords, check_new, is_plausible
+from penstock.identity.people import People
 from penstock.identity.personal import PersonalTokens, is_personal
+from penstock.identity.proving import Proving
 from penstock.identity.purpose import OURS, Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
-from penstock.identity.scopes import Scope
+from penstock.identity.scopes import Scope, allowed
 from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
 from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Throttle
@@ -84,24 +89,38 @@ class Identity:
         self._deeds = Deeds(clock, self._throttle, RefreshTokens(pepper), audit, decoys)
         self._verified = Verified(self._format)
         self._live = LiveSessions(database, clock)
-        self.browsing = Browsing(database, clock, self._live)
+        self.ground = ground = Ground(
+            database, cipher, clock, audit, self._passwords, self._throttle, self._live, pepper
+        )
+        self.browsing = Browsing(database, clock, self._live, audit)
+        self.factors = Factors(ground)
+        self.passkeys = Passkeys(ground, self.factors)
+        self.people = People(ground)
+        self.proving = Proving(ground, self.factors)
         self.personal = PersonalTokens(database, clock, self._live, audit)
         self.devices = Devices(database, clock, self._throttle, audit, key=pepper)
         self.forget = self._live.forget
 
     def close(self) -> None:
-        """Let the threads end on which passwords are hashed."""
+        """End the threads on which passwords are hashed."""
         self._passwords.close()
 
     async def sign_in(
-        self, username: str, password: Secret, where: Where, purpose: Purpose | None = None
+        self,
+        username: str,
+        password: Secret,
+        where: Where,
+        purpose: Purpose | None = None,
+        code: Secret | None = None,
     ) -> Issued:
-        """Begin a session.
+        """Begin a session; `code` is that of the second factor, where the person has one.
 
         Raises SignInRefused, the same for a wrong name, a wrong password and a disabled person
-        (L3), and TooManyAttempts.
+        (L3), TooManyAttempts, and where the password was right FactorNeeded and FactorRefused.
         """
         user = await self.check_password(username, password, where)
+        methods = await self.factors.methods(user, code, where.address)
+        purpose = replace(purpose or Purpose(), methods=methods)
         return await self.begin_session(user.id, where, purpose)
 
     async def check_password(self, username: str, password: Secret, where: Where) -> UserRow:
@@ -119,6 +138,7 @@ class Identity:
         right = await self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not right or user.disabled_at is not None:
             await self._database.write(self._deeds.refused, attempt, user, right=right)
+            _log.info("sign_in_refused")
             raise SignInRefused
         await self._database.write(self._throttle.succeed, attempt, now=self._clock())
         return user
@@ -130,7 +150,9 @@ class Identity:
         purpose: Purpose | None = None,
     ) -> Issued:
         """Begin a session of somebody who proved who they are."""
+        user = await self._database.read(users.get, user_id)
         purpose = purpose or Purpose()
+        purpose = replace(purpose, scopes=allowed(purpose.scopes, user.role))
         token = self._deeds.tokens.first()
         session_id = await self._database.write(self._deeds.begin, user_id, purpose, where, token)
         _log.info("signed_in", user=user_id, session=session_id)
@@ -170,7 +192,7 @@ class Identity:
             grant.user_id,
             grant.session_id,
             holder.username,
-            grant.scopes,
+            allowed(grant.scopes, holder.role),
             grant.client_id,
             grant.key_thumbprint,
             holder.proved_at,
@@ -199,28 +221,14 @@ class Identity:
         return await self._database.write(self._deeds.add, name, password_hash)
 
     async def change_password(self, caller: Caller, old: Secret, new: Secret) -> None:
-        """Replace the caller's password and end all their other sessions (R6).
+        """Replace the caller's password and end everything of theirs but this session (R6).
 
         Raises SignInRefused where the old one is wrong, PasswordRefused, TooManyAttempts.
         """
         check_new(new, caller.username)
-        now = self._clock()
-        where = f"session:{caller.session_id}"  # guessing through a stolen token waits like others
-        attempt = await self._database.write(
-            self._throttle.begin, username=caller.username, address=where, now=now
-        )
-        user = await self._database.read(users.get, caller.user_id)
-        if not is_plausible(old) or not await self._passwords.matches(old, user.password_hash):
+        if await self.proving.check_password(caller, old) is None:
             raise SignInRefused("The present password is not that one.")
-        password_hash = await self._passwords.hash(new)
-        ended = await self._database.write(self._deeds.set_password, caller, password_hash, attempt)
-        self._live.forget(ended)
-
-    async def disable_user(self, username: str) -> int:
-        """Let a person in no more and end all their sessions. Raises NotFound."""
-        user_id, ended = await self._database.write(self._deeds.disable, known_username(username))
-        self._live.forget(ended)
-        return user_id
+        await self.people.change_password(caller, new)
 
     async def offer_setup(self) -> SetupLink | None:
         """Return a link to make the first person with; None where there is somebody already."""

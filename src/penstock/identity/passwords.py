@@ -9,11 +9,14 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from importlib.resources import files
 from typing import Final, TypeVar
 
 import bcrypt
@@ -30,17 +33,9 @@ _THREADS: Final = 2
 _MOST_WAITING: Final = 32
 _BCRYPT_DIGITS: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-# What everybody tries first. It is a courtesy, not a defence: the throttle is that.
-_BANNED: Final = frozenset(
-    """
-    12345678 123456789 1234567890 password password1 password12 password123 passw0rd p@ssw0rd
-    qwertyui qwertyuiop qwerty123 1q2w3e4r 1q2w3e4r5t 1qaz2wsx asdfghjkl zaq12wsx iloveyou
-    sunshine princess football baseball welcome1 letmein1 trustno1 superman starwars whatever
-    computer michelle jennifer corvette maverick changeme administrator abcd1234 abc12345 11111111
-    00000000 88888888 12341234 87654321 987654321 0987654321 qwer1234 test1234 monkey123 dragon12
-    """.split()
-)
-_CONTEXT: Final = ("penstock", "banking", "mybank")
+_HASH_BYTES: Final = 5
+_LEET: Final = str.maketrans("@4031!$57", "aaoeiisst")
+_CONTEXT: Final = ("penstock", "banking", "mybank", "password")
 
 R = TypeVar("R")
 
@@ -127,7 +122,37 @@ def check_new(password: Secret, username: str) -> None:
         raise PasswordRefused(f"A password has at least {LEAST_CHARACTERS} characters.")
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise PasswordRefused("The password holds half of a surrogate pair, which nobody can type.")
-    plain = text.casefold().strip("0123456789!?.-_ ")
-    one_key = len(set(text)) == 1 and len(text) < 2 * LEAST_CHARACTERS
-    if text.casefold() in _BANNED or one_key or plain in (*_CONTEXT, username):
+    if is_breached(text) or _says_who(text, username):
         raise PasswordRefused("That password is among the first that anybody would try.")
+
+
+def is_breached(password: str) -> bool:
+    """Say whether a password is one of those that were seen most often in leaks (L5).
+
+    There are some 16,000, of 8 characters or more; capitals do not matter (scripts/breached.py).
+    """
+    wanted, known = _short_hash(password.casefold()), _breached()
+    place = bisect_left(range(len(known) // _HASH_BYTES), wanted, key=lambda n: _nth(known, n))
+    return _nth(known, place) == wanted
+
+
+def _says_who(text: str, username: str) -> bool:
+    """Say whether a password is one key, or a word about here with digits or signs around it."""
+    one_key = len(set(text)) == 1 and len(text) < 2 * LEAST_CHARACTERS
+    words = {*_CONTEXT, username, *re.split(r"[._@+-]", username)} - {""}
+    bare = text.casefold().strip("0123456789!?.-_#$ ")
+    plain = {bare, bare.translate(_LEET), text.casefold().translate(_LEET)}
+    return one_key or bool(words & plain) or any(one == word * 2 for one in plain for word in words)
+
+
+@cache
+def _breached() -> bytes:
+    return files("penstock.identity").joinpath("breached.bin").read_bytes()
+
+
+def _nth(known: bytes, number: int) -> bytes:
+    return known[number * _HASH_BYTES : (number + 1) * _HASH_BYTES]
+
+
+def _short_hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:_HASH_BYTES]

@@ -20,6 +20,7 @@ class Scope(StrEnum):
     SYNC = "sync"
     QUOTES = "quotes"
     EXPORT = "export"
+    ADMIN = "admin"
 
 
 DESCRIPTIONS: Final[dict[Scope, str]] = {
@@ -28,6 +29,7 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.CONNECT: "Link institutions, renew their consent, disconnect them.",
     Scope.SYNC: "Start a sync.",
     Scope.QUOTES: "Ask for prices.",
+    Scope.ADMIN: "Look after people: invite, disable, say who is an admin. Admins only.",
     Scope.EXPORT: "Export everything from a script, which cannot prove again who you are.",
 }
 
@@ -60,6 +62,11 @@ def wanted_scopes(text: str) -> frozenset[Scope]:
     if not scopes <= ALL:
         raise UnknownScope(f"The scopes that one signs in for are: {write_scopes(ALL)}.")
     return scopes
+
+
+def allowed(scopes: frozenset[Scope], role: str) -> frozenset[Scope]:
+    """Return those of the scopes that a person of this role may have."""
+    return scopes if role == "admin" else scopes - {Scope.ADMIN}
 
 
 def write_scopes(scopes: Iterable[Scope]) -> str:

@@ -49,6 +49,8 @@ class Ended(StrEnum):
     REUSED = "refresh_token_reused"
     PASSWORD = "password_changed"  # noqa: S105 - a reason, no password
     DISABLED = "person_disabled"
+    FACTOR = "factor_changed"
+    ROLE = "role_changed"
     REVOKED = "revoked_by_client"
     REPLAYED = "code_replayed"
     WITHDRAWN = "consent_withdrawn"

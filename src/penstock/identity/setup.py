@@ -61,10 +61,24 @@ def finish(
     return add_user(connection, username=username, password_hash=password_hash, now=now)
 
 
-def add_user(connection: sa.Connection, *, username: str, password_hash: str, now: datetime) -> int:
-    """Make a person, with a feed of changes; return the row's number. Raises Conflict."""
+def add_user(
+    connection: sa.Connection,
+    *,
+    username: str,
+    password_hash: str,
+    now: datetime,
+    role: str | None = None,
+) -> int:
+    """Make a person, with a feed of changes; return the row's number. Raises Conflict.
+
+    The first person is the admin; the others are members where no other role is named.
+    """
+    users.lock_all(connection)
     if users.find(connection, username) is not None:
         raise Conflict(f"There is already somebody called {username}.")
-    user_id = users.create(connection, username=username, password_hash=password_hash, now=now)
+    chosen = role or ("member" if users.any_exist(connection) else "admin")
+    user_id = users.create(
+        connection, username=username, password_hash=password_hash, now=now, role=chosen
+    )
     feeds.open_feed(connection, user_id)
     return user_id

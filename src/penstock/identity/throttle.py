@@ -10,6 +10,10 @@ some attempts free, after which the wait doubles from a second up to its longest
   where the person signed in from that address in the last 90 days, so strangers can slow down
   nobody at home, and it never grows into a lock-out.
 
+A second factor is counted in the same way, apart from the password, but for one thing: this account
+from anywhere has 20 guesses free, up to 15 minutes. Whoever guesses there knows the password, and a
+code has only six digits. Somebody at home is not slowed down by that either.
+
 A day without an attempt, and all is forgotten.
 """
 
@@ -49,6 +53,7 @@ class Allowance:
 PAIR: Final = Allowance(free=5, longest=900)
 ADDRESS: Final = Allowance(free=30, longest=900)
 ACCOUNT: Final = Allowance(free=100, longest=30)
+FACTOR: Final = Allowance(free=20, longest=900)
 EVERYBODY: Final = Allowance(free=300, longest=30)
 
 
@@ -71,6 +76,13 @@ class Throttle:
     ) -> Attempt:
         """Count an attempt. Raises TooManyAttempts, with the longest of the waits."""
         return _count(connection, self._attempt(connection, username, address, now), now)
+
+    def begin_factor(
+        self, connection: sa.Connection, *, username: str, address: str, now: datetime
+    ) -> Attempt:
+        """Count an attempt at a person's second factor. Raises TooManyAttempts."""
+        attempt = self._attempt(connection, username, address, now, what="factor ", most=FACTOR)
+        return _count(connection, attempt, now)
 
     def begin_code(
         self, connection: sa.Connection, *, user_id: int, address: str, now: datetime
@@ -106,16 +118,23 @@ class Throttle:
             )
 
     def _attempt(
-        self, connection: sa.Connection, username: str, address: str, now: datetime
+        self,
+        connection: sa.Connection,
+        username: str,
+        address: str,
+        now: datetime,
+        *,
+        what: str = "",
+        most: Allowance = ACCOUNT,
     ) -> Attempt:
         network = network_of(address)
-        pair = self._subject("pair", username, network)
+        pair = self._subject(f"{what}pair", username, network)
         subjects = {pair: PAIR, self._subject("address", network): ADDRESS}
         at_home = sessions.began_at(
             connection, username=username, address=address, since=now - _AT_HOME_FOR
         )
         if not at_home:
-            subjects[self._subject("account", username)] = ACCOUNT
+            subjects[self._subject(f"{what}account", username)] = most
         return Attempt(subjects, pair)
 
     def _subject(self, *parts: str) -> str:

@@ -30,7 +30,7 @@ from penstock.identity.purpose import OWN_CLIENT, Presenter, Purpose
 from penstock.identity.scopes import DESCRIPTIONS, read_scopes, wanted_scopes, write_scopes
 
 _FIELDS: Final = frozenset(
-    "grant_type username password refresh_token scope client_id client_secret "
+    "grant_type username password otp refresh_token scope client_id client_secret "
     "code redirect_uri code_verifier device_code".split()
 )
 DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -65,6 +65,11 @@ _FORM: Final[dict[str, Any]] = {
                     },
                     "username": {"type": "string"},
                     "password": {"type": "string", "format": "password"},
+                    "otp": {
+                        "type": "string",
+                        "description": "A code of your authenticator, or a recovery code: where "
+                        "you have a second factor, the error is `mfa_required` without.",
+                    },
                     "refresh_token": {"type": "string"},
                     "scope": {
                         "type": "string",
@@ -127,7 +132,8 @@ async def _grant(
             if named.client_id not in ("", OWN_CLIENT):
                 raise Refused("unauthorized_client", "Only our own programs sign in this way.")
             name, password = needed(form, "username"), Secret(needed(form, "password"))
-            return await _sign_in(request, running, name, password, form.get("scope", ""))
+            code = Secret(form["otp"]) if "otp" in form else None
+            return await _sign_in(request, running, name, password, form.get("scope", ""), code)
         case "authorization_code":
             client = await client_of(running, named)
             return await _exchange(request, running, client, form)
@@ -179,12 +185,17 @@ async def _device(request: Request, running: Installation, client: Client, code:
 
 
 async def _sign_in(
-    request: Request, running: Installation, name: str, password: Secret, scope: str
+    request: Request,
+    running: Installation,
+    name: str,
+    password: Secret,
+    scope: str,
+    code: Secret | None,
 ) -> Issued:
     where = where_of(request)
     purpose = Purpose(wanted_scopes(scope), key_thumbprint=await proved_key(request, running))
     try:
-        issued = await running.identity.sign_in(name, password, where, purpose)
+        issued = await running.identity.sign_in(name, password, where, purpose, code)
     except TooManyAttempts:
         running.metrics.signed_in("throttled")
         raise

@@ -37,3 +37,67 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_browser_sessions")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_browser_sessions_token_hash")),
     )
+    op.create_table(
+        "factors",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("last_step", Id, nullable=True),
+        sa.Column("credential_id", sa.Text(), nullable=True),
+        sa.Column("public_key", sa.Text(), nullable=True),
+        sa.Column("sign_count", Id, server_default="0", nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("confirmed_at", Instant, nullable=True),
+        sa.Column("used_at", Instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_factors_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_factors")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_factors_credential_id")),
+    )
+    op.create_index("ix_factors_user", "factors", ["user_id", "id"], unique=False)
+    op.create_table(
+        "recovery_codes",
+        sa.Column("user_id", Id, autoincrement=False, nullable=False),
+        sa.Column("code_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_recovery_codes_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "code_hash", name=op.f("pk_recovery_codes")),
+    )
+    op.create_table(
+        "half_sign_ins",
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_half_sign_ins_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_half_sign_ins")),
+    )
+    op.create_index("ix_half_sign_ins_user", "half_sign_ins", ["user_id"], unique=False)
+    op.create_table(
+        "spent_challenges",
+        sa.Column("challenge_hash", sa.Text(), nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("challenge_hash", name=op.f("pk_spent_challenges")),
+    )
+    op.create_table(
+        "invitations",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("user_id", Id, nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+        sa.Column("expires_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_invitations_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
+    )
+    op.create_index("ix_invitations_user", "invitations", ["user_id"], unique=False)
