@@ -1,5 +1,6 @@
 """Making people, signing in and out, and what is said to whoever is not signed in."""
 
+import json
 import stat
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_weak_or_taken_name_is_refused(stranger: Terminal) -> None:
 def test_a_given_token_needs_no_session(stranger: Terminal) -> None:
     """PENSTOCK_TOKEN opens what a session opens; a bad one ends with 4 and says which it was."""
     stranger.sign_in("ada")
-    token = (stranger.home / "session.json").read_text().split('"access": "')[1].split('"')[0]
+    token = stranger.good("token", "create", "a script").stdout.strip()
     stranger.good("login", "--token-stdin", typed=f"{token}\n")
     assert stranger.json("whoami")["username"] == "ada"
     (stranger.home / "session.json").unlink()
@@ -88,6 +89,29 @@ def test_a_bad_token_is_not_stored(stranger: Terminal) -> None:
     before = (stranger.home / "session.json").read_text()
     assert stranger.run("login", "--token-stdin", typed="nonsense\n").exit_code == 4
     assert (stranger.home / "session.json").read_text() == before
+
+
+def test_a_session_is_worth_nothing_elsewhere(stranger: Terminal) -> None:
+    """C7: the tokens in session.json open nothing without the key that lies beside it."""
+    stranger.sign_in("ada")
+    token = json.loads((stranger.home / "session.json").read_text())["this installation"]["access"]
+    assert stranger.run("whoami", PENSTOCK_TOKEN=token).exit_code == 4
+    assert stranger.json("whoami")["username"] == "ada"
+    (stranger.home / "session.key").unlink()
+    assert stranger.run("whoami").exit_code == 4
+
+
+def test_tokens_for_scripts(stranger: Terminal) -> None:
+    """C6: made, shown once, listed without themselves, ended."""
+    stranger.sign_in("ada")
+    token = stranger.good("token", "create", "nightly", "--scope", "read").stdout.strip()
+    assert stranger.json("whoami", PENSTOCK_TOKEN=token)["scopes"] == ["read"]
+    listed = stranger.good("token", "list").stdout
+    assert "nightly" in listed
+    assert token not in listed
+    [row] = stranger.json("token", "list")
+    stranger.good("token", "revoke", row["id"])
+    assert stranger.run("whoami", PENSTOCK_TOKEN=token).exit_code == 4
 
 
 @posix

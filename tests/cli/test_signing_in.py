@@ -101,7 +101,7 @@ def visit(url: str, **altered: str | None) -> dict[str, str]:
     told = {"code": "c", "state": asked["state"], "iss": HERE} | altered
     query = urlencode({name: value for name, value in told.items() if value is not None})
     threading.Thread(
-        target=lambda: urlopen(f"{asked['redirect_uri']}?{query}").close()  # noqa: S310
+        target=lambda: urlopen(f"{asked['redirect_uri']}?{query}").close()  # noqa: S310 - our own listener
     ).start()
     return asked
 

@@ -10,10 +10,10 @@ from penstock.db import signing_keys
 from penstock.domain.errors import SealBroken
 from penstock.domain.secret import Secret
 from penstock.identity.tokens import LIFETIME, TokenBad, key_name
-from penstock.vault.cipher import Cipher, Place
+from penstock.vault.cipher import Place
 from tests.api.serving import serving
 from tests.databases import Database
-from tests.identity.house import GOOD, HOME, KEY, House, play
+from tests.identity.house import GOOD, HOME, House, play
 
 WEAK = {
     "short": b"sixteen bytes...",
@@ -27,18 +27,10 @@ WEAK = {
 @pytest.mark.parametrize("name", sorted(WEAK))
 def test_no_start_with_a_weak_key(sqlite_database: Database, tmp_path: Path, name: str) -> None:
     """T4: a server that finds a weak signing key in its database does not start."""
-
-    async def plant(house: House) -> None:
-        sealed = Cipher(KEY).seal(
-            Secret(b64encode(WEAK[name]).decode()), Place("installation", "signing_key:weak", "key")
-        )
-        await house.database.write(
-            signing_keys.create, kid="weak", sealed=sealed, now=house.clock()
-        )
-        with pytest.raises(SealBroken):
-            await house.identity.keyring.signer()
-
-    play(sqlite_database.url, plant)
+    with serving(sqlite_database.url, tmp_path) as api:
+        place = Place("installation", "signing_key:weak", "key")
+        sealed = api.penstock.cipher.seal(Secret(b64encode(WEAK[name]).decode()), place)
+        api.write(signing_keys.create, kid="weak", sealed=sealed, now=api.clock())
     with pytest.raises(SealBroken), serving(sqlite_database.url, tmp_path):
         pytest.fail("it started")
 

@@ -2,7 +2,7 @@
 
 import click
 
-from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Commands, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, print_table, say
 
 
@@ -13,8 +13,13 @@ def token() -> None:
 
 @token.command(cls=Command)
 @click.argument("name")
-@click.option(
-    "--scope", "scopes", multiple=True, metavar="SCOPE", help="What it is good for; again for more."
+@named_as(
+    "--scope",
+    "scopes",
+    twin="TOKEN_CREATE_SCOPE",
+    multiple=True,
+    metavar="SCOPE",
+    help="What it is good for; again for more.",
 )
 @click.option("--days", type=click.IntRange(1, 365), default=90, help="How long; 90 by default.")
 @as_json

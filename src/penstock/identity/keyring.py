@@ -142,7 +142,7 @@ def _signing(rows: Sequence[KeyRow], now: datetime) -> KeyRow:
         is_known = row.created_at + _KNOWN_AFTER <= now
         if is_known and (row.retired_at is None or now + LIFETIME < row.retired_at):
             return row
-    return rows[0]
+    return min(reversed(rows), key=lambda row: row.created_at)
 
 
 def _place(kid: str) -> Place:
