@@ -223,7 +223,7 @@ def test_every_log_line_has_the_request_id(
         answer = sqlite_api.signed_in().post("/v1/sign-out", headers={"X-Request-ID": "mine"})
     assert answer.headers["x-request-id"] == "mine"
     caused = [line for line in lines(caplog) if line.get("request_id") == "mine"]
-    assert {line["event"] for line in caused} == {"session_ended", "request_answered"}
+    assert {line["event"] for line in caused} == {"audit_recorded", "request_answered"}
 
 
 def test_https_is_for_ever(sqlite_database: Database, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_the_document_shows_how_to_sign_in(sqlite_api: Api) -> None:
     document = sqlite_api.client.get("/openapi.json").json()
     flow = document["components"]["securitySchemes"]["OAuth2"]["flows"]["password"]
     assert flow["tokenUrl"] == "/token"
-    assert set(flow["scopes"]) == {"read", "write", "connect", "sync", "quotes"}
+    assert set(flow["scopes"]) == {"admin", "read", "write", "connect", "sync", "quotes"}
     assert document["paths"]["/v1/me"]["get"]["security"] == [{"OAuth2": ["read"]}]
 
 

@@ -177,7 +177,12 @@ def test_disconnecting_revokes_and_keeps_the_history(place: Town) -> None:
     made = place.link(client)
     place.sync(client, made["id"])
     ended = client.delete(f"/v1/connections/{made['id']}")
-    assert ended.json() == {"id": made["id"], "revoked": True, "data_deleted": False}
+    assert ended.json() == {
+        "id": made["id"],
+        "revoked": True,
+        "retried": False,
+        "data_deleted": False,
+    }
     row = client.get(f"/v1/connections/{made['id']}").json()
     assert row["disconnected_at"] is not None
     assert (row["consent"]["state"], row["freshness"]["state"]) == ("revoked", "stale")

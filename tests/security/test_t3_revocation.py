@@ -31,7 +31,7 @@ async def _end(house: House, caller: Caller) -> None:
 
 
 async def _disable(house: House, caller: Caller) -> None:
-    await house.identity.disable_user(caller.username)
+    await house.disable(caller.username)
 
 
 async def _change_password(house: House, caller: Caller) -> None:

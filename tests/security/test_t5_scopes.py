@@ -92,4 +92,4 @@ def test_a_route_beside_the_guard_is_not_added() -> None:
         """Ask nobody."""
 
     with pytest.raises(TypeError, match="guarded"):
-        create_app(lambda: None, (noun(router),))  # type: ignore[arg-type, return-value]
+        create_app(lambda: None, (noun(router),))  # type: ignore[arg-type, return-value]  # it is never opened

@@ -40,7 +40,6 @@ def list_clients(flags: Flags, *, as_json: bool) -> None:
 @click.argument("name")
 @click.option(
     "--redirect-uri",
-    "redirect_uris",
     metavar="URI",
     multiple=True,
     required=True,
@@ -58,7 +57,7 @@ def list_clients(flags: Flags, *, as_json: bool) -> None:
 def add(
     flags: Flags,
     name: str,
-    redirect_uris: tuple[str, ...],
+    redirect_uri: tuple[str, ...],
     *,
     scope: str | None,
     confidential: bool,
@@ -69,7 +68,7 @@ def add(
 
     body = {
         "name": name,
-        "redirect_uris": list(redirect_uris),
+        "redirect_uris": list(redirect_uri),
         "scopes": scope.split() if scope else None,
         "confidential": confidential,
     }

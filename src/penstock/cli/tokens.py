@@ -15,7 +15,6 @@ def token() -> None:
 @click.argument("name")
 @named_as(
     "--scope",
-    "scopes",
     twin="TOKEN_CREATE_SCOPE",
     multiple=True,
     metavar="SCOPE",
@@ -24,7 +23,7 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 365), default=90, help="How long; 90 by default.")
 @as_json
 @pass_flags
-def create(flags: Flags, name: str, scopes: tuple[str, ...], days: int, *, as_json: bool) -> None:
+def create(flags: Flags, name: str, scope: tuple[str, ...], days: int, *, as_json: bool) -> None:
     """Make a token called NAME. It is printed this once, and stored nowhere.
 
     Without --scope it may read. `export` besides lets it export everything.
@@ -32,7 +31,7 @@ def create(flags: Flags, name: str, scopes: tuple[str, ...], days: int, *, as_js
     from penstock.cli.client import Client
     from penstock.cli.door import ask
 
-    body = {"name": name, "scopes": list(scopes or ("read",)), "days": days}
+    body = {"name": name, "scopes": list(scope or ("read",)), "days": days}
 
     async def work(client: Client) -> dict[str, object]:
         made: dict[str, object] = (await client.ask("POST", "/v1/tokens", body=body)).json()
