@@ -255,7 +255,7 @@ def test_the_document_shows_how_to_sign_in(sqlite_api: Api) -> None:
     document = sqlite_api.client.get("/openapi.json").json()
     flow = document["components"]["securitySchemes"]["OAuth2"]["flows"]["password"]
     assert flow["tokenUrl"] == "/token"
-    assert set(flow["scopes"]) == {"read", "write", "connect", "sync", "quotes"}
+    assert set(flow["scopes"]) == {"read", "write", "connect", "sync", "quotes", "admin"}
     assert document["paths"]["/v1/me"]["get"]["security"] == [{"OAuth2": ["read"]}]
 
 
