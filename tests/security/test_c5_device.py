@@ -234,6 +234,6 @@ def test_what_is_no_code_finds_nothing(sqlite_api: Api, code: str) -> None:
 
 def test_scopes_are_some_of_ours(sqlite_api: Api) -> None:
     """C5: a device asks for what there is; and never for `export`, which is made by hand."""
-    for scope in ("admin", "read\nwrite", "export"):
+    for scope in ("root", "read\nwrite", "export"):
         answer = sqlite_api.client.post("/device_authorization", data={"scope": scope})
         assert error(answer) == "invalid_scope"

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from penstock.db.audit import audit_key
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials
+from penstock.db.factors import factors
 from penstock.db.hooks import hook_subscriptions
 from penstock.db.idempotency import idempotency_keys
 from penstock.db.links import links
@@ -67,6 +68,7 @@ SEALED: Final = (
     SealedColumn(
         hook_subscriptions, "secret", "connection", "connection_id", "hook", "connection_id"
     ),
+    SealedColumn(factors, "sealed", "factor", "id", "secret", "user_id"),
     SealedColumn(links, "verifier", "link", "id", "verifier"),
     SealedColumn(idempotency_keys, "answer", "idempotency", "key_hash", "answer"),
     SealedColumn(signing_keys, "sealed", "signing_key", "kid", "key", OURS),

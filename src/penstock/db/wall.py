@@ -35,6 +35,7 @@ APART: Final[Mapping[str, str]] = {
     "setup_links": "made before there is anybody",
     "sign_in_attempts": "of people who are not signed in, by a hash of their name",
     "signing_keys": "the program's own, sealed",
+    "spent_challenges": "hashes of challenges that were answered",
     "vault_check": "tells the right key from a wrong one",
 }
 """The tables of our schema that have no policy, and why that is right."""

@@ -46,6 +46,10 @@ _RULES = {
     "refresh_tokens": of_parent("session_id", "sessions"),
     "browser_sessions": of_parent("session_id", "sessions"),
     "personal_tokens": of_owner("user_id"),
+    "factors": of_owner("user_id"),
+    "recovery_codes": of_owner("user_id"),
+    "half_sign_ins": of_owner("user_id"),
+    "invitations": of_owner("user_id"),
     # What has no connection is counted for everybody together: a provider's whole budget.
     "budgets": f"connection_id IS NULL OR {of_parent('connection_id', 'connections')}",
     # What has no owner is the installation's own.
