@@ -24,8 +24,6 @@ from penstock.vault.cipher import Place
 OURS: Final = ""
 """In place of the column with the owner: the secret is the installation's own."""
 
-_REVOCABLE: Final = ("access", "refresh", "key")
-
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
@@ -61,10 +59,6 @@ SEALED: Final = (
         SealedColumn(revocations, name, "revocation", "id", name)
         for name in ("access", "refresh", "key")
     ),
-    SealedColumn(
-        credentials, "key", "connection", "connection_id", "key", "connection_id", "version"
-    ),
-    *(SealedColumn(revocations, each, "revocation", "id", each) for each in _REVOCABLE),
     SealedColumn(
         hook_subscriptions, "secret", "connection", "connection_id", "hook", "connection_id"
     ),
