@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db import invariants, soundness
 from penstock.db.connect import open_database
-from tests.databases import Database
+from tests.databases import Databases
 from tests.db.books import DAY, Books
 
 POSTED = {"booked_on": DAY, "posted_run_id": 1}
@@ -146,9 +146,14 @@ def test_what_others_keep_beside_ours_is_left_alone(books: Books) -> None:
 
 
 @pytest.mark.postgres
-def test_an_index_that_failed_is_named(postgres_database: Database) -> None:
+def test_an_index_that_failed_is_named(superuser_databases: Databases) -> None:
     """PostgreSQL keeps an index whose making failed, and does not use it."""
-    opened = open_database(postgres_database.url)
+    with superuser_databases.fresh() as place:
+        _with_an_invalid_index(place.url)
+
+
+def _with_an_invalid_index(url: str) -> None:
+    opened = open_database(url)
     try:
         assert opened.read_now(soundness.invalid_indexes) == []
         opened.write_now(

@@ -24,7 +24,7 @@ def test_the_first_sync_asks_for_them(database: Database, name: str) -> None:
         assert subscription.url.startswith(f"{PUBLIC}/v1/hooks/{name}/con_")
         (row,) = await home.all(hook_subscriptions.select())
         assert row.url == subscription.url
-        assert row.secret is None or row.secret.startswith("v1.")
+        assert row.secret is None or row.secret.startswith("v2.")
 
     hooked(database, story)
 
