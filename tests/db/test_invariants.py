@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db import invariants, soundness
 from penstock.db.connect import open_database
-from tests.databases import Databases
+from tests.databases import Database, Databases
 from tests.db.books import DAY, Books
 
 POSTED = {"booked_on": DAY, "posted_run_id": 1}
