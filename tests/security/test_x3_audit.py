@@ -240,3 +240,22 @@ def test_an_empty_log_is_whole(database: Database) -> None:
         fault = verdict(opened, log, AuditHead(1, "0" * 64)).fault
     assert fault is not None
     assert fault.number == 1
+
+
+def test_a_key_that_was_rolled_back_is_forgotten(database: Database) -> None:
+    """X3: of a deed that failed nothing is left, nor is the key that was drawn for its record."""
+    event = AuditEvent(AuditKind.EXPORTED)
+
+    def fail(connection: sa.Connection, log: AuditLog) -> None:
+        log.record(connection, event, now=NOW)
+        log.record(connection, event, now=NOW)
+        raise ZeroDivisionError
+
+    with closing(open_database(database.url)) as opened:
+        log = AuditLog(Cipher(KEY))
+        with pytest.raises(ZeroDivisionError):
+            opened.write_now(fail, log)
+        for _ in range(2):
+            opened.write_now(log.record, event, now=NOW)
+        found = verdict(opened, AuditLog(Cipher(KEY)))
+    assert (found.records, found.fault) == (2, None)

@@ -158,13 +158,21 @@ class AuditLog:
         after_commit(connection, lambda: _tell(head, row))
 
     def key(self, connection: sa.Connection) -> bytes:
-        """Return the chain's key; the first time it is made. Raises SealBroken, KeyMissing."""
+        """Return the chain's key; the first time it is made. Raises SealBroken, KeyMissing.
+
+        One that is read before it was committed may never be: it is kept only after that.
+        """
         if self._key is None:
             sealed = find_key(connection)
             if sealed is None:
                 return self._make_key(connection)
-            self._key = self.opened(sealed)
+            key = self.opened(sealed)
+            after_commit(connection, lambda: self._remember(key))
+            return key
         return self._key
+
+    def _remember(self, key: bytes) -> None:
+        self._key = key
 
     def opened(self, sealed: str) -> bytes:
         """Return the chain's key as it was sealed. Raises SealBroken, KeyMissing."""

@@ -27,6 +27,7 @@ from penstock.domain.errors import (
     NotFound,
     OAuthError,
     OAuthUnavailable,
+    SealBroken,
     TooManyAttempts,
     TransportFailure,
     VaultError,
@@ -121,15 +122,20 @@ class Inbox:
             secret = await self.database.read(self._secret, row.connection_id, connector)
             delivery = Delivery(row.headers or {}, row.body or b"", row.received_at)
             event = await run(hooks.verify(delivery, secret), self._kept(connector))
-        except (TransportFailure, OAuthUnavailable) as away:
+        except SealBroken as refused:
+            await self._refuse(row, connector, refused.message)
+        except (TransportFailure, OAuthUnavailable, VaultError) as away:
             await self._put_off(row, connector, away.message)
-        except (HookRefused, NotFound, OAuthError, ContractBroken, VaultError) as refused:
-            if await self.database.write(store.drop, row.id):
-                self._count(connector, Heard.REFUSED)
-                log.warning("hook.refused", connector=connector, reason=refused.message)
+        except (HookRefused, NotFound, OAuthError, ContractBroken) as refused:
+            await self._refuse(row, connector, refused.message)
         else:
             heard = await self.database.write(self._settle, row, event)
             self._count(connector, heard)
+
+    async def _refuse(self, row: EventRow, connector: str, why: str) -> None:
+        if await self.database.write(store.drop, row.id):
+            self._count(connector, Heard.REFUSED)
+            log.warning("hook.refused", connector=connector, reason=why)
 
     async def _put_off(self, row: EventRow, connector: str, why: str) -> None:
         """Try again in a while; after a day nobody needs to know any more."""

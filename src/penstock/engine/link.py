@@ -160,6 +160,7 @@ class Linker:
         number, chosen = pasted[0]
         if connection_id is not None:
             await self.database.read(check_renewal, connection_id, owner_id, connector)
+        await self.seals.ready(owner_id)  # some tokens can be claimed once
         granted = await take_pasted(chosen, token, self.send_for(connector))
         return await self._keeper().keep(granted, Place(owner_id, connector, number, connection_id))
 
@@ -185,6 +186,7 @@ class Linker:
         plan = self._plan(link.connector, link.plan)
         if link.verifier is None:
             raise InvalidInput("This link cannot be finished with an answer from a browser.")
+        await self.seals.ready(link.owner_id)  # a code is good once
         granted = await take_back(
             plan,
             parameters,

@@ -32,6 +32,7 @@ from penstock.domain.errors import (
     OAuthError,
     OAuthUnavailable,
     TransportFailure,
+    VaultError,
 )
 from penstock.domain.link_plan import OAuthPlan
 from penstock.domain.outcome import Ending, Halt
@@ -85,7 +86,7 @@ class ConnectionTokens:
 
     async def current(self) -> Credentials:
         """Return credentials that are good for the next minute. Raises Halt for want of any."""
-        opened = self._opened or (self._open(self.known) if self.known else await self._read())
+        opened = self._opened or await (self._open(self.known) if self.known else self._read())
         if opened.expires_at is None or opened.expires_at - self.clock() > self._ahead:
             return opened
         return await self.renew(opened)
@@ -102,6 +103,7 @@ class ConnectionTokens:
                 message = "The bank refused our token, and there is none to renew it with."
                 raise _login_required(message)
             if not admitted:  # before the claim, which does not wait for a turn
+                await self.seals.ready(self.owner_id)  # the bank gives a new token once
                 await self.meter.admit_refresh()
                 admitted = True
             lost = await self.database.write(self._claim, self.clock())
@@ -180,43 +182,38 @@ class ConnectionTokens:
         self.metrics.token_refreshed(self.connector.name, "ok")
         self.tally.refreshes += 1
         fresh = as_credentials(answer, self.clock(), before=self._opened)
-        sealed = self.seals.seal(
-            fresh, self.connection_id, self.owner_id, plan=self._plan, version=version + 1
-        )
         if fresh.expires_at is not None:  # a token of half a minute must not be renewed each time
             self._ahead = min(AHEAD, (fresh.expires_at - self.clock()) / 4)
-        orphan = await self._store_surely(sealed, version, fresh)
+        orphan = await self._store_surely(version, fresh)
         if orphan is not None:
             await self._revoker().revoke(
                 orphan, fresh, connector=self.connector.name, plan=self._plan
             )
         return await self._read()
 
-    async def _store_surely(
-        self, sealed: SealedCredentials, version: int, fresh: Credentials
-    ) -> int | None:
-        """Store the new token; where the database is away, keep trying: the old one may be dead."""
+    async def _store_surely(self, version: int, fresh: Credentials) -> int | None:
+        """Store the new token; where the database or the key is away, keep trying.
+
+        The old one may be dead.
+        """
         failures = 0
         while True:
             try:
-                return await self.database.write_to_disk(self._store, sealed, version, fresh)
-            except sa.exc.DBAPIError:
+                return await self.database.write_to_disk(self._store, version, fresh)
+            except (sa.exc.DBAPIError, VaultError):
                 failures += 1
                 if failures > _STORINGS:
                     raise
                 await self.sleep(full_jitter(failures, 1.0, most=_STORE_AGAIN))
 
-    def _store(
-        self,
-        connection: sa.Connection,
-        sealed: SealedCredentials,
-        version: int,
-        fresh: Credentials,
-    ) -> int | None:
+    def _store(self, connection: sa.Connection, version: int, fresh: Credentials) -> int | None:
         """Store the new token, or leave newer ones.
 
         Where the person disconnected meanwhile it is queued to be revoked: return its number there.
         """
+        sealed = self.seals.seal(
+            fresh, self.connection_id, self.owner_id, plan=self._plan, version=version + 1
+        )
         stored = credentials.save_refreshed(connection, sealed, version=version)
         refreshes.answered(
             connection, self.connection_id, version, RefreshOutcome.OK, now=self.clock()
@@ -228,7 +225,7 @@ class ConnectionTokens:
             fresh,
             owner_id=self.owner_id,
             connector=self.connector.name,
-            plan=sealed.plan,
+            plan=self._plan,
         )
 
     def _revoker(self) -> Revoker:
@@ -246,10 +243,10 @@ class ConnectionTokens:
         if sealed is None:
             state = ConsentState.LOGIN_REQUIRED
             raise Halt(outcome.consent_needed("This connection has no credentials.", state))
-        return self._open(sealed)
+        return await self._open(sealed)
 
-    def _open(self, sealed: SealedCredentials) -> Credentials:
-        self._opened = self.seals.open(sealed, self.owner_id)
+    async def _open(self, sealed: SealedCredentials) -> Credentials:
+        self._opened = await asyncio.to_thread(self.seals.open, sealed, self.owner_id)
         self._version, self._plan = sealed.version, sealed.plan
         return self._opened
 

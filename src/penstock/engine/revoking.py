@@ -4,6 +4,7 @@ What is to be revoked is queued, sealed, in the transaction that wipes it from w
 bank. So a bank that is down, or a process that dies, only puts it off.
 """
 
+import asyncio
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from penstock.domain.errors import (
     GrantRefused,
     OAuthError,
     OAuthUnavailable,
+    SealBroken,
     TransportFailure,
     VaultError,
 )
@@ -94,10 +96,7 @@ class Revoker:
             await self.database.write(revocations.done, number)
             return True
         log.warning("credentials.not_revoked", connector=connector, reason=failure)
-        pause = max(wait, min(_FIRST * 2 ** min(attempts, 16), LONGEST))
-        await self.database.write(
-            revocations.put_off, number, next_at=self.clock() + pause, failure=failure
-        )
+        await self._put_off(number, failure, attempts, wait)
         return False
 
     async def pass_once(self) -> int:
@@ -115,18 +114,37 @@ class Revoker:
         return len(taken)
 
     async def _again(self, row: RevocationRow, now: datetime) -> None:
-        opened = self._open(row)
-        if opened is None or now - row.created_at > KEPT:
-            log.error("credentials.never_revoked", connector=row.connector, reason=row.failure)
-            why = row.failure or "They could not be opened."
-            await self.database.write(revocations.give_up, row.id, failure=why)
-        elif opened.refresh is None and opened.expires_at and opened.expires_at <= now:
-            log.info("credentials.expired_unrevoked", connector=row.connector)
-            await self.database.write(revocations.done, row.id)
+        attempts = row.attempts + 1
+        if now - row.created_at > KEPT:
+            await self._give_up(row, row.failure or "It was never tried.")
+            return
+        try:  # in a thread: a key that is far away may take its time
+            opened = await asyncio.to_thread(self._open, row)
+        except SealBroken as error:
+            await self._give_up(row, error.message)
+        except VaultError as error:  # it opens once the key is here again
+            log.warning("revocation.unopened", reason=error.message)
+            await self._put_off(row.id, error.message, attempts)
         else:
+            if opened.refresh is None and opened.expires_at and opened.expires_at <= now:
+                log.info("credentials.expired_unrevoked", connector=row.connector)
+                await self.database.write(revocations.done, row.id)
+                return
             await self.revoke(
-                row.id, opened, connector=row.connector, plan=row.plan, attempts=row.attempts + 1
+                row.id, opened, connector=row.connector, plan=row.plan, attempts=attempts
             )
+
+    async def _give_up(self, row: RevocationRow, why: str) -> None:
+        log.error("credentials.never_revoked", connector=row.connector, reason=why)
+        await self.database.write(revocations.give_up, row.id, failure=why)
+
+    async def _put_off(
+        self, number: int, failure: str, attempts: int, wait: timedelta = timedelta()
+    ) -> None:
+        pause = max(wait, min(_FIRST * 2 ** min(attempts, 16), LONGEST))
+        await self.database.write(
+            revocations.put_off, number, next_at=self.clock() + pause, failure=failure
+        )
 
     async def _try(
         self, connector: str, plan: int, opened: Credentials
@@ -162,16 +180,12 @@ class Revoker:
             case _:
                 return None
 
-    def _open(self, row: RevocationRow) -> Credentials | None:
+    def _open(self, row: RevocationRow) -> Credentials:
         if row.access is None:
-            return None
-        try:
-            return self.seals.open_revocation(
-                (row.access, row.refresh, row.key), row.expires_at, row.id, row.owner_id
-            )
-        except VaultError as error:
-            log.warning("revocation.unopened", reason=error.message)
-            return None
+            raise SealBroken("The tokens are gone.")
+        return self.seals.open_revocation(
+            (row.access, row.refresh, row.key), row.expires_at, row.id, row.owner_id
+        )
 
 
 def plan_of(connector: Connector, number: int) -> LinkPlan | None:

@@ -1,5 +1,6 @@
 """Credentials in and out of the vault, bound to their row and version (security.md K1)."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,10 @@ class Seals:
     """Seals and opens what opens a connection."""
 
     cipher: Cipher
+
+    async def ready(self, owner_id: int) -> None:
+        """Make sure that what a bank is about to give can be kept. Raises VaultError."""
+        await asyncio.to_thread(self.cipher.ready, f"user:{owner_id}")
 
     def seal(
         self, opened: Credentials, connection_id: int, owner_id: int, *, plan: int, version: int

@@ -100,6 +100,13 @@ class Cipher:
         self._keys = OneKey(keys, older=older) if isinstance(keys, Key) else keys
         self._entropy = entropy
 
+    def ready(self, owner: str) -> None:
+        """Make sure that a secret of this owner's can be sealed now. Raises VaultError.
+
+        For whoever is about to be given what is given once: then it is too late to find out.
+        """
+        self._keys.present(owner)
+
     def seal(self, secret: Secret, at: Place) -> str:
         """Return the secret as it may be stored, in that place and no other."""
         name, box = self._keys.present(at.owner)
