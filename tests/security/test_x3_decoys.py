@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from penstock.cli.doctor.security import banks, factors
+from penstock.cli.doctor.security import sessions as graded_sessions
+from penstock.cli.doctor.security.around import Around
 from penstock.db import audit, troubles, users
 from penstock.db.connections import connections
 from penstock.db.credentials import credentials, find
@@ -21,7 +25,9 @@ from penstock.domain.notice import NoticeKind
 from penstock.domain.secret import Secret
 from penstock.identity.refreshing import RefreshTokens
 from penstock.vault.hashing import hash_token
-from tests.api.serving import Api, lines, serving
+from penstock.vault.key import Key
+from penstock.vault.source import LocalKey
+from tests.api.serving import KEY, Api, lines, serving
 from tests.databases import Database
 
 PUBLIC = "https://money.example"
@@ -159,6 +165,25 @@ def test_decoys_trouble_nobody(planted: Api) -> None:
     planted.clock.advance(days=25)
     planted.play(planted.penstock.decoys.plant)
     assert count() == [2, 3, 3, 1, 1, 4]
+
+
+def test_admins_and_the_doctor_see_no_decoy(planted: Api) -> None:
+    """Who looks after people meets no stranger, and no grade is lost to a row that we planted."""
+    assert [one.username for one in planted.play(planted.identity.people.page)] == ["ada"]
+    assert [one.username for one in planted.play(lambda: planted.identity.people.page(limit=1))]
+    master = LocalKey(Key.parse(Secret(KEY)))
+    later = planted.clock() + timedelta(days=20)
+    around = Around(planted.penstock.settings, later, master, planted.penstock.cipher)
+
+    def look(connection: sa.Connection) -> list[str]:
+        probes = (factors.second, graded_sessions.ages, banks.leftovers)
+        return [one.found for probe in probes for one in probe(connection, around)]
+
+    assert planted.read(look) == [
+        "admins without a second factor: ada",
+        "0 live sessions, each used lately",
+        "every connection that is gone was wiped",
+    ]
 
 
 def test_no_column_says_decoy(planted: Api) -> None:

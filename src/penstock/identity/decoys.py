@@ -66,6 +66,33 @@ class LeftBehind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """Which rows are decoys: known to whoever has the key of the audit log."""
+
+    audit: AuditLog
+
+    def has(self, connection: sa.Connection, bait: Bait, value: str) -> bool:
+        """Say whether this value is a decoy's: a person's number, a token's hash, a password."""
+        if find_key(connection) is None:
+            return False
+        return stored.is_marked(connection, self._mark(connection, bait, value))
+
+    def person(self, connection: sa.Connection) -> int | None:
+        """Return the number of the person who never was, if they were planted."""
+        for number in connection.execute(sa.select(users.users.c.id)).scalars():
+            if self.has(connection, Bait.PERSON, str(number)):
+                return int(number)
+        return None
+
+    def add(self, connection: sa.Connection, bait: Bait, value: str) -> None:
+        """Remember a decoy."""
+        stored.add(connection, self._mark(connection, bait, value))
+
+    def _mark(self, connection: sa.Connection, bait: Bait, value: str) -> str:
+        return link(derived(self.audit.key(connection), "decoys"), BEGINNING, (bait.value, value))
+
+
+@dataclass(frozen=True, slots=True)
 class Decoys:
     """Plants decoys, and knows them. `told` counts a use by its kind."""
 
@@ -76,30 +103,29 @@ class Decoys:
     left_behind: LeftBehind | None = None
     entropy: Entropy = secrets.token_bytes
 
+    @property
+    def marks(self) -> Marks:
+        """Which rows are decoys."""
+        return Marks(self.audit)
+
     async def plant(self) -> None:
         """Plant what is missing, once there is anybody to hide among; it may be called again."""
         await self.database.write(self._plant)
 
     async def caught(self, bait: Bait, value: str) -> bool:
         """Say whether a decoy is being used, and raise the alarm if so. Others cost a read only."""
-        if not await self.database.read(self.is_one, bait, value):
+        if not await self.database.read(self.marks.has, bait, value):
             return False
         return await self.database.write(self.touched, bait, value)
 
     def touched(self, connection: sa.Connection, bait: Bait, value: str) -> bool:
         """Do what `caught` does within the open transaction, as its last statement."""
-        if not self.is_one(connection, bait, value):
+        if not self.marks.has(connection, bait, value):
             return False
         event = AuditEvent(AuditKind.DECOY_TOUCHED, facts={"what": bait.value})
         self.audit.record(connection, event, now=self.clock())
         after_commit(connection, lambda: self._alarm(bait))
         return True
-
-    def is_one(self, connection: sa.Connection, bait: Bait, value: str) -> bool:
-        """Say whether this value is a decoy's: a person's number, a token's hash, a password."""
-        if find_key(connection) is None:
-            return False
-        return stored.is_marked(connection, self._mark(connection, bait, value))
 
     def _alarm(self, bait: Bait) -> None:
         self.told(bait.value)
@@ -110,19 +136,13 @@ class Decoys:
             return
         stored.lock(connection)
         now = self.clock()
-        user_id = self._person(connection) or self._make_person(connection, now)
+        user_id = self.marks.person(connection) or self._make_person(connection, now)
         if not refresh_tokens.any_good(connection, user_id, at=now + _RENEWED_BEFORE):
             self._sign_in(connection, user_id, now)
         if self.left_behind is not None:
             secret = self.left_behind.plant(connection, user_id, now=now)
             if secret is not None:
-                self._remember(connection, Bait.BANK_TOKEN, secret.reveal())
-
-    def _person(self, connection: sa.Connection) -> int | None:
-        for number in connection.execute(sa.select(users.users.c.id)).scalars():
-            if self.is_one(connection, Bait.PERSON, str(number)):
-                return int(number)
-        return None
+                self.marks.add(connection, Bait.BANK_TOKEN, secret.reveal())
 
     def _make_person(self, connection: sa.Connection, now: datetime) -> int:
         """Add somebody whose password nobody knows: the hash is of none."""
@@ -137,7 +157,7 @@ class Decoys:
                 )
             except Conflict:
                 continue
-            self._remember(connection, Bait.PERSON, str(made))
+            self.marks.add(connection, Bait.PERSON, str(made))
             return made
 
     def _sign_in(self, connection: sa.Connection, user_id: int, now: datetime) -> None:
@@ -149,10 +169,4 @@ class Decoys:
         sessions.begin(
             connection, user_id=user_id, purpose=Purpose(), where=where, token=token, now=now
         )
-        self._remember(connection, Bait.REFRESH_TOKEN, hash_token(token))
-
-    def _remember(self, connection: sa.Connection, bait: Bait, value: str) -> None:
-        stored.add(connection, self._mark(connection, bait, value))
-
-    def _mark(self, connection: sa.Connection, bait: Bait, value: str) -> str:
-        return link(derived(self.audit.key(connection), "decoys"), BEGINNING, (bait.value, value))
+        self.marks.add(connection, Bait.REFRESH_TOKEN, hash_token(token))

@@ -23,6 +23,7 @@ from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.identity import setup
 from penstock.identity.caller import Caller
+from penstock.identity.decoys import Bait, Marks
 from penstock.identity.ground import Ground
 from penstock.identity.passwords import check_new
 from penstock.identity.sessions import Ended
@@ -58,10 +59,11 @@ class People:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._decoys = Marks(ground.audit)
 
     async def page(self, *, after: int = 0, limit: int = 100) -> list[UserRow]:
-        """Return people in the order in which they were added."""
-        return await self._ground.database.read(users.page, after=after, limit=limit)
+        """Return people in the order in which they were added; who never was is not shown."""
+        return await self._ground.database.read(self._page, after, limit)
 
     async def get(self, user_id: int) -> UserRow:
         """Return a person. Raises NotFound."""
@@ -121,6 +123,11 @@ class People:
         check_new(password, name)
         password_hash = await self._ground.passwords.hash(password)
         return await self._ground.database.write(self._accept, token, name, password_hash)
+
+    def _page(self, connection: sa.Connection, after: int, limit: int) -> list[UserRow]:
+        found = users.page(connection, after=after, limit=limit + 1)
+        real = [row for row in found if not self._decoys.has(connection, Bait.PERSON, str(row.id))]
+        return real[:limit]
 
     async def _change(self, work: Callable[..., list[int]], user_id: int, *more: object) -> UserRow:
         ended = await self._ground.database.write(work, user_id, *more)

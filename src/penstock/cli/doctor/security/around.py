@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from penstock.cli.door import is_loopback
+from penstock.db.audit import AuditLog
 from penstock.db.lane import Database
 from penstock.domain.errors import KeyMissing, PenstockError
 from penstock.engine import unlock
 from penstock.engine.key_place import KeyPlace
+from penstock.identity.decoys import Marks
 from penstock.settings import Profile, Settings
 from penstock.vault.cipher import Cipher
 from penstock.vault.source import KeySource
@@ -26,6 +30,13 @@ class Around:
     def strict(self) -> bool:
         """Whether this is production: there what is only unwise elsewhere is a failure."""
         return is_strict(self.settings)
+
+
+def decoy(connection: sa.Connection, around: Around) -> int:
+    """Return the number of the person who never was; 0 where there is none, or no key."""
+    if isinstance(around.cipher, PenstockError):
+        return 0
+    return Marks(AuditLog(around.cipher)).person(connection) or 0
 
 
 def is_strict(settings: Settings) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from cryptography import x509
 
 from penstock import connectors as registry
-from penstock.cli.doctor.security.around import Around
+from penstock.cli.doctor.security.around import Around, decoy
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
 from penstock.db import revocations
 from penstock.db.connections import connections
@@ -85,12 +85,15 @@ def consents(connection: sa.Connection, around: Around) -> Iterator[Finding]:
         yield ok(f"{counted(good, 'consent')}, none of them ends soon")
 
 
-def leftovers(connection: sa.Connection, _around: Around) -> Iterator[Finding]:
+def leftovers(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """O9: a connection that is gone has left nothing that opens the bank, here or there."""
     query = (
         sa.select(connections.c.id)
         .join_from(connections, credentials)
-        .where(connections.c.disconnected_at.is_not(None))
+        .where(
+            connections.c.disconnected_at.is_not(None),
+            connections.c.owner_id != decoy(connection, around),
+        )
     )
     left = [public_id("con", one) for one in connection.execute(query).scalars()]
     if left:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from penstock.cli.doctor.security.around import Around, is_exposed
+from penstock.cli.doctor.security.around import Around, decoy, is_exposed
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, named, ok
 from penstock.db.factors import factors
 from penstock.db.users import users
@@ -16,7 +16,7 @@ def second(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     proven = sa.exists().where(factors.c.user_id == users.c.id, factors.c.confirmed_at.is_not(None))
     query = (
         sa.select(users.c.username, users.c.role, proven)
-        .where(users.c.disabled_at.is_(None))
+        .where(users.c.disabled_at.is_(None), users.c.id != decoy(connection, around))
         .order_by(users.c.id)
     )
     people = connection.execute(query).all()

@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.cli.doctor.security.around import Around
+from penstock.cli.doctor.security.around import Around, decoy
 from penstock.cli.doctor.security.finding import Finding, attention, counted, failed, ok
 from penstock.db.refresh_tokens import refresh_tokens
 from penstock.db.sessions import sessions
@@ -66,7 +66,9 @@ def one_child(connection: sa.Connection, around: Around) -> Iterator[Finding]:
 def ages(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     """R5: no session that is refreshed outlives its age, and few lie about unused."""
     refreshed = sa.exists().where(_t.session_id == _s.id)
-    query = sa.select(_s.created_at, _s.expires_at, _s.used_at).where(*_live(around), refreshed)
+    query = sa.select(_s.created_at, _s.expires_at, _s.used_at).where(
+        *_live(around), refreshed, _s.user_id != decoy(connection, around)
+    )
     live = connection.execute(query).all()
     too_long = sum(1 for began, ends, _ in live if ends - began > ABSOLUTE)
     unused = sum(1 for _, _, used in live if used < around.now - _UNUSED)
