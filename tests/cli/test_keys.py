@@ -8,28 +8,28 @@ from tests.cli.conftest import Terminal, in_front_of
 NEW = Key(bytes(range(100, 132))).written().reveal()
 
 
-def test_a_new_key_signs(reader: Terminal) -> None:
+def test_a_new_key_signs(linked_ada: Terminal) -> None:
     """T4: the session that is open goes on."""
-    assert reader.json("keys", "rotate", "--signing")["signing_key"]
-    reader.good("transactions")
-    assert reader.run("keys", "rotate", "--signing", "--data").exit_code == 2
+    assert linked_ada.json("keys", "rotate", "--signing")["signing_key"]
+    linked_ada.good("transactions")
+    assert linked_ada.run("keys", "rotate", "--signing", "--data").exit_code == 2
 
 
-def test_a_key_file_is_changed(reader: Terminal) -> None:
+def test_a_key_file_is_changed(linked_ada: Terminal) -> None:
     """K2: nothing hangs on the old key then, the bank can be read, the log of deeds is whole."""
-    before = reader.json("keys", "show")
-    told = reader.json("keys", "rotate", "--data")
+    before = linked_ada.json("keys", "show")
+    told = linked_ada.json("keys", "rotate", "--data")
     assert told["data_keys_made"] == before["data_keys"] - 1, "the root is none that seals"
-    told = reader.json("keys", "rotate")
+    told = linked_ada.json("keys", "rotate")
     assert told["left"] == [before["master_id"]]
-    for old in reader.home.glob("key.*"):
+    for old in linked_ada.home.glob("key.*"):
         old.unlink()
-    after = reader.json("keys", "show")
+    after = linked_ada.json("keys", "show")
     assert after["master_id"] == told["master_key"] != before["master_id"]
     assert (after["others"], after["behind"]) == ({}, 0)
     assert after["wraps"] == {after["master_id"]: after["data_keys"] + after["retired"]}
-    reader.good("sync", "--all")
-    assert "Whole" in reader.good("audit", "verify").stdout
+    linked_ada.good("sync", "--all")
+    assert "Whole" in linked_ada.good("audit", "verify").stdout
 
 
 @pytest.mark.parametrize("words", [("show",), ("rotate",)])
@@ -40,16 +40,16 @@ def test_without_a_home_it_is_said(stranger: Terminal, words: tuple[str, ...]) -
     assert not (stranger.home.parent / "nowhere").exists()
 
 
-def test_a_key_moves_into_the_environment(reader: Terminal) -> None:
+def test_a_key_moves_into_the_environment(linked_ada: Terminal) -> None:
     """K2, K5: both open the database until the move is ended, and then the file is of no use."""
-    told = reader.good("keys", "rotate", "--to", "env", PENSTOCK_NEW_KEY=NEW).stderr
+    told = linked_ada.good("keys", "rotate", "--to", "env", PENSTOCK_NEW_KEY=NEW).stderr
     assert "PENSTOCK_KEY" in told
     assert NEW not in told
-    reader.good("sync", "--all")
-    assert "next" in reader.good("keys", "show").stdout
-    reader.good("keys", "rotate", PENSTOCK_KEY=NEW)
-    assert reader.run("sync", "--all").exit_code == 1
-    (reader.home / "key").unlink()
-    reader.good("sync", "--all", PENSTOCK_KEY=NEW)
-    result = reader.run("keys", "rotate", PENSTOCK_KEY=NEW)
+    linked_ada.good("sync", "--all")
+    assert "next" in linked_ada.good("keys", "show").stdout
+    linked_ada.good("keys", "rotate", PENSTOCK_KEY=NEW)
+    assert linked_ada.run("sync", "--all").exit_code == 1
+    (linked_ada.home / "key").unlink()
+    linked_ada.good("sync", "--all", PENSTOCK_KEY=NEW)
+    result = linked_ada.run("keys", "rotate", PENSTOCK_KEY=NEW)
     assert (result.exit_code, "PENSTOCK_NEW_KEY" in result.stderr) == (2, True)

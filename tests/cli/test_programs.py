@@ -36,6 +36,7 @@ def test_a_program_is_registered_and_removed(stranger: Terminal) -> None:
 
 def test_a_member_registers_nothing(stranger: Terminal) -> None:
     """Who is no admin is told so, and has nothing to take back yet."""
+    stranger.sign_in("root")  # the first person is the admin
     stranger.sign_in("ada")
     refused = stranger.run("client", "add", "Evil", "--redirect-uri", BACK)
     assert refused.exit_code != 0

@@ -35,7 +35,9 @@ def matching_step(secret: Secret, code: str, now: datetime) -> int | None:
     import pyotp  # noqa: PLC0415 - as above
 
     totp, present = pyotp.HOTP(secret.reveal()), int(now.timestamp()) // STEP
-    found = [present + by for by in _AROUND if secrets.compare_digest(totp.at(present + by), code)]
+    given = code.encode("utf-8", "surrogatepass")
+    steps = [present + by for by in _AROUND]
+    found = [one for one in steps if secrets.compare_digest(totp.at(one).encode(), given)]
     return found[0] if found else None
 
 
