@@ -84,8 +84,9 @@ def test_a_wrong_secret_is_not_let_in() -> None:
             connector = connector_at("snaptrade", visitor.bank.url)
             wrong = replace(plan_of(connector), client_secret=Secret("wrong"))
             posted = replace(plan_of(connector), client_auth=ClientAuth.POST)
-            for plan in (wrong, posted):
-                with pytest.raises(OAuthError, match="invalid_client"):
+            refusals = {"invalid_client": wrong, "does not take": posted}
+            for said, plan in refusals.items():
+                with pytest.raises(OAuthError, match=said):
                     await over_http(visitor.http, refresh(plan, Secret("any")))
 
     asyncio.run(story())
