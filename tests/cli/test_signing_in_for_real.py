@@ -15,6 +15,7 @@ from penstock.cli.client import Client
 from penstock.cli.in_process import BASE_URL, AppTransport
 from penstock.cli.session import Session, Sessions
 from penstock.cli.signing_in import by_browser, by_device
+from penstock.identity.browsing import BrowserPerson
 from tests.api.serving import NOWHERE, Api, serving
 from tests.databases import Database
 from tests.security.browsing import hidden
@@ -78,13 +79,9 @@ def test_by_a_code(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         api.clock.advance(seconds=seconds)
         found = re.search(r"[B-Z]{4}-[B-Z]{4}", capsys.readouterr().err)
         if found is not None:
-            await api.identity.devices.decide(
-                found[0],
-                user_id=api.people["ada"],
-                address="192.0.2.1",
-                methods=["pwd"],
-                allowed=True,
-            )
+            ada = BrowserPerson(api.people["ada"], 1, "ada", api.clock(), "pwd", "")
+            decide = api.identity.devices.decide
+            await decide(found[0], ada, address="192.0.2.1", allowed=True)
 
     async def story() -> None:
         client = client_of(api, tmp_path)

@@ -10,7 +10,6 @@ following a link. Guesses are counted for each person, each address and all toge
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,6 +24,7 @@ from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn, TooManyAttempts
 from penstock.domain.secret import Secret
+from penstock.identity.browsing import BrowserPerson
 from penstock.identity.purpose import Presenter, Purpose
 from penstock.identity.scopes import Scope, read_scopes, write_scopes
 from penstock.identity.sessions import Where
@@ -135,14 +135,20 @@ class Devices:
         return row
 
     async def decide(
-        self, typed: str, *, user_id: int, address: str, methods: Sequence[str], allowed: bool
+        self, typed: str, person: BrowserPerson, *, address: str, allowed: bool
     ) -> DeviceRow:
-        """Say yes or no to the device with this code. `methods` are those of the person's session.
+        """Say yes or no to the device with this code; it is as proved as the person's own session.
 
         Raises NotFound where it waits no more, TooManyAttempts.
         """
-        row = await self.look_up(typed, user_id=user_id, address=address)
-        decided = replace(row, user_id=user_id, methods=" ".join(methods), allowed=allowed)
+        row = await self.look_up(typed, user_id=person.user_id, address=address)
+        decided = replace(
+            row,
+            user_id=person.user_id,
+            methods=person.methods,
+            proved_at=person.proved_at,
+            allowed=allowed,
+        )
         await self._database.write(self._decide, decided)
         return decided
 
@@ -206,7 +212,9 @@ class Devices:
             return "access_denied"
         key = row.key_thumbprint or presenter.key_thumbprint
         methods = tuple((row.methods or "").split())
-        return Agreed(row.user_id, Purpose(read_scopes(row.scope), row.client_id, methods, key))
+        scopes = read_scopes(row.scope)
+        purpose = Purpose(scopes, row.client_id, methods, key, row.proved_at)
+        return Agreed(row.user_id, purpose)
 
     def _hash(self, typed: str) -> str:
         """Hash a user code under a key: it is short enough to be guessed from a plain hash."""

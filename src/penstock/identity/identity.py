@@ -1,6 +1,7 @@
 """Everything about people that others may ask for."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
@@ -197,6 +198,12 @@ class Identity:
             grant.key_thumbprint,
             holder.proved_at,
         )
+
+    async def proved_at(self, caller: Caller) -> datetime | None:
+        """Return when a caller last proved who they are, as the database has it now."""
+        self.forget([caller.session_id])
+        holder = await self._live.holder(caller.session_id)
+        return holder.proved_at if holder else None
 
     async def sign_out(self, caller: Caller) -> None:
         """End the session that is asking."""

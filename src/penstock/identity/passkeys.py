@@ -179,7 +179,7 @@ class Passkeys:
             read = msgspec.json.decode(answer.encode(), type=_Answer)
             said = msgspec.json.decode(_decode(read.response.clientDataJSON), type=_Said)
             challenge = _decode(said.challenge)
-        except (UnicodeError, msgspec.MsgspecError, binascii.Error, ValueError):
+        except (UnicodeError, msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
             raise FactorRefused("That is no passkey's answer.") from None
         if not await self._challenges.spend(challenge, purpose, bound.reveal()):
             raise FactorRefused("That took too long, or was answered already: try once more.")

@@ -199,6 +199,7 @@ class People:
     def _accept(
         self, connection: sa.Connection, token: Secret, username: str, password_hash: str
     ) -> int:
+        users.lock_all(connection)  # before the invitation, as whoever disables its maker does
         row = self._invitation(connection, token)
         if not invitations.use(connection, row.id):
             raise InvitationOver

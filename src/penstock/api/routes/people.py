@@ -78,7 +78,9 @@ async def me(caller: Annotated[Caller, require("read")], running: Running) -> Me
 
 @router.post("/me/password", status_code=204)
 async def change_password(
-    caller: Annotated[Caller, require("write", fresh=True)], running: Running, body: NewPassword
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
+    running: Running,
+    body: NewPassword,
 ) -> Response:
     """Change your password. You stay signed in here, and nowhere else."""
     await running.identity.change_password(caller, Secret(body.old), Secret(body.new))
@@ -101,7 +103,7 @@ async def list_sessions(
 
 @router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(
-    session_id: str, caller: Annotated[Caller, require("write")], running: Running
+    session_id: str, caller: Annotated[Caller, require("write", own=True)], running: Running
 ) -> Response:
     """Sign out somewhere else: the session ends with all its tokens."""
     await running.identity.end_session(row_number("ses", session_id), user_id=caller.user_id)
