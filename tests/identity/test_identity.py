@@ -7,11 +7,10 @@ import pytest
 
 from penstock.domain.errors import NotFound, TooManyAttempts
 from penstock.domain.secret import Secret
-from penstock.identity.identity import SignInRefused
 from penstock.identity.passwords import PasswordRefused
 from penstock.identity.purpose import Purpose
 from penstock.identity.scopes import ALL, Scope
-from penstock.identity.sessions import RefreshRefused, Where
+from penstock.identity.sessions import RefreshRefused, SignInRefused, Where
 from penstock.identity.tokens import TokenBad
 from tests.databases import Database
 from tests.identity.house import GOOD, HOME, House, play

@@ -163,7 +163,9 @@ async def admit(request: Request, needed: frozenset[Scope], terms: Terms) -> Cal
     scheme, token = _credentials(request)
     running = installation_of(request.scope)
     try:
-        caller = await running.identity.authenticate(token)
+        # What was ended, or proved, in another process a moment ago counts here at once.
+        anew = terms.own or terms.fresh
+        caller = await running.identity.authenticate(token, anew=anew)
         await _check_key(request, running, caller, scheme, token)
     except ProofRefused:
         raise
@@ -174,24 +176,13 @@ async def admit(request: Request, needed: frozenset[Scope], terms: Terms) -> Cal
     if terms.own and not caller.is_ours:
         raise OwnProgramOnly
     exporting = terms.export and caller.is_script and Scope.EXPORT in caller.scopes
-    if terms.fresh and not exporting and not await _is_fresh(running, caller):
+    if terms.fresh and not exporting and not is_fresh(caller.proved_at, running.clock()):
         raise ProofTooOld
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)
     # An admin looks after all people; whatever else is asked for is the caller's own.
     wall.bind(None if Scope.ADMIN in needed else caller.user_id)
     return caller
-
-
-async def _is_fresh(running: Installation, caller: Caller) -> bool:
-    """Say whether the caller's proof counts still.
-
-    Another worker may have taken a new one since this one last looked: then it looks again.
-    """
-    now = running.clock()
-    if is_fresh(caller.proved_at, now):
-        return True
-    return is_fresh(await running.identity.proved_at(caller), now)
 
 
 async def _check_key(

@@ -100,6 +100,13 @@ def decide(connection: sa.Connection, row: DeviceRow) -> bool:
     return done.rowcount == 1
 
 
+def delete_of(connection: sa.Connection, *, user_id: int, client_id: str) -> None:
+    """Delete the devices of a program about which a person decided."""
+    connection.execute(
+        device_codes.delete().where(_c.user_id == user_id, _c.client_id == client_id)
+    )
+
+
 def note_question(connection: sa.Connection, device_id: int, *, now: datetime, pause: int) -> None:
     """Note that a device asked just now, and how long it must wait before it asks again."""
     connection.execute(

@@ -13,8 +13,8 @@ from penstock.api.schemas import Incoming, Outgoing
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.secret import Secret
 from penstock.identity.caller import Caller
-from penstock.identity.identity import SignInRefused
 from penstock.identity.passkeys import check_name
+from penstock.identity.sessions import SignInRefused
 
 _ISSUER = "Penstock"
 
