@@ -20,6 +20,7 @@ from penstock.db import device_codes, users
 from penstock.db.audit import AuditLog
 from penstock.db.device_codes import DeviceRow
 from penstock.db.lane import Database
+from penstock.db.users import UserRow
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn, TooManyAttempts
@@ -75,7 +76,7 @@ _ANSWERS: Final = {
 class Agreed:
     """A person agreed: whose session begins now, and what for."""
 
-    user_id: int
+    user: UserRow
     purpose: Purpose
 
 
@@ -208,13 +209,14 @@ class Devices:
         device_codes.use(connection, row.id, now=now)
         if not row.allowed or row.user_id is None:
             return "access_denied"
-        if users.get(connection, row.user_id).disabled_at is not None:
+        user = users.get(connection, row.user_id)
+        if user.disabled_at is not None:
             return "access_denied"
         key = row.key_thumbprint or presenter.key_thumbprint
         methods = tuple((row.methods or "").split())
         scopes = read_scopes(row.scope)
         purpose = Purpose(scopes, row.client_id, methods, key, row.proved_at)
-        return Agreed(row.user_id, purpose)
+        return Agreed(user, purpose)
 
     def _hash(self, typed: str) -> str:
         """Hash a user code under a key: it is short enough to be guessed from a plain hash."""

@@ -116,7 +116,7 @@ class Identity:
         user = await self.check_password(username, password, where)
         methods = await self.factors.methods(user, code, where.address)
         purpose = replace(purpose or Purpose(), methods=methods)
-        return await self._begin(user, where, purpose)
+        return await self.begin_for(user, where, purpose)
 
     async def check_password(self, username: str, password: Secret, where: Where) -> UserRow:
         """Return the person whose name and password these are; nothing begins by it.
@@ -146,9 +146,10 @@ class Identity:
     ) -> Issued:
         """Begin a session of somebody who proved who they are."""
         user = await self._database.read(users.get, user_id)
-        return await self._begin(user, where, purpose or Purpose())
+        return await self.begin_for(user, where, purpose or Purpose())
 
-    async def _begin(self, user: UserRow, where: Where, purpose: Purpose) -> Issued:
+    async def begin_for(self, user: UserRow, where: Where, purpose: Purpose) -> Issued:
+        """Begin a session of somebody as they were when they proved it. Raises SignInRefused."""
         purpose = replace(purpose, scopes=allowed(purpose.scopes, user.role))
         token = self._deeds.tokens.first()
         session_id = await self._database.write(self._deeds.begin, user, purpose, where, token)

@@ -42,6 +42,13 @@ class Session(Outgoing):
     expires_at: datetime
     address: Annotated[str, Field(examples=["192.0.2.7"])]
     agent: Annotated[str, Field(description="What the program called itself.")]
+    client_id: Annotated[
+        str,
+        Field(
+            description="Which program: ours, `browser`, or one that you let in.",
+            examples=["penstock"],
+        ),
+    ]
     scopes: list[str]
 
 
@@ -126,5 +133,6 @@ def _session(row: SessionRow, caller: Caller) -> Session:
         expires_at=row.expires_at,
         address=row.address,
         agent=row.agent,
+        client_id=row.client_id,
         scopes=row.scope.split(),
     )
