@@ -15,6 +15,8 @@ from penstock.cli.client import Client
 from penstock.cli.in_process import BASE_URL, AppTransport
 from penstock.cli.session import Session, Sessions
 from penstock.cli.signing_in import by_browser, by_device
+from penstock.db import users
+from penstock.identity.browsing import BrowserPerson
 from tests.api.serving import NOWHERE, Api, serving
 from tests.databases import Database
 from tests.security.browsing import hidden
@@ -36,7 +38,8 @@ def client_of(api: Api, home: Path) -> Client:
 
 async def browsed(api: Api, url: str) -> None:
     """Do what Ada does in her browser, in which she is signed in: agree, and be sent back."""
-    cookie = await api.identity.browsing.begin(api.people["ada"], NOWHERE, methods="pwd")
+    ada = api.read(users.get, api.people["ada"])
+    cookie = await api.identity.browsing.begin(ada, NOWHERE, methods="pwd")
     headers = {"Cookie": f"__Host-penstock={cookie.reveal()}"}
     ours = {**headers, "Origin": BASE_URL, "Sec-Fetch-Site": "same-origin"}
     async with httpx2.AsyncClient(transport=AppTransport(api.app)) as browser:
@@ -78,13 +81,9 @@ def test_by_a_code(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         api.clock.advance(seconds=seconds)
         found = re.search(r"[B-Z]{4}-[B-Z]{4}", capsys.readouterr().err)
         if found is not None:
-            await api.identity.devices.decide(
-                found[0],
-                user_id=api.people["ada"],
-                address="192.0.2.1",
-                methods=["pwd"],
-                allowed=True,
-            )
+            ada = BrowserPerson(api.people["ada"], 1, "ada", api.clock(), "pwd", "")
+            decide = api.identity.devices.decide
+            await decide(found[0], ada, address="192.0.2.1", allowed=True)
 
     async def story() -> None:
         client = client_of(api, tmp_path)

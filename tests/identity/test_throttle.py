@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from penstock.db.sign_in_attempts import sign_in_attempts
 from penstock.domain.errors import TooManyAttempts
 from penstock.domain.secret import Secret
-from penstock.identity.identity import SignInRefused
-from penstock.identity.sessions import Where
+from penstock.identity.sessions import SignInRefused, Where
 from penstock.identity.throttle import ACCOUNT, ADDRESS, PAIR, Allowance, network_of
 from tests.databases import Database
 from tests.identity.house import GOOD, HOME, House, make, play

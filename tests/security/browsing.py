@@ -74,8 +74,8 @@ def somebody(api: Api, username: str = "ada") -> int:
 def signed_in(api: Api, username: str = "ada", methods: str = "pwd") -> Browser:
     """Return a browser in which somebody signed in a moment ago."""
     user_id = somebody(api, username)
-    begin = api.identity.browsing.begin
-    cookie = api.play(lambda: begin(user_id, NOWHERE, methods=methods))
+    begin, user = api.identity.browsing.begin, api.read(users.get, user_id)
+    cookie = api.play(lambda: begin(user, NOWHERE, methods=methods))
     browser = open_browser(api)
     browser.client.cookies.set("__Host-penstock", cookie.reveal(), domain="penstock.test")
     return browser

@@ -15,7 +15,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from penstock.api.browser import COOKIE
-from penstock.db.users import users
+from penstock.db.users import get, users
 from tests.api.serving import NOWHERE, Api
 from tests.security.browsing import hidden
 
@@ -89,8 +89,8 @@ def register(api: Api, **other: Any) -> Program:
 def browser(api: Api, username: str = "ada") -> TestClient:
     """Return a browser in which a person is signed in; it follows no redirect."""
     user_id = api.person(username)
-    begin = api.identity.browsing.begin
-    cookie = api.play(lambda: begin(user_id, NOWHERE, methods="pwd"))
+    begin, user = api.identity.browsing.begin, api.read(get, user_id)
+    cookie = api.play(lambda: begin(user, NOWHERE, methods="pwd"))
     return looking(api, cookie.reveal())
 
 

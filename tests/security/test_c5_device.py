@@ -12,6 +12,7 @@ from penstock.db.device_codes import device_codes
 from penstock.identity.devices import LENGTH, LETTERS, MOST_OF_ONE_ADDRESS
 from tests.api.serving import Api
 from tests.security.browsing import OURS, Browser, hidden, open_browser, signed_in
+from tests.security.programs import register
 from tests.security.proving import Prover
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -237,3 +238,22 @@ def test_scopes_are_some_of_ours(sqlite_api: Api) -> None:
     for scope in ("root", "read\nwrite", "export"):
         answer = sqlite_api.client.post("/device_authorization", data={"scope": scope})
         assert error(answer) == "invalid_scope"
+
+
+def test_a_device_is_as_proved_as_who_let_it_in(api: Api) -> None:
+    """C5, L9: a yes in a browser that was left open proves nobody anew: the device must ask."""
+    browser = signed_in(api)
+    api.clock.advance(minutes=6)
+    told = begun(api)
+    typed(browser, told["user_code"])
+    client = api.bearing(asked(api, told).json()["access_token"])
+    assert client.post("/v1/me/recovery-codes").status_code == 401
+
+
+def test_the_page_names_a_program_of_others(sqlite_api: Api) -> None:
+    """C5: a registered program is shown by its name, which an admin gave it."""
+    program = register(sqlite_api, name="Budget box")
+    told = begun(sqlite_api, client_id=program.client_id, scope="read")
+    browser = signed_in(sqlite_api)
+    fields = browser.fields("/device") | {"code": told["user_code"]}
+    assert "Budget box" in browser.post("/device", fields).text

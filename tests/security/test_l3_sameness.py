@@ -4,7 +4,7 @@ import bcrypt
 
 from penstock.db import factors
 from penstock.domain.secret import Secret
-from penstock.identity.identity import SignInRefused
+from penstock.identity.sessions import SignInRefused
 from tests.api.serving import Api
 from tests.databases import Database
 from tests.identity.house import GOOD, HOME, House, play

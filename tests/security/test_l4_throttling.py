@@ -10,8 +10,7 @@ import pytest
 from penstock.db.connect import open_database
 from penstock.domain.errors import TooManyAttempts
 from penstock.domain.secret import Secret
-from penstock.identity.identity import SignInRefused
-from penstock.identity.sessions import Where
+from penstock.identity.sessions import SignInRefused, Where
 from penstock.identity.throttle import ACCOUNT, PAIR
 from tests.databases import Database
 from tests.identity.house import GOOD, HOME, Clock, House, make, play

@@ -2,13 +2,16 @@
 
 import asyncio
 import html
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
+from penstock.domain.errors import InvalidInput
 from penstock.domain.secret import Secret
 from penstock.identity.factors import FactorRefused
 from penstock.identity.passkeys import Party
@@ -211,3 +214,33 @@ def _after_a_password(browser: Browser, device: Authenticator) -> None:
     answer = browser.post("/sign-in/factor", with_answer(page, device.get(options_of(page))))
     assert answer.headers["location"] == "/security"
     assert browser.get("/security").status_code == 200
+
+
+WEIRD = ["", "AA", "_" * 300, "oQ", "gICA" * 500, "\0", "é", "ow", "w" * 200, "pGNmbXRkbm9uZQ"]
+"""Base64 of what is cut off, nested, or nothing at all; and what is no base64."""
+
+
+@pytest.mark.parametrize("field", ["id", "rawId", "authenticatorData", "signature", "userHandle"])
+def test_a_weird_answer_is_refused(api: Api, field: str) -> None:
+    """L7, X4: whatever stands in an answer, it is refused, and never an error of ours."""
+    _, device = made(api)
+    for weird in WEIRD:
+        answer = json.loads(device.get(asked(api)))
+        place = answer if field in answer else answer["response"]
+        place[field] = weird
+        assert not proves(api, json.dumps(answer)) or field == "userHandle"
+
+
+@pytest.mark.parametrize("field", ["id", "attestationObject", "clientDataJSON"])
+def test_a_weird_new_passkey_is_refused(api: Api, field: str) -> None:
+    """L7, X4: the same when one is added."""
+    user_id, passkeys = somebody(api), api.identity.passkeys
+    device = Authenticator(ORIGIN, HOST)
+    for weird in WEIRD:
+        options = api.play(lambda: passkeys.adding(user_id, BOUND, PARTY))
+        answer = json.loads(device.create(options))
+        place = answer if field in answer else answer["response"]
+        place[field] = weird
+        add = partial(passkeys.add, user_id, 0, json.dumps(answer), "key", BOUND, PARTY)
+        with pytest.raises((FactorRefused, InvalidInput)):
+            api.play(add)

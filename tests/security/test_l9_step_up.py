@@ -4,7 +4,7 @@ import pyotp
 import pytest
 from starlette.routing import BaseRoute
 
-from penstock.api.auth import needs_proof
+from penstock.api.auth import terms_of
 from penstock.api.routing import PenstockRoute
 from tests.api.serving import Api
 from tests.security.browsing import GOOD, signed_in, somebody
@@ -30,7 +30,7 @@ def marked(api: Api) -> set[tuple[str, str]]:
     return {
         (method, route.path)
         for route in routes
-        if isinstance(route, PenstockRoute) and needs_proof(route.dependant)
+        if isinstance(route, PenstockRoute) and terms_of(route.dependant).fresh
         for method in route.methods or ()
     }
 

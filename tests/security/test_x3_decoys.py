@@ -21,6 +21,7 @@ from penstock.db.decoys import decoys
 from penstock.db.refresh_tokens import refresh_tokens
 from penstock.db.sessions import sessions
 from penstock.db.troubles import View
+from penstock.domain.ids import public_id
 from penstock.domain.notice import NoticeKind
 from penstock.domain.secret import Secret
 from penstock.identity.refreshing import RefreshTokens
@@ -184,6 +185,20 @@ def test_admins_and_the_doctor_see_no_decoy(planted: Api) -> None:
         "0 live sessions, each used lately",
         "every connection that is gone was wiped",
     ]
+
+
+def test_a_decoy_is_in_no_list_of_people(planted: Api) -> None:
+    """An admin is shown nobody who never was: nobody else is told the name, and none is touched."""
+    planted.write(users.set_role, planted.people["ada"], "admin")
+    admin, decoy = planted.signed_in("ada"), public_id("usr", _person(planted).id)
+    planted.person("eve")
+    first = admin.get("/v1/people", params={"limit": 1}).json()
+    rest = admin.get("/v1/people", params={"cursor": first["next_cursor"]}).json()
+    names = [one["username"] for one in first["rows"] + rest["rows"]]
+    assert names == ["ada", "eve"]
+    assert rest["next_cursor"] is None
+    for change in ({"disabled": True}, {"disabled": False}, {"role": "admin"}, {}):
+        assert admin.patch(f"/v1/people/{decoy}", json=change).status_code == 404
 
 
 def test_no_column_says_decoy(planted: Api) -> None:

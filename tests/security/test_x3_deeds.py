@@ -97,8 +97,9 @@ def test_exports_keys_and_people_are_recorded(api: Api, ada: TestClient) -> None
 
 def test_an_admin_sees_all_and_a_member_their_own(api: Api) -> None:
     """X1, X3: a member sees what they did or what concerns them; an admin sees everything."""
-    ada, ben = api.signed_in("ada"), api.signed_in("ben")
+    api.person("ada")
     api.write(_make_admin, "ada")
+    ada, ben = api.signed_in("ada"), api.signed_in("ben")
     assert {row["user_id"] for row in _rows(ada)} == {_me(ada), _me(ben)}
     assert {row["user_id"] for row in _rows(ben)} == {_me(ben)}
     assert [row["kind"] for row in _rows(ben, kind="exported")] == []

@@ -6,6 +6,7 @@ before a body is read, so that a stranger learns nothing from how we read bodies
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Security
@@ -69,29 +70,35 @@ class ScopeMissing(Forbidden):
         }
 
 
-async def _caller(request: Request, _token: Annotated[str | None, Depends(oauth2)]) -> Caller:
-    """Return whom routing.py let in. A route that it does not guard fails here, closed."""
-    caller: Caller = request.state.caller
-    return caller
+class OwnProgramOnly(Forbidden):
+    """Only our own programs may do that to your account: `penstock login` signs you in to one."""
 
 
-async def _fresh_caller(request: Request, token: Annotated[str | None, Depends(oauth2)]) -> Caller:
-    """Do what `_caller` does, and mark the route as one that needs a fresh proof."""
-    return await _caller(request, token)
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms besides its scopes a route lets a caller in; see `require`."""
+
+    fresh: bool = False
+    export: bool = False
+    own: bool = False
+
+    async def __call__(
+        self, request: Request, _token: Annotated[str | None, Depends(oauth2)]
+    ) -> Caller:
+        """Return whom routing.py let in. A route that it does not guard fails here, closed."""
+        caller: Caller = request.state.caller
+        return caller
 
 
-async def _exporting(request: Request, token: Annotated[str | None, Depends(oauth2)]) -> Caller:
-    """Do what `_fresh_caller` does; a script with the scope `export` needs no proof."""
-    return await _caller(request, token)
-
-
-def require(*names: str, fresh: bool = False, export: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
+def require(*names: str, fresh: bool = False, export: bool = False, own: bool = False) -> Any:  # noqa: ANN401 - FastAPI's own marker has no type to name
     """Say which scopes a route needs, all of them. The parameter is given the `Caller`.
 
     `fresh`: and that the person proved who they are within the last five minutes (L9, RFC 9470).
     `export`: the same, but a personal access token with the scope `export` stands for the proof.
+    `own`: and that a program of ours asks. What decides who gets in, now and later (passwords,
+    factors, tokens, people), is for no program of others and no script, whatever its scopes.
     """
-    call = _exporting if export else _fresh_caller if fresh else _caller
+    call = Terms(fresh or export, export, own)
     return Security(call, scopes=[Scope(name).value for name in names])
 
 
@@ -119,7 +126,7 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
 
     Raises TypeError where the route says neither, or both.
     """
-    asked = [one for one in walk(dependant) if one.call in (_caller, _fresh_caller, _exporting)]
+    asked = [one for one in walk(dependant) if isinstance(one.call, Terms)]
     is_open = any(isinstance(one.call, _Open) for one in walk(dependant))
     if bool(asked) == is_open:
         raise TypeError(
@@ -131,14 +138,14 @@ def needed_scopes(dependant: Dependant) -> frozenset[Scope] | None:
     return frozenset(Scope(name) for one in asked for name in one.own_oauth_scopes or ())
 
 
-def needs_proof(dependant: Dependant) -> bool:
-    """Say whether a route needs that the person proved who they are a moment ago (L9)."""
-    return any(one.call in (_fresh_caller, _exporting) for one in walk(dependant))
-
-
-def lets_scripts_export(dependant: Dependant) -> bool:
-    """Say whether a personal access token with the scope `export` needs no such proof there."""
-    return any(one.call is _exporting for one in walk(dependant))
+def terms_of(dependant: Dependant) -> Terms:
+    """Return on which terms a route lets a caller in."""
+    said = [one.call for one in walk(dependant) if isinstance(one.call, Terms)]
+    return Terms(
+        fresh=any(one.fresh for one in said),
+        export=any(one.export for one in said),
+        own=any(one.own for one in said),
+    )
 
 
 def walk(dependant: Dependant) -> Iterator[Dependant]:
@@ -148,17 +155,17 @@ def walk(dependant: Dependant) -> Iterator[Dependant]:
         yield from walk(one)
 
 
-async def admit(
-    request: Request, needed: frozenset[Scope], *, fresh: bool = False, export: bool = False
-) -> Caller:
-    """Let the caller in, to their own rows; `fresh` and `export` are those of `require`.
+async def admit(request: Request, needed: frozenset[Scope], terms: Terms) -> Caller:
+    """Let the caller in, to their own rows.
 
-    Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing, ProofTooOld.
+    Raises TokenMissing, TokenRefused, ProofRefused, ScopeMissing, OwnProgramOnly, ProofTooOld.
     """
     scheme, token = _credentials(request)
     running = installation_of(request.scope)
     try:
-        caller = await running.identity.authenticate(token)
+        # What was ended, or proved, in another process a moment ago counts here at once.
+        anew = terms.own or terms.fresh
+        caller = await running.identity.authenticate(token, anew=anew)
         await _check_key(request, running, caller, scheme, token)
     except ProofRefused:
         raise
@@ -166,8 +173,10 @@ async def admit(
         raise TokenRefused(error.message) from error
     if not needed <= caller.scopes:
         raise ScopeMissing(needed)
-    exporting = export and caller.is_script and Scope.EXPORT in caller.scopes
-    if fresh and not exporting and not is_fresh(caller.proved_at, running.clock()):
+    if terms.own and not caller.is_ours:
+        raise OwnProgramOnly
+    exporting = terms.export and caller.is_script and Scope.EXPORT in caller.scopes
+    if terms.fresh and not exporting and not is_fresh(caller.proved_at, running.clock()):
         raise ProofTooOld
     request.state.caller = caller
     known_as(caller.user_id, caller.session_id)

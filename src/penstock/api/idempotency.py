@@ -7,6 +7,7 @@ nothing is kept of it, and its key may be used again. (draft-ietf-httpapi-idempo
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -46,7 +47,7 @@ async def once(
 ) -> Response:
     """Answer a request that carries a key. Raises MalformedRequest, KeyReused, StillRunning."""
     running = installation_of(request.scope)
-    asked = await _asked(request, caller)
+    asked = await _asked(request, caller, running.identity.ground.key("idempotency"))
     now = running.clock()
     kept = await running.database.write(
         idempotency.begin,
@@ -69,11 +70,12 @@ async def once(
     return response
 
 
-async def _asked(request: Request, caller: Caller) -> Once:
+async def _asked(request: Request, caller: Caller, key: bytes) -> Once:
     keys = request.headers.getlist(HEADER)
     if len(keys) != 1 or not _KEY.fullmatch(keys[0]):
         raise MalformedRequest(f"{HEADER} is 1 to 255 visible ASCII characters, sent once.")
-    content = hashlib.sha256()
+    # Under a key: a body may hold a password, and a plain hash would let a dump's reader guess.
+    content = hmac.new(key, digestmod=hashlib.sha256)
     for part in (request.method, request.url.path, request.url.query):
         content.update(part.encode("utf-8", "surrogatepass") + b"\0")
     content.update(await request.body())

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penstock.api.auth import admit, lets_scripts_export, needed_scopes, needs_proof, walk
+from penstock.api.auth import admit, needed_scopes, terms_of, walk
 from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.query import QueryOf
@@ -44,8 +44,7 @@ class PenstockRoute(APIRoute):
         """Return the function that answers, with our own steps before FastAPI's."""
         answer = super().get_route_handler()
         needed = needed_scopes(self.dependant)
-        fresh = needs_proof(self.dependant)
-        export = lets_scripts_export(self.dependant)
+        terms = terms_of(self.dependant)
         _check_asynchronous(self)
         known = _known_names(self.dependant)
         takes_json = self.body_field is not None and not isinstance(
@@ -57,7 +56,7 @@ class PenstockRoute(APIRoute):
             request = StrictRequest(request.scope, request.receive)
             caller = None
             if needed is not None:
-                caller = await admit(request, needed, fresh=fresh, export=export)
+                caller = await admit(request, needed, terms)
             _check_query(request, known)
             if takes_json:
                 request.content = await _read(request)

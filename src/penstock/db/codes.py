@@ -100,6 +100,13 @@ def note_replay(connection: sa.Connection, code_id: int, *, now: datetime) -> in
     return connection.execute(query.returning(_c.session_id)).scalar_one_or_none()
 
 
+def delete_of(connection: sa.Connection, *, user_id: int, client_id: str) -> None:
+    """Delete what a person's yes to a program became."""
+    connection.execute(
+        authorization_codes.delete().where(_c.user_id == user_id, _c.client_id == client_id)
+    )
+
+
 def delete_expired(connection: sa.Connection, *, before: datetime) -> int:
     """Delete codes that ran out before `before`; return how many."""
     return connection.execute(authorization_codes.delete().where(_c.expires_at < before)).rowcount

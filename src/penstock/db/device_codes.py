@@ -25,6 +25,7 @@ device_codes = sa.Table(
     sa.Column("asked_at", Instant),
     sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE")),
     sa.Column("methods", sa.Text),
+    sa.Column("proved_at", Instant),
     sa.Column("allowed", sa.Boolean),
     sa.Column("used_at", Instant),
     sa.Index("ix_device_codes_expiry", "expires_at"),
@@ -39,7 +40,8 @@ class DeviceRow:
     """A device as stored. `address` and `agent` say where it asks from.
 
     `pause` is how many seconds it must let pass between its questions, `asked_at` the last of them.
-    `user_id`, `methods` and `allowed` are there once a person decided, `used_at` once it was told.
+    `user_id`, `methods`, `proved_at` (both of the person's session) and `allowed` are there once a
+    person decided, `used_at` once it was told.
     """
 
     id: int
@@ -56,6 +58,7 @@ class DeviceRow:
     asked_at: datetime | None
     user_id: int | None
     methods: str | None
+    proved_at: datetime | None
     allowed: bool | None
     used_at: datetime | None
 
@@ -87,9 +90,21 @@ def decide(connection: sa.Connection, row: DeviceRow) -> bool:
     done = connection.execute(
         device_codes.update()
         .where(_c.id == row.id, _c.allowed.is_(None))
-        .values(user_id=row.user_id, methods=row.methods, allowed=row.allowed)
+        .values(
+            user_id=row.user_id,
+            methods=row.methods,
+            proved_at=row.proved_at,
+            allowed=row.allowed,
+        )
     )
     return done.rowcount == 1
+
+
+def delete_of(connection: sa.Connection, *, user_id: int, client_id: str) -> None:
+    """Delete the devices of a program about which a person decided."""
+    connection.execute(
+        device_codes.delete().where(_c.user_id == user_id, _c.client_id == client_id)
+    )
 
 
 def note_question(connection: sa.Connection, device_id: int, *, now: datetime, pause: int) -> None:

@@ -18,6 +18,7 @@ class AuditKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a deed, no password
     PERSON_ADDED = "person_added"
     PERSON_INVITED = "person_invited"
+    INVITATION_WITHDRAWN = "invitation_withdrawn"
     PERSON_DISABLED = "person_disabled"
     PERSON_ENABLED = "person_enabled"
     ROLE_CHANGED = "role_changed"

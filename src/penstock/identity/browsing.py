@@ -24,7 +24,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.ids import public_id
 from penstock.domain.secret import Secret
 from penstock.identity.live import LiveSessions
-from penstock.identity.sessions import Ended, Where
+from penstock.identity.sessions import Ended, Where, check_same
 from penstock.vault.hashing import hash_token
 
 CLIENT: Final = "browser"
@@ -64,14 +64,14 @@ class Browsing:
         self._audit = audit
 
     async def begin(
-        self, user_id: int, where: Where, *, methods: str, instead_of: Secret | None = None
+        self, user: UserRow, where: Where, *, methods: str, instead_of: Secret | None = None
     ) -> Secret:
         """Begin a session of somebody who proved who they are; return its cookie, a new one.
 
-        The session that this browser had before (`instead_of`) ends.
+        The session that this browser had before (`instead_of`) ends. Raises SignInRefused.
         """
         token = new_cookie()
-        await self._database.write(self._begin, user_id, where, methods, token, instead_of)
+        await self._database.write(self._begin, user, where, methods, token, instead_of)
         return token
 
     async def person(self, token: Secret) -> BrowserPerson | None:
@@ -121,13 +121,14 @@ class Browsing:
     def _begin(
         self,
         connection: sa.Connection,
-        user_id: int,
+        user: UserRow,
         where: Where,
         methods: str,
         token: Secret,
         instead_of: Secret | None,
     ) -> None:
-        now = self._clock()
+        now, user_id = self._clock(), user.id
+        check_same(connection, user)
         if instead_of is not None:
             self._replace(connection, instead_of)
         values = {

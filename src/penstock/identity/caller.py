@@ -34,6 +34,11 @@ class Caller:
     proved_at: datetime | None = None
 
     @property
+    def is_ours(self) -> bool:
+        """Whether a program of ours asks, with the person at it."""
+        return self.client_id == OWN_CLIENT
+
+    @property
     def is_script(self) -> bool:
         """Whether it is a personal access token that asks: nobody is there to prove anything."""
         return self.client_id == PERSONAL

@@ -26,7 +26,7 @@ from penstock.identity.caller import Caller
 from penstock.identity.identity import Identity
 from penstock.identity.purpose import OWN_CLIENT
 from penstock.identity.redirect_uris import check_redirect_uri
-from penstock.identity.scopes import ALL, Scope, read_scopes, write_scopes
+from penstock.identity.scopes import ALL, OF_OTHERS, Scope, read_scopes, write_scopes
 from penstock.identity.sessions import Ended
 from penstock.observe.log import get_logger
 from penstock.vault.hashing import hash_token
@@ -105,7 +105,7 @@ class Clients:
         *,
         name: str,
         redirect_uris: tuple[str, ...],
-        scopes: frozenset[Scope] = ALL,
+        scopes: frozenset[Scope] = OF_OTHERS,
         confidential: bool = False,
     ) -> Registered:
         """Register a program. Raises Forbidden unless the caller is an admin, InvalidInput."""
@@ -198,7 +198,7 @@ def check_admin(connection: sa.Connection, caller: Caller) -> None:
 def is_admin(connection: sa.Connection, caller: Caller) -> bool:
     """Say whether an admin asks, through a program of ours: no other one may let programs in."""
     admin = users.get(connection, caller.user_id).role == "admin"
-    return admin and caller.client_id == OWN_CLIENT
+    return admin and caller.is_ours
 
 
 def _check(name: str, redirect_uris: tuple[str, ...], scopes: frozenset[Scope]) -> None:
@@ -208,8 +208,8 @@ def _check(name: str, redirect_uris: tuple[str, ...], scopes: frozenset[Scope]) 
         raise InvalidInput(f"Give 1 to {_MOST_ADDRESSES} redirect addresses.")
     for uri in redirect_uris:
         check_redirect_uri(uri)
-    if not scopes:
-        raise InvalidInput("A program without any scope could do nothing.")
+    if not scopes or not scopes <= OF_OTHERS:
+        raise InvalidInput(f"A program has at least one of the scopes {write_scopes(OF_OTHERS)}.")
 
 
 def _client(row: ClientRow) -> Client:

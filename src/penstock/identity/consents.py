@@ -4,7 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from penstock.db import consents, sessions, users
+from penstock.db import codes, consents, device_codes, sessions, users
 from penstock.db.audit import AuditLog
 from penstock.db.consents import ConsentRow
 from penstock.db.lane import Database
@@ -76,6 +76,8 @@ class Consents:
         now = self._clock()
         row = consents.get(connection, consent_id, owner_id=user_id)
         consents.delete(connection, consent_id, owner_id=user_id)
+        codes.delete_of(connection, user_id=user_id, client_id=row.client_id)
+        device_codes.delete_of(connection, user_id=user_id, client_id=row.client_id)
         ended = sessions.end_of_client(
             connection, row.client_id, user_id=user_id, why=Ended.WITHDRAWN, now=now
         )

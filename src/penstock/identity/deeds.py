@@ -38,13 +38,14 @@ class Deeds:
     def begin(
         self,
         connection: sa.Connection,
-        user_id: int,
+        user: UserRow,
         purpose: Purpose,
         where: Where,
         token: Secret,
     ) -> int:
-        """Begin a session; return its number."""
-        now = self.clock()
+        """Begin a session; return its number. Raises SignInRefused."""
+        now, user_id = self.clock(), user.id
+        sessions.check_same(connection, user)
         session_id = sessions.begin(
             connection,
             user_id=user_id,

@@ -10,7 +10,6 @@ following a link. Guesses are counted for each person, each address and all toge
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,10 +20,12 @@ from penstock.db import device_codes, users
 from penstock.db.audit import AuditLog
 from penstock.db.device_codes import DeviceRow
 from penstock.db.lane import Database
+from penstock.db.users import UserRow
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import NotFound, NotSignedIn, TooManyAttempts
 from penstock.domain.secret import Secret
+from penstock.identity.browsing import BrowserPerson
 from penstock.identity.purpose import Presenter, Purpose
 from penstock.identity.scopes import Scope, read_scopes, write_scopes
 from penstock.identity.sessions import Where
@@ -75,7 +76,7 @@ _ANSWERS: Final = {
 class Agreed:
     """A person agreed: whose session begins now, and what for."""
 
-    user_id: int
+    user: UserRow
     purpose: Purpose
 
 
@@ -135,14 +136,20 @@ class Devices:
         return row
 
     async def decide(
-        self, typed: str, *, user_id: int, address: str, methods: Sequence[str], allowed: bool
+        self, typed: str, person: BrowserPerson, *, address: str, allowed: bool
     ) -> DeviceRow:
-        """Say yes or no to the device with this code. `methods` are those of the person's session.
+        """Say yes or no to the device with this code; it is as proved as the person's own session.
 
         Raises NotFound where it waits no more, TooManyAttempts.
         """
-        row = await self.look_up(typed, user_id=user_id, address=address)
-        decided = replace(row, user_id=user_id, methods=" ".join(methods), allowed=allowed)
+        row = await self.look_up(typed, user_id=person.user_id, address=address)
+        decided = replace(
+            row,
+            user_id=person.user_id,
+            methods=person.methods,
+            proved_at=person.proved_at,
+            allowed=allowed,
+        )
         await self._database.write(self._decide, decided)
         return decided
 
@@ -202,11 +209,14 @@ class Devices:
         device_codes.use(connection, row.id, now=now)
         if not row.allowed or row.user_id is None:
             return "access_denied"
-        if users.get(connection, row.user_id).disabled_at is not None:
+        user = users.get(connection, row.user_id)
+        if user.disabled_at is not None:
             return "access_denied"
         key = row.key_thumbprint or presenter.key_thumbprint
         methods = tuple((row.methods or "").split())
-        return Agreed(row.user_id, Purpose(read_scopes(row.scope), row.client_id, methods, key))
+        scopes = read_scopes(row.scope)
+        purpose = Purpose(scopes, row.client_id, methods, key, row.proved_at)
+        return Agreed(user, purpose)
 
     def _hash(self, typed: str) -> str:
         """Hash a user code under a key: it is short enough to be guessed from a plain hash."""

@@ -157,7 +157,7 @@ def _read(proof: str) -> tuple[ECKey | OKPKey, _Claims]:
         key = _public_key(header.alg, header.jwk)
         signed = jws.deserialize_compact(proof, key, [header.alg])
         return key, msgspec.json.decode(signed.payload or b"", type=_Claims)
-    except (JoseError, ValueError, msgspec.MsgspecError):
+    except (JoseError, ValueError, msgspec.MsgspecError, RecursionError):
         raise ProofBad from None
 
 

@@ -159,6 +159,7 @@ class Factors:
         self, connection: sa.Connection, caller: Caller, factor_id: int, code: Secret
     ) -> tuple[list[Secret], list[int]]:
         now = self._ground.clock()
+        users.hold(connection, caller.user_id)
         row = factors.get(connection, factor_id, user_id=caller.user_id)
         if row.kind != TOTP or row.confirmed_at is not None:
             raise NotFound("There is no such factor that waits for its first code.")
@@ -190,6 +191,7 @@ class Factors:
         self, connection: sa.Connection, user_id: int, session_id: int, factor_id: int
     ) -> list[int]:
         now = self._ground.clock()
+        users.hold(connection, user_id)
         row = factors.get(connection, factor_id, user_id=user_id)
         factors.delete(connection, row.id)
         if not factors.of(connection, user_id):
@@ -202,6 +204,7 @@ class Factors:
         self, connection: sa.Connection, user_id: int, session_id: int
     ) -> tuple[list[Secret], list[int]]:
         now = self._ground.clock()
+        users.hold(connection, user_id)
         if not factors.of(connection, user_id):
             raise Conflict("Recovery codes stand in for a second factor: add one first.")
         codes = self._give_codes(connection, user_id, now)

@@ -9,7 +9,6 @@ from penstock.db.lane import Database
 from penstock.db.sessions import SessionRow
 from penstock.db.users import UserRow
 from penstock.domain.clock import Clock
-from penstock.domain.errors import NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity import setup
 from penstock.identity.browsing import Browsing
@@ -29,7 +28,7 @@ from penstock.identity.proving import Proving
 from penstock.identity.purpose import OURS, Presenter, Purpose
 from penstock.identity.refreshing import RefreshTokens
 from penstock.identity.scopes import Scope, allowed
-from penstock.identity.sessions import Ended, RefreshRefused, Reused, Where
+from penstock.identity.sessions import Ended, RefreshRefused, Reused, SignInRefused, Where
 from penstock.identity.setup import SetupLink
 from penstock.identity.throttle import Throttle
 from penstock.identity.tokens import LIFETIME, Grant, TokenBad, TokenFormat, key_name
@@ -39,10 +38,6 @@ from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
 
 _log = get_logger("penstock.identity")
-
-
-class SignInRefused(NotSignedIn):
-    """The user name or the password is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +116,7 @@ class Identity:
         user = await self.check_password(username, password, where)
         methods = await self.factors.methods(user, code, where.address)
         purpose = replace(purpose or Purpose(), methods=methods)
-        return await self.begin_session(user.id, where, purpose)
+        return await self.begin_for(user, where, purpose)
 
     async def check_password(self, username: str, password: Secret, where: Where) -> UserRow:
         """Return the person whose name and password these are; nothing begins by it.
@@ -151,13 +146,16 @@ class Identity:
     ) -> Issued:
         """Begin a session of somebody who proved who they are."""
         user = await self._database.read(users.get, user_id)
-        purpose = purpose or Purpose()
+        return await self.begin_for(user, where, purpose or Purpose())
+
+    async def begin_for(self, user: UserRow, where: Where, purpose: Purpose) -> Issued:
+        """Begin a session of somebody as they were when they proved it. Raises SignInRefused."""
         purpose = replace(purpose, scopes=allowed(purpose.scopes, user.role))
         token = self._deeds.tokens.first()
-        session_id = await self._database.write(self._deeds.begin, user_id, purpose, where, token)
-        _log.info("signed_in", user=user_id, session=session_id)
+        session_id = await self._database.write(self._deeds.begin, user, purpose, where, token)
+        _log.info("signed_in", user=user.id, session=session_id)
         grant = Grant(
-            user_id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
+            user.id, session_id, purpose.scopes, purpose.client_id, purpose.key_thumbprint
         )
         return await self._issue(grant, token)
 
@@ -179,12 +177,15 @@ class Identity:
             raise RefreshRefused
         return await self._issue(*done)
 
-    async def authenticate(self, token: str) -> Caller:
+    async def authenticate(self, token: str, *, anew: bool = False) -> Caller:
         """Return who holds an access token. Raises TokenBad where it or its session is not good.
 
-        A session's end is seen at once in the process that ended it, elsewhere within 5 s.
+        A session's end is seen at once in the process that ended it, elsewhere within 5 s, or at
+        once where the database is asked `anew`.
         """
         grant = await self._grant(token)
+        if anew:
+            self.forget([grant.session_id])
         holder = await self._live.holder(grant.session_id)
         if holder is None or holder.user_id != grant.user_id:
             raise TokenBad("The session has ended.")

@@ -179,11 +179,12 @@ class Passkeys:
             read = msgspec.json.decode(answer.encode(), type=_Answer)
             said = msgspec.json.decode(_decode(read.response.clientDataJSON), type=_Said)
             challenge = _decode(said.challenge)
-        except (UnicodeError, msgspec.MsgspecError, binascii.Error, ValueError):
+            credential_id = _encode(_decode(read.id))
+        except (UnicodeError, msgspec.MsgspecError, binascii.Error, ValueError, RecursionError):
             raise FactorRefused("That is no passkey's answer.") from None
         if not await self._challenges.spend(challenge, purpose, bound.reveal()):
             raise FactorRefused("That took too long, or was answered already: try once more.")
-        return read.id.rstrip("="), challenge
+        return credential_id, challenge
 
     def _store(
         self, connection: sa.Connection, values: dict[str, Any], session_id: int

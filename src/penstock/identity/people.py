@@ -67,7 +67,7 @@ class People:
 
     async def get(self, user_id: int) -> UserRow:
         """Return a person. Raises NotFound."""
-        return await self._ground.database.read(users.get, user_id)
+        return await self._ground.database.read(self._get, user_id)
 
     async def named(self, username: str) -> UserRow:
         """Return the person of this name. Raises NotFound."""
@@ -110,7 +110,7 @@ class People:
 
     async def withdraw(self, invitation_id: int) -> None:
         """Make an invitation worth nothing. Raises NotFound."""
-        await self._ground.database.write(invitations.withdraw, invitation_id)
+        await self._ground.database.write(self._withdraw, invitation_id)
 
     async def check_invitation(self, token: Secret) -> InvitationRow:
         """Return the invitation with this token. Raises InvitationOver."""
@@ -134,9 +134,14 @@ class People:
         self._ground.live.forget(ended)
         return await self._ground.database.read(users.get, user_id)
 
+    def _get(self, connection: sa.Connection, user_id: int) -> UserRow:
+        if self._decoys.has(connection, Bait.PERSON, str(user_id)):
+            raise NotFound("There is no such person.")
+        return users.get(connection, user_id)
+
     def _set_role(self, connection: sa.Connection, user_id: int, role: Role) -> list[int]:
         users.lock_all(connection)
-        user = users.get(connection, user_id)
+        user = self._get(connection, user_id)
         if user.role == role:
             return []
         if role is Role.MEMBER:
@@ -148,14 +153,14 @@ class People:
 
     def _disable(self, connection: sa.Connection, user_id: int) -> list[int]:
         users.lock_all(connection)
-        _check_not_last(connection, users.get(connection, user_id))
+        _check_not_last(connection, self._get(connection, user_id))
         users.disable(connection, user_id, now=self._ground.clock())
         ended = self._end(connection, user_id, Ended.DISABLED)
         self._note(connection, AuditKind.PERSON_DISABLED, user_id, sessions_ended=str(len(ended)))
         return ended
 
     def _enable(self, connection: sa.Connection, user_id: int) -> list[int]:
-        users.get(connection, user_id)
+        self._get(connection, user_id)
         users.enable(connection, user_id)
         self._note(connection, AuditKind.PERSON_ENABLED, user_id)
         return []
@@ -189,6 +194,11 @@ class People:
         self._ground.audit.record(connection, event, now=now)
         return Invited(number, token, now + INVITED_FOR)
 
+    def _withdraw(self, connection: sa.Connection, invitation_id: int) -> None:
+        invitations.withdraw(connection, invitation_id)
+        event = AuditEvent(AuditKind.INVITATION_WITHDRAWN, None, public_id("inv", invitation_id))
+        self._ground.audit.record(connection, event, now=self._ground.clock())
+
     def _invitation(self, connection: sa.Connection, token: Secret) -> InvitationRow:
         now = self._ground.clock()
         row = invitations.find(connection, hash_token(token), now=now)
@@ -199,6 +209,7 @@ class People:
     def _accept(
         self, connection: sa.Connection, token: Secret, username: str, password_hash: str
     ) -> int:
+        users.lock_all(connection)  # before the invitation, as whoever disables its maker does
         row = self._invitation(connection, token)
         if not invitations.use(connection, row.id):
             raise InvitationOver

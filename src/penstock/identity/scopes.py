@@ -41,6 +41,10 @@ class UnknownScope(InvalidInput):
     """The scope cannot be read, or there is no such scope."""
 
 
+OF_OTHERS: Final = ALL - {Scope.ADMIN}
+"""What a program of others may ever do: it looks after nobody, whoever lets it in."""
+
+
 def read_scopes(text: str) -> frozenset[Scope]:
     """Read the `scope` parameter of RFC 6749 §3.3; empty means all that one has by signing in.
 

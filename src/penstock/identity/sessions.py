@@ -22,9 +22,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import refresh_tokens, sessions
+from penstock.db import refresh_tokens, sessions, users
 from penstock.db.refresh_tokens import TokenRow
 from penstock.db.sessions import SessionRow
+from penstock.db.users import UserRow
 from penstock.domain.errors import NotSignedIn
 from penstock.domain.secret import Secret
 from penstock.identity.purpose import Presenter, Purpose
@@ -57,6 +58,10 @@ class Ended(StrEnum):
     CLIENT_REMOVED = "client_removed"
 
 
+class SignInRefused(NotSignedIn):
+    """The user name or the password is wrong."""
+
+
 class RefreshRefused(NotSignedIn):
     """The refresh token is not good, or not any more: sign in again."""
 
@@ -85,6 +90,18 @@ class Reused:
     user_id: int
     session_id: int
     ended: bool
+
+
+def check_same(connection: sa.Connection, user: UserRow) -> None:
+    """Hold a person until the commit, so that whatever ends everything of theirs finds the session.
+
+    Raises SignInRefused where they were disabled, or got a new password, since they proved who
+    they are: what begins now would be too late to be ended by that.
+    """
+    users.hold(connection, user.id)
+    present = users.get(connection, user.id)
+    if present.disabled_at is not None or present.password_hash != user.password_hash:
+        raise SignInRefused
 
 
 def begin(

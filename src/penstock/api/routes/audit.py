@@ -4,7 +4,6 @@ from datetime import UTC, datetime, time
 from typing import Annotated, Any, Final
 
 import msgspec
-import sqlalchemy as sa
 from fastapi import Query
 from pydantic import Field
 
@@ -13,12 +12,13 @@ from penstock.api.paging import Page, cursor_after
 from penstock.api.routing import nouns
 from penstock.api.running import Running
 from penstock.api.schemas import Day, Moment, NextCursor, Outgoing
-from penstock.db import audit, users
+from penstock.db import audit
 from penstock.db.audit import AuditRow
 from penstock.domain.asking import Via
 from penstock.domain.audit import AuditKind
 from penstock.domain.ids import public_id
 from penstock.identity.caller import Caller
+from penstock.identity.scopes import Scope
 
 router = nouns("people")
 
@@ -64,14 +64,14 @@ async def list_audit(
     kind: Annotated[AuditKind | None, Query(description="Only deeds of this kind.")] = None,
     since: Annotated[Day | None, Query(description="Of this day (UTC) or later.")] = None,
 ) -> AuditRecords:
-    """List who did what: all of it for an admin, for anybody else what they did or concerns them.
+    """List who did what: all of it with the scope `admin`, else what they did or concerns them.
 
     Records cannot be changed. `penstock audit verify` proves that none was.
     """
     listing = f"audit {kind} {since}"
     rows = await running.database.read(
-        _page,
-        caller.user_id,
+        audit.page,
+        owner_id=None if Scope.ADMIN in caller.scopes else caller.user_id,
         kind=kind,
         since=datetime.combine(since, time(), UTC) if since else None,
         before=page.position(listing, int),
@@ -81,26 +81,6 @@ async def list_audit(
     return AuditRecords(
         rows=[_record(row) for row in shown],
         next_cursor=cursor_after(listing, shown[-1].number) if len(rows) > page.limit else None,
-    )
-
-
-def _page(
-    connection: sa.Connection,
-    user_id: int,
-    *,
-    kind: AuditKind | None,
-    since: datetime | None,
-    before: int | None,
-    limit: int,
-) -> list[AuditRow]:
-    everything = users.get(connection, user_id).role == "admin"
-    return audit.page(
-        connection,
-        owner_id=None if everything else user_id,
-        kind=kind,
-        since=since,
-        before=before,
-        limit=limit,
     )
 
 

@@ -12,7 +12,7 @@ from penstock.api.running import Running
 from penstock.api.schemas import Incoming, Line, Moment, NextCursor, Outgoing
 from penstock.identity.caller import Caller
 from penstock.identity.clients import Client
-from penstock.identity.scopes import Scope, read_scopes
+from penstock.identity.scopes import OF_OTHERS, Scope, read_scopes
 
 _LISTING = "clients"
 
@@ -41,9 +41,9 @@ class NewProgram(Incoming):
     name: Name
     redirect_uris: Addresses
     scopes: Annotated[
-        list[Annotated[str, Field(json_schema_extra={"enum": sorted(Scope)})]] | None,
+        list[Annotated[str, Field(json_schema_extra={"enum": sorted(OF_OTHERS)})]] | None,
         Field(
-            description="What it may ask for, at most; left out: all.",
+            description="What it may ask for, at most; left out: all of these.",
             min_length=1,
             examples=[["read"]],
         ),
@@ -93,14 +93,16 @@ async def list_clients(
 
 @router.post("/clients", status_code=201)
 async def add_client(
-    body: NewProgram, caller: Annotated[Caller, require("write", fresh=True)], running: Running
+    body: NewProgram,
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
+    running: Running,
 ) -> RegisteredProgram:
     """Register a program that people may let in. For admins."""
     registered = await running.authorization.clients.add(
         caller,
         name=body.name,
         redirect_uris=tuple(body.redirect_uris),
-        scopes=read_scopes(" ".join(body.scopes or ())),
+        scopes=read_scopes(" ".join(body.scopes)) if body.scopes else OF_OTHERS,
         confidential=body.confidential,
     )
     secret = registered.secret.reveal() if registered.secret else None
@@ -109,7 +111,9 @@ async def add_client(
 
 @router.delete("/clients/{client_id}", status_code=204)
 async def remove_client(
-    client_id: ClientId, caller: Annotated[Caller, require("write", fresh=True)], running: Running
+    client_id: ClientId,
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
+    running: Running,
 ) -> Response:
     """Remove a program: what people allowed it is forgotten, and its sessions end. For admins."""
     await running.authorization.clients.remove(caller, client_id)

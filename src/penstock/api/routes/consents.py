@@ -56,7 +56,7 @@ async def list_consents(
 
 @router.delete("/consents/{consent_id}", status_code=204)
 async def withdraw_consent(
-    consent_id: ConsentId, caller: Annotated[Caller, require("write")], running: Running
+    consent_id: ConsentId, caller: Annotated[Caller, require("write", own=True)], running: Running
 ) -> Response:
     """Take a consent back: your sessions of that program end at once, with all their tokens."""
     number = row_number("cns", consent_id)

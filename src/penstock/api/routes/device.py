@@ -27,7 +27,7 @@ from penstock.api.running import Installation, Running
 from penstock.db.device_codes import DeviceRow
 from penstock.domain.errors import NotFound
 from penstock.identity.browsing import BrowserPerson
-from penstock.identity.purpose import OWN_CLIENT
+from penstock.identity.clients import Client
 from penstock.identity.scopes import DESCRIPTIONS, read_scopes
 
 _FIELDS: Final = frozenset({"csrf", "code", "decision"})
@@ -85,14 +85,11 @@ async def _decided(
     devices, address = running.identity.devices, request.state.address
     if decision not in ("approve", "refuse"):
         row = await devices.look_up(code, user_id=person.user_id, address=address)
-        return _show(request, person, row, code)
-    await devices.decide(
-        code,
-        user_id=person.user_id,
-        address=address,
-        methods=person.methods.split(),
-        allowed=decision == "approve",
-    )
+        client = await running.authorization.clients.find(row.client_id)
+        if client is None:
+            raise NotFound("The program of that device is not registered here any more.")
+        return _show(request, person, row, client, code)
+    await devices.decide(code, person, address=address, allowed=decision == "approve")
     if decision == "approve":
         return html_page("Signed in", "<p>The device is signed in. You may close this page.</p>")
     return html_page("Refused", "<p>The device was refused, and its code is over.</p>")
@@ -108,10 +105,12 @@ def _ask(request: Request, person: BrowserPerson, *, fault: str = "") -> Respons
     return html_page("Sign in a device", shown, 422 if fault else 200)
 
 
-def _show(request: Request, person: BrowserPerson, row: DeviceRow, code: str) -> Response:
+def _show(
+    request: Request, person: BrowserPerson, row: DeviceRow, client: Client, code: str
+) -> Response:
     scopes = sorted(read_scopes(row.scope))
     shown = _DECIDE.substitute(
-        program="Penstock's command line" if row.client_id == OWN_CLIENT else escape(row.client_id),
+        program=escape(client.name),
         username=escape(person.username),
         scopes="".join(f"<li>{escape(DESCRIPTIONS[scope])}</li>" for scope in scopes),
         address=escape(row.address),

@@ -105,7 +105,7 @@ async def list_people(
 @router.patch("/people/{person_id}")
 async def change_person(
     person_id: PersonId,
-    caller: Annotated[Caller, require("admin", fresh=True)],  # noqa: ARG001 - as above
+    caller: Annotated[Caller, require("admin", fresh=True, own=True)],  # noqa: ARG001 - as above
     running: Running,
     body: PersonChange,
 ) -> Person:
@@ -149,7 +149,7 @@ async def list_invitations(
 @router.post("/invitations")
 async def invite(
     request: Request,
-    caller: Annotated[Caller, require("admin", fresh=True)],
+    caller: Annotated[Caller, require("admin", fresh=True, own=True)],
     running: Running,
     body: NewInvitation,
 ) -> InvitationMade:
@@ -166,7 +166,7 @@ async def invite(
 @router.delete("/invitations/{invitation_id}", status_code=204)
 async def withdraw_invitation(
     invitation_id: InvitationId,
-    caller: Annotated[Caller, require("admin", fresh=True)],  # noqa: ARG001 - as above
+    caller: Annotated[Caller, require("admin", fresh=True, own=True)],  # noqa: ARG001 - as above
     running: Running,
 ) -> Response:
     """Withdraw an invitation: its link is worth nothing."""

@@ -13,8 +13,8 @@ from penstock.api.schemas import Incoming, Outgoing
 from penstock.domain.ids import public_id, row_number
 from penstock.domain.secret import Secret
 from penstock.identity.caller import Caller
-from penstock.identity.identity import SignInRefused
 from penstock.identity.passkeys import check_name
+from penstock.identity.sessions import SignInRefused
 
 _ISSUER = "Penstock"
 
@@ -75,7 +75,9 @@ class Proof(Incoming):
 
 
 @router.post("/me/prove", status_code=204)
-async def prove(caller: Annotated[Caller, require()], running: Running, body: Proof) -> Response:
+async def prove(
+    caller: Annotated[Caller, require(own=True)], running: Running, body: Proof
+) -> Response:
     """Prove once more who you are: for five minutes that counts where it is asked for."""
     code = Secret(body.code) if body.code else None
     if not await running.identity.proving.prove(caller, Secret(body.password), code):
@@ -104,7 +106,9 @@ async def list_factors(caller: Annotated[Caller, require("read")], running: Runn
 
 @router.post("/me/factors/totp")
 async def begin_totp(
-    caller: Annotated[Caller, require("write", fresh=True)], running: Running, body: NewTotp
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
+    running: Running,
+    body: NewTotp,
 ) -> BegunTotp:
     """Begin to add an authenticator; it counts once `confirm` was sent its first code."""
     begun = await running.identity.factors.begin_totp(caller, check_name(body.name), _ISSUER)
@@ -118,7 +122,7 @@ async def begin_totp(
 @router.post("/me/factors/{factor_id}/confirm")
 async def confirm_totp(
     factor_id: FactorId,
-    caller: Annotated[Caller, require("write", fresh=True)],
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
     running: Running,
     body: Code,
 ) -> RecoveryCodes:
@@ -131,7 +135,7 @@ async def confirm_totp(
 @router.delete("/me/factors/{factor_id}", status_code=204)
 async def remove_factor(
     factor_id: FactorId,
-    caller: Annotated[Caller, require("write", fresh=True)],
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
     running: Running,
 ) -> Response:
     """Remove a factor; you are signed out everywhere else."""
@@ -142,7 +146,7 @@ async def remove_factor(
 
 @router.post("/me/recovery-codes")
 async def renew_recovery_codes(
-    caller: Annotated[Caller, require("write", fresh=True)], running: Running
+    caller: Annotated[Caller, require("write", fresh=True, own=True)], running: Running
 ) -> RecoveryCodes:
     """Make new recovery codes; the ones from before are worth nothing."""
     codes = await running.identity.factors.renew_codes(caller.user_id, caller.session_id)

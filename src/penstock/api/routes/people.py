@@ -42,6 +42,13 @@ class Session(Outgoing):
     expires_at: datetime
     address: Annotated[str, Field(examples=["192.0.2.7"])]
     agent: Annotated[str, Field(description="What the program called itself.")]
+    client_id: Annotated[
+        str,
+        Field(
+            description="Which program: ours, `browser`, or one that you let in.",
+            examples=["penstock"],
+        ),
+    ]
     scopes: list[str]
 
 
@@ -78,7 +85,9 @@ async def me(caller: Annotated[Caller, require("read")], running: Running) -> Me
 
 @router.post("/me/password", status_code=204)
 async def change_password(
-    caller: Annotated[Caller, require("write", fresh=True)], running: Running, body: NewPassword
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
+    running: Running,
+    body: NewPassword,
 ) -> Response:
     """Change your password. You stay signed in here, and nowhere else."""
     await running.identity.change_password(caller, Secret(body.old), Secret(body.new))
@@ -101,7 +110,7 @@ async def list_sessions(
 
 @router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(
-    session_id: str, caller: Annotated[Caller, require("write")], running: Running
+    session_id: str, caller: Annotated[Caller, require("write", own=True)], running: Running
 ) -> Response:
     """Sign out somewhere else: the session ends with all its tokens."""
     await running.identity.end_session(row_number("ses", session_id), user_id=caller.user_id)
@@ -124,5 +133,6 @@ def _session(row: SessionRow, caller: Caller) -> Session:
         expires_at=row.expires_at,
         address=row.address,
         agent=row.agent,
+        client_id=row.client_id,
         scopes=row.scope.split(),
     )

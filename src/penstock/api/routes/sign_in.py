@@ -98,7 +98,7 @@ async def sign_in(request: Request, running: Running) -> Response:
         running.metrics.signed_in("throttled")
         return await _password_page(request, wanted, name, error)
     if not await running.identity.factors.of(user.id):
-        return await _signed_in(request, running, user.id, ("pwd",), wanted)
+        return await _signed_in(request, running, user, ("pwd",), wanted)
     answer = go_to(request, f"/sign-in/factor?next={quote(own_path(wanted), safe='')}")
     set_half_cookie(answer, await running.identity.browsing.half(user.id))
     return answer
@@ -130,7 +130,7 @@ async def give_factor(request: Request, running: Running) -> Response:
         return await _factor_page(request, user, wanted, error)
     if not await running.identity.browsing.finish(half):
         return go_to(request, "/sign-in")
-    return await _signed_in(request, running, user.id, methods, wanted)
+    return await _signed_in(request, running, user, methods, wanted)
 
 
 @router.post("/sign-in/passkey", include_in_schema=False, dependencies=_SIGNS_IN)
@@ -146,7 +146,7 @@ async def sign_in_by_passkey(request: Request, running: Running) -> Response:
     except FactorRefused as error:
         running.metrics.signed_in("refused")
         return await _password_page(request, wanted, "", error)
-    return await _signed_in(request, running, user.id, METHODS, wanted)
+    return await _signed_in(request, running, user, METHODS, wanted)
 
 
 @router.get("/sign-out", include_in_schema=False, dependencies=_SIGNS_IN)
@@ -187,11 +187,11 @@ async def _proved(
 
 
 async def _signed_in(
-    request: Request, running: Installation, user_id: int, methods: tuple[str, ...], wanted: str
+    request: Request, running: Installation, user: UserRow, methods: tuple[str, ...], wanted: str
 ) -> Response:
     running.metrics.signed_in("ok")
     cookie = await running.identity.browsing.begin(
-        user_id, where_of(request), methods=" ".join(methods), instead_of=cookie_of(request)
+        user, where_of(request), methods=" ".join(methods), instead_of=cookie_of(request)
     )
     answer = go_to(request, wanted)
     if half_of(request):

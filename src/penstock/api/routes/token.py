@@ -181,7 +181,7 @@ async def _device(request: Request, running: Installation, client: Client, code:
         authenticated=not client.is_public,
     )
     agreed = await running.identity.devices.ask(code, presenter)
-    return await running.identity.begin_session(agreed.user_id, where_of(request), agreed.purpose)
+    return await running.identity.begin_for(agreed.user, where_of(request), agreed.purpose)
 
 
 async def _sign_in(

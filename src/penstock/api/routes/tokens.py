@@ -69,7 +69,7 @@ class PersonalTokens(Outgoing):
 @router.post("/tokens", status_code=201)
 async def make_token(
     request: Request,
-    caller: Annotated[Caller, require("write", fresh=True)],
+    caller: Annotated[Caller, require("write", fresh=True, own=True)],
     running: Running,
     body: NewToken,
 ) -> MadeToken:
@@ -95,7 +95,7 @@ async def list_tokens(
 
 @router.delete("/tokens/{token_id}", status_code=204)
 async def end_token(
-    token_id: str, caller: Annotated[Caller, require("write")], running: Running
+    token_id: str, caller: Annotated[Caller, require("write", own=True)], running: Running
 ) -> Response:
     """End a personal access token: it opens nothing any more."""
     await running.identity.personal.end(row_number("pat", token_id), user_id=caller.user_id)

@@ -12,9 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the columns. The first person was the one who set all up: they are the admin."""
+    """Add the columns. The first person who may sign in set all up: they are the admin."""
     op.add_column("users", sa.Column("role", sa.Text(), server_default="member", nullable=False))
-    op.execute("UPDATE users SET role = 'admin' WHERE id = (SELECT min(id) FROM users)")
+    op.execute(
+        "UPDATE users SET role = 'admin' WHERE id = "
+        "(SELECT id FROM users ORDER BY disabled_at IS NOT NULL, id LIMIT 1)"
+    )
     for column in (
         sa.Column("client_id", sa.Text(), server_default="penstock", nullable=False),
         sa.Column("proved_at", Instant, nullable=True),

@@ -72,6 +72,7 @@ def _device_codes() -> None:
         sa.Column("asked_at", Instant, nullable=True),
         sa.Column("user_id", Id, nullable=True),
         sa.Column("methods", sa.Text(), nullable=True),
+        sa.Column("proved_at", Instant, nullable=True),
         sa.Column("allowed", sa.Boolean(), nullable=True),
         sa.Column("used_at", Instant, nullable=True),
         sa.ForeignKeyConstraint(
