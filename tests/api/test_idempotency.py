@@ -14,6 +14,7 @@ from starlette.responses import Response
 from penstock.api.auth import require
 from penstock.api.routing import nouns
 from penstock.api.schemas import Incoming, Outgoing
+from penstock.db import vault_check
 from penstock.db.idempotency import idempotency_keys
 from penstock.domain.errors import Conflict
 from penstock.identity.caller import Caller
@@ -229,3 +230,17 @@ def test_bad_keys(wishes: Wishes, key: list[str]) -> None:
     answer = wishes.api.signed_in().post("/v1/wishes", json={"text": "rain"}, headers=sent)
     assert answer.status_code == 400
     assert wishes.counter.done == 0
+
+
+def test_nothing_is_done_whose_answer_cannot_be_sealed(wishes: Wishes) -> None:
+    """K5: while the master key makes no data key, the deed waits too, and is done once later."""
+    api, counter = wishes.api, wishes.counter
+    (key_id,) = api.read(vault_check.values)
+    ada = api.signed_in("ada")
+    api.write(vault_check.set_state, key_id, vault_check.LEAVING)
+    refused = ada.post("/v1/wishes", json={"text": "tea"}, headers=KEY)
+    assert (refused.status_code, counter.done) == (503, 0)
+    api.write(vault_check.set_state, key_id, vault_check.PRESENT)
+    for _ in range(2):
+        assert ada.post("/v1/wishes", json={"text": "tea"}, headers=KEY).status_code == 201
+    assert counter.done == 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from penstock.db import connections, waiting
+from penstock.db import connections, waiting, wall
 from penstock.db.leases import SPARE
 from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
@@ -159,6 +159,38 @@ def test_one_that_cannot_be_started_keeps_no_other_waiting(database: Database) -
         assert [(await it.run(one)).outcome for one in waits] == ["queued", "done"]
 
     in_yard(database, story, open_gate=False, bounds=Bounds(cap=1))
+
+
+def test_who_lets_in_is_bound_to_nobody(sqlite_database: Database) -> None:
+    """X1: what waits is let in by the program itself, not by the person who came first.
+
+    Bound to one, it would not find the data keys of another whose sync it starts.
+    """
+    seen: list[int | None] = []
+
+    class Watching(Syncer):
+        """Notes to whom it is bound when it is asked to start."""
+
+        async def start(self, connection_id: int, **more: Any) -> Run | None:
+            seen.append(wall.bound())
+            return await super().start(connection_id, **more)
+
+    async def story(place: Yard) -> None:
+        it = place.it
+        last = await it.connect()
+        await place.runner.sync_now(it.connection_id, trigger="person")
+        await place.asked()
+        given = {one.name: getattr(place.runner.syncer, one.name) for one in fields(Syncer)}
+        place.runner.syncer = Watching(**given)
+        wall.bind(it.owner_id)
+        await place.runner.sync_now(last, trigger="person")
+        wall.bind(None)
+        place.gate.set()
+        await until(lambda: len(it.wire.sent) == 2)
+        await place.idle()
+        assert (seen[0], seen[-1]) == (it.owner_id, None)
+
+    in_yard(sqlite_database, story, open_gate=False, bounds=Bounds(cap=1))
 
 
 def test_who_has_stopped_starts_nothing(database: Database) -> None:

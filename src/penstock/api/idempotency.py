@@ -6,6 +6,7 @@ first is still being worked on so is the same one (409). A request that failed d
 nothing is kept of it, and its key may be used again. (draft-ietf-httpapi-idempotency-key-header)
 """
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -59,6 +60,7 @@ async def once(
     if kept is not None:
         return _replay(running, asked, kept)
     try:
+        await asyncio.to_thread(running.cipher.ready, _place(asked).owner)  # too late afterwards
         response = await answer(request)
     except Exception:
         await running.database.write(idempotency.forget, asked)

@@ -11,7 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import connections, due, waiting
+from penstock.db import connections, due, waiting, wall
 from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
@@ -245,9 +245,9 @@ class Runner:
         """Have those that wait here started as soon as there is room, tick or no tick."""
         idle = self._usher is None or self._usher.done()
         if idle and self.carries and not self._stopping:
-            self._usher = asyncio.create_task(
-                self._let_in(), name="usher", context=context_of(None)
-            )
+            context = context_of(None)
+            context.run(wall.bind, None)  # it starts what others asked for too
+            self._usher = asyncio.create_task(self._let_in(), name="usher", context=context)
 
     async def _let_in(self) -> None:
         while self._waiting:
