@@ -62,6 +62,15 @@ def test_a_session_within_five_minutes_is_let_in(sqlite_api: Api) -> None:
         assert answer.status_code not in {401, 403}, (method, path)
 
 
+def test_clocks_of_two_machines_may_differ(sqlite_api: Api) -> None:
+    """L9: a proof that another machine took seconds ahead of this one counts; a later one not."""
+    client = sqlite_api.signed_in()
+    sqlite_api.clock.advance(seconds=-10)
+    assert client.get("/v1/export").status_code == 200
+    sqlite_api.clock.advance(seconds=-1)
+    assert client.get("/v1/export").status_code == 401
+
+
 def test_a_renewed_token_is_no_new_proof(api: Api) -> None:
     """L9: refreshing gives a new access token, and the proof is as old as before."""
     somebody(api)

@@ -24,7 +24,7 @@ CLAIMS: list[dict[str, Any]] = [
     {"sub": ""},
     {"sid": "ses_0000000000999"},
     {"sid": "usr_0000000000001"},
-    {"scope": "read admin"},
+    {"scope": "read root"},
     {"scope": "read\nwrite"},
     {"scope": ["read"]},
     {"jti": ""},

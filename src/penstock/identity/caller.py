@@ -11,9 +11,13 @@ FRESH_FOR: Final = timedelta(minutes=5)
 """For how long it counts that somebody proved who they are (security.md L9, RFC 9470)."""
 
 
+SKEW: Final = timedelta(seconds=10)
+"""By how much the clocks of several machines that serve may differ."""
+
+
 def is_fresh(proved_at: datetime | None, now: datetime) -> bool:
-    """Say whether a proof counts still. One from after `now` does not count at all."""
-    return proved_at is not None and proved_at <= now <= proved_at + FRESH_FOR
+    """Say whether a proof counts still. One from well after `now` does not count at all."""
+    return proved_at is not None and proved_at - SKEW <= now <= proved_at + FRESH_FOR
 
 
 @dataclass(frozen=True, slots=True)

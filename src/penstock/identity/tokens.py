@@ -20,13 +20,13 @@ from joserfc.jwk import OctKey
 
 from penstock.domain.errors import NotFound, NotSignedIn
 from penstock.domain.ids import public_id, row_number
+from penstock.identity.caller import SKEW
 from penstock.identity.purpose import OWN_CLIENT
 from penstock.identity.scopes import Scope, UnknownScope, read_scopes, write_scopes
 
 LIFETIME: Final = timedelta(minutes=10)
 AUDIENCE: Final = "penstock:api"
 
-_SKEW: Final = timedelta(seconds=10)  # several machines may serve, and no two clocks agree
 _MOST_CHARACTERS: Final = 4096
 _ALGORITHMS: Final = ["HS256"]
 
@@ -92,7 +92,7 @@ class Opened:
 
     def at(self, now: datetime) -> Grant:
         """Return what it says now. Raises TokenBad before its time and after it."""
-        present, skew = now.timestamp(), _SKEW.total_seconds()
+        present, skew = now.timestamp(), SKEW.total_seconds()
         if self.ends <= present:
             raise TokenBad("The access token has expired.")
         lasts = self.ends - self.issued
