@@ -24,6 +24,8 @@ from penstock.db.troubles import View
 from penstock.domain.ids import public_id
 from penstock.domain.notice import NoticeKind
 from penstock.domain.secret import Secret
+from penstock.identity.clients import OURS
+from penstock.identity.inspecting import INACTIVE
 from penstock.identity.refreshing import RefreshTokens
 from penstock.vault.hashing import hash_token
 from penstock.vault.key import Key
@@ -113,6 +115,17 @@ def test_the_token_lies_where_a_thief_greps(planted: Api) -> None:
     """A hash cannot be turned back: so the dump has the decoy's token in clear in another place."""
     agents = planted.read(lambda one: one.execute(sa.select(sessions.c.agent)).scalars().all())
     assert [agent for agent in agents if _token().reveal() in agent]
+
+
+def test_a_decoys_refresh_token_is_not_looked_at_unseen(planted: Api) -> None:
+    """Who asks whether it is good, or gives it back, hears what strangers hear, and alarms."""
+    inspector = planted.penstock.authorization.inspector
+    told = planted.play(lambda: inspector.introspect(OURS, _token()))
+    assert told == INACTIVE
+    planted.play(lambda: inspector.revoke(OURS, _token()))
+    assert _alarms(planted) == ['{"what":"refresh_token"}'] * 2
+    ended = planted.read(lambda one: one.execute(sa.select(sessions.c.ended_at)).scalars().all())
+    assert ended == [None]
 
 
 def test_a_decoy_is_nobody_who_can_sign_in(planted: Api) -> None:

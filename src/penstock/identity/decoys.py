@@ -54,7 +54,6 @@ class Bait(StrEnum):
 
     PERSON = "person"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a name, no token
-    PERSONAL_TOKEN = "personal_token"  # noqa: S105 - a name, no token
     BANK_TOKEN = "bank_token"  # noqa: S105 - a name, no token
 
 

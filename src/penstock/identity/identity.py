@@ -13,7 +13,7 @@ from penstock.domain.secret import Secret
 from penstock.identity import setup
 from penstock.identity.browsing import Browsing
 from penstock.identity.caller import Caller
-from penstock.identity.decoys import Decoys
+from penstock.identity.decoys import Bait, Decoys
 from penstock.identity.deeds import Deeds
 from penstock.identity.devices import Devices
 from penstock.identity.factors import Factors
@@ -36,6 +36,7 @@ from penstock.identity.usernames import known_username, new_username
 from penstock.identity.verified import Verified
 from penstock.observe.log import get_logger
 from penstock.vault.cipher import Cipher
+from penstock.vault.hashing import hash_token
 
 _log = get_logger("penstock.identity")
 
@@ -249,6 +250,11 @@ class Identity:
         check_new(password, name)
         password_hash = await self._passwords.hash(password)
         return await self._database.write(self._deeds.add, name, password_hash, token)
+
+    async def is_decoy(self, token: Secret) -> bool:
+        """Say whether it is a decoy's refresh token, and raise the alarm if so."""
+        decoys = self._deeds.decoys
+        return decoys is not None and await decoys.caught(Bait.REFRESH_TOKEN, hash_token(token))
 
     async def _grant(self, token: str) -> Grant:
         if is_personal(token):

@@ -49,7 +49,9 @@ class Inspector:
             told = {"active": True, "token_type": kind, "username": caller.username}
             return told | claims
         found = await self._database.read(_live_refresh, hash_token(token), self._clock())
-        if found is None or found[1].client_id != client.id:
+        if found is None or await self._identity.is_decoy(token):
+            return INACTIVE
+        if found[1].client_id != client.id:
             return INACTIVE
         return _told_of_refresh(*found)
 
@@ -59,6 +61,8 @@ class Inspector:
         A refresh token that was used up still does: whoever had it may end what came of it.
         """
         session = await self._database.read(_session_of, hash_token(token))
+        if session is not None and await self._identity.is_decoy(token):
+            return
         if session is not None and session.client_id == client.id:
             await self._end(session.id, session.user_id)
         caller = await self._caller(client, token)

@@ -65,7 +65,7 @@ class Metrics:
                 self._runs.labels(connector, outcome)
         for outcome in ("ok", "refused", "throttled"):
             self._sign_ins.labels(outcome)
-        for what in ("person", "refresh_token", "personal_token", "bank_token"):
+        for what in ("person", "refresh_token", "bank_token"):
             self._decoys.labels(what)
 
     def run_ended(self, connector: str, outcome: str, seconds: float) -> None:
