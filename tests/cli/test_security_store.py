@@ -118,7 +118,8 @@ def test_a_change_of_keys_that_waits_is_seen(store: Database) -> None:
         wrapped(KEY.id, states=settled)(connection)
         sealing_keys.retire(connection, "0" * 16, at=NOW)
 
-    assert seen(store, keys.turning, retired) == [ATTENTION, OK]
+    assert seen(store, keys.turning, retired) == [OK]  # nothing is sealed under it
+    assert seen(store, keys.turning, linked()) == [ATTENTION, OK]  # sealed before data keys
 
 
 def test_a_moved_secret_is_seen(store: Database) -> None:

@@ -6,6 +6,8 @@
 //   client_id, client_secret, redirect_uri, scope
 //   pushed        whether the request is pushed (RFC 9126)
 //   dpop          whether the tokens are to be bound to a key (RFC 9449)
+//   device        whether it has no browser, and shows a code instead (RFC 8628): then it prints
+//                 {"open": URL, "user_code": CODE}, and goes on when it reads any line
 import { createInterface } from 'node:readline';
 
 const oidc = await import(`${process.env.PEERS}/openid-client/build/index.js`);
@@ -56,6 +58,31 @@ async function me(token) {
     config, token, url, 'GET', undefined, undefined, options,
   );
   return { status: answer.status, body: await answer.json() };
+}
+
+async function device() {
+  const begun = await oidc.initiateDeviceAuthorization(config, { scope: told.scope });
+  say({ step: 'device', complete: begun.verification_uri_complete ?? null, interval: begun.interval });
+  say({ open: begun.verification_uri, user_code: begun.user_code });
+  await lines.next();
+  return begun;
+}
+
+if (told.device) {
+  const wanted = await device();
+  const given = await oidc.pollDeviceAuthorizationGrant(config, wanted, undefined, options);
+  say({ step: 'code', type: given.token_type, scope: given.scope, expires_in: given.expires_in });
+  say({ step: 'use', ...(await me(given.access_token)) });
+  const next = await oidc.refreshTokenGrant(config, given.refresh_token, undefined, options);
+  say({ step: 'refresh', other: next.refresh_token !== given.refresh_token, ...(await me(next.access_token)) });
+  const again = await refused(() =>
+    oidc.pollDeviceAuthorizationGrant(config, { ...wanted, interval: 1 }, undefined, options));
+  say({ step: 'replay', refused: again });
+  const unwanted = await device();
+  const no = await refused(() =>
+    oidc.pollDeviceAuthorizationGrant(config, unwanted, undefined, options));
+  say({ step: 'refusal', refused: no });
+  process.exit(0);
 }
 
 for (const iss of ['https://evil.example', undefined]) {

@@ -99,9 +99,25 @@ class Visitor:
             answer = self._ask("POST", url, form)
         raise AssertionError(f"it goes round and round: {self.pages}")
 
+    def type_code(self, url: str, code: str, decision: str) -> str:
+        """Type a device's code on our page, and decide; return the page that says who asks."""
+        page = self._ask("GET", url)
+        while "location" in page.headers or 'name="password"' in page.text:
+            if "location" in page.headers:
+                url = urljoin(url, page.headers["location"])
+                page = self._ask("GET", url)
+            else:
+                url = urljoin(url, _action(page.text))
+                page = self._ask("POST", url, self._filled(page.text))
+        asking = self._ask("POST", url, _hidden(page.text) | {"code": code})
+        assert asking.status_code == 200, asking.text
+        self.pages.append("device")
+        done = self._ask("POST", url, _hidden(asking.text) | {"decision": decision})
+        assert done.status_code == 200, done.text
+        return asking.text
+
     def _filled(self, page: str) -> dict[str, str]:
-        found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
-        form = {name: html.unescape(value) for name, value in found}
+        form = _hidden(page)
         if 'name="password"' in page:
             self.pages.append("sign-in")
             return form | {"username": NAME, "password": PASSWORD}
@@ -117,6 +133,12 @@ class Visitor:
         for line in answer.headers.get_list("set-cookie"):
             self._cookies |= {name: one.value for name, one in SimpleCookie(line).items()}
         return answer
+
+
+def _hidden(page: str) -> dict[str, str]:
+    """Return the hidden fields of a page's form."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
+    return {name: html.unescape(value) for name, value in found}
 
 
 def _action(page: str) -> str:

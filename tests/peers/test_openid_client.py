@@ -53,7 +53,15 @@ async def _steps(process: Process, visitor: Visitor) -> list[Any]:
     steps = []
     while line := await process.stdout.readline():
         step = json.loads(line)
-        if "open" in step:
+        if "user_code" in step:
+            decision = "refuse" if "device" in visitor.pages else "approve"
+            page = await asyncio.to_thread(
+                visitor.type_code, step["open"], step["user_code"], decision
+            )
+            assert "<strong>Peer</strong>" in page
+            process.stdin.write(b"\n")
+            await process.stdin.drain()
+        elif "open" in step:
             back = await asyncio.to_thread(visitor.open, step["open"])
             process.stdin.write(f"{back}\n".encode())
             await process.stdin.drain()
@@ -101,3 +109,34 @@ def test_openid_client_agrees(
     assert by_name["replay"]["refused"]["error"] == "invalid_grant"
     assert visitor.pages[0] == "sign-in"
     assert visitor.pages.count("sign-in") == 1
+
+
+@pytest.mark.parametrize("dpop", [False, True], ids=["bearer", "dpop"])
+@pytest.mark.parametrize("confidential", [False, True], ids=["public", "secret"])
+def test_a_device_is_signed_in(
+    peers: NodePeers, ours: Ours, confidential: bool, dpop: bool
+) -> None:
+    """C5: the device flow: asked for until the person typed the code; once; and a person's no."""
+    program = ours.register(
+        name="Peer", redirect_uris=["http://127.0.0.1:9/back"], confidential=confidential
+    )
+    told = {
+        "issuer": ours.address,
+        "client_id": program["client_id"],
+        "client_secret": program["client_secret"],
+        "scope": "read sync",
+        "device": True,
+        "dpop": dpop,
+    }
+    visitor = Visitor(ours.address)
+    steps = asyncio.run(converse(peers, told, visitor))
+    by_name = {step["step"]: step for step in steps}
+
+    assert by_name["device"] == {"step": "device", "complete": None, "interval": 5}
+    assert by_name["code"]["type"] == ("dpop" if dpop else "bearer")
+    assert by_name["code"]["scope"] == "read sync"
+    assert (by_name["use"]["status"], by_name["use"]["body"]["username"]) == (200, "ada")
+    assert (by_name["refresh"]["status"], by_name["refresh"]["other"]) == (200, True)
+    assert by_name["replay"]["refused"]["error"] == "invalid_grant"
+    assert by_name["refusal"]["refused"]["error"] == "access_denied"
+    assert visitor.pages == ["sign-in", "device", "device"]

@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from penstock.api.page import escape
 from penstock.api.peer import is_encrypted
 from penstock.api.running import installation_of
+from penstock.domain.asking import known_as
 from penstock.domain.errors import Forbidden
 from penstock.domain.remedy import ask_person
 from penstock.domain.secret import Secret
@@ -49,6 +50,7 @@ async def person_of(request: Request) -> BrowserPerson | None:
     person = await installation_of(request.scope).identity.browsing.person(token)
     if person is not None:
         request.state.person = person
+        known_as(person.user_id, person.session_id)
     return person
 
 

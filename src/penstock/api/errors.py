@@ -118,6 +118,7 @@ KINDS: Final[Mapping[type[PenstockError], Kind]] = {
 
 _BY_STATUS: Final = {kind.status: kind for kind in KINDS.values() if kind is not INTERNAL} | {
     400: KINDS[MalformedRequest],
+    401: KINDS[NotSignedIn],
     403: KINDS[Forbidden],
     405: METHOD,
     409: KINDS[Conflict],

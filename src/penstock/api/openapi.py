@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from penstock.api.errors import KINDS, MEDIA_TYPE, METHOD
+from penstock.domain.errors import NotSignedIn
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _WITH_BODY: Final = frozenset({"post", "put", "patch"})
@@ -58,9 +59,11 @@ _KEY: Final[dict[str, Any]] = {
 
 _PUBLIC_ID: Final = re.compile(r"'[a-z]{3}_[0-9a-z]{13}'")
 
-_TITLES: Final = {METHOD.status: METHOD.title} | {
-    kind.status: kind.title for kind in reversed(list(KINDS.values()))
-}
+_TITLES: Final = (
+    {METHOD.status: METHOD.title}
+    | {kind.status: kind.title for kind in reversed(list(KINDS.values()))}
+    | {401: KINDS[NotSignedIn].title}
+)
 
 
 class Described(FastAPI):

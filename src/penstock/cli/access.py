@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -205,7 +205,7 @@ class Access:
         asked_at = self._clock()
         response = await self.ask("/token", form, key)
         if not response.is_success:
-            raise _refused(response)
+            raise _refused(response, form)
         answer = read_object(response)
         if not isinstance(answer.get("access_token"), str):
             raise failed_by_answer(response)
@@ -230,7 +230,7 @@ class NotYet(Failed):
         self.code = code
 
 
-def _refused(response: httpx2.Response) -> Failed:
+def _refused(response: httpx2.Response, form: Mapping[str, str]) -> Failed:
     """Put a refusal of the token endpoint into words; RFC 6749 §5.2 has a form of its own."""
     try:
         refusal = response.json()
@@ -244,9 +244,17 @@ def _refused(response: httpx2.Response) -> Failed:
     if refusal["error"] == "mfa_required":
         return FactorWanted(message, remedy="Run `penstock login --password` at a terminal.")
     if refusal["error"] == "invalid_grant":
-        return SignInNeeded(message, remedy="See that the name and password are right.")
+        return SignInNeeded(message, remedy=_cure(form))
     after = response.headers.get("retry-after", "")
     return Failed(message, remedy=f"Try again in {after} s." if after.isdecimal() else "")
+
+
+def _cure(form: Mapping[str, str]) -> str:
+    if form.get("grant_type") != "password":
+        return "Run `penstock login` again."
+    if "otp" in form:
+        return "Wait for the authenticator's next code, or use another recovery code."
+    return "See that the name and password are right."
 
 
 def _session(answer: dict[str, Any], username: str, asked_at: datetime) -> Session:

@@ -88,10 +88,9 @@ def turning(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     if seen.others:
         remedy = "Run `penstock keys rotate` again: it goes on where it was."
         yield attention("another master key opens the database too", remedy)
-    if seen.retired or seen.behind:
+    if seen.behind:
         remedy = "Run `penstock keys rotate --data` again: it goes on where it was."
-        found = f"{counted(seen.behind, 'secret')} are under an older key, and it is kept for them"
-        yield attention(found, remedy)
+        yield attention(f"{counted(seen.behind, 'secret')} are under an older key", remedy)
     yield from _of_age(connection, around)
 
 
