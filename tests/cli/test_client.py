@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from penstock.cli.client import user_agent
 from penstock.cli.failure import Failed
 from tests.cli.pretending import HERE, Fixed, Server, client, refusal, stored
 
@@ -103,3 +104,10 @@ def test_a_post_is_sent_with_a_key_of_its_own(tmp_path: Path) -> None:
     asyncio.run(run())
     assert keys[0] == keys[1]
     assert keys[2] != keys[0]
+
+
+def test_the_machine_is_named() -> None:
+    """C5: who is asked to let us in reads from which machine; no name breaks the header."""
+    assert user_agent("anns-laptop") == "penstock (anns-laptop)"
+    assert user_agent("büro\r\nX: 1") == "penstock (broX1)"
+    assert user_agent("") == "penstock"

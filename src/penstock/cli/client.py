@@ -1,6 +1,7 @@
 """Asking the API, as whoever is signed in: the same requests with a server and without one."""
 
 import contextlib
+import platform
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
@@ -26,9 +27,16 @@ def http_client(base_url: str, transport: httpx2.AsyncBaseTransport | None) -> h
         transport=transport,
         timeout=_TIMEOUT,
         follow_redirects=False,
+        headers={"User-Agent": user_agent(platform.node())},
         # A proxy has no business between us and a server on this machine.
         trust_env=host not in {"127.0.0.1", "::1", "localhost"},
     )
+
+
+def user_agent(machine: str) -> str:
+    """Return what we call ourselves: whoever is asked to let us in reads from which machine."""
+    plain = "".join(one for one in machine if one.isascii() and (one.isalnum() or one in "-._"))
+    return f"penstock ({plain[:60]})" if plain else "penstock"
 
 
 class Client:
