@@ -32,6 +32,8 @@ COMMANDS: Final[Sections] = {
         "login": ("penstock.cli.sign_in:login", "Sign in, and store the session."),
         "logout": ("penstock.cli.sign_in:logout", "End the stored session."),
         "whoami": ("penstock.cli.sign_in:whoami", "Say who is signed in."),
+        "sessions": ("penstock.cli.sessions:sessions", "List where you are signed in, and end it."),
+        "password": ("penstock.cli.sessions:password", "Change your password."),
         "consents": ("penstock.cli.programs:consents", "List the programs that you let in."),
         "client": ("penstock.cli.programs:client", "Register programs of others."),
         "token": ("penstock.cli.tokens:token", "Make tokens for scripts, and end them."),
