@@ -1,6 +1,7 @@
 """Decoys: nobody tells them from real rows, they open nothing, and each use raises the alarm."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from penstock.cli.doctor.security import banks, factors
+from penstock.cli.doctor.security import banks, factors, programs
 from penstock.cli.doctor.security import sessions as graded_sessions
 from penstock.cli.doctor.security.around import Around
 from penstock.db import audit, troubles, users
@@ -26,6 +27,7 @@ from penstock.domain.notice import NoticeKind
 from penstock.domain.secret import Secret
 from penstock.identity.clients import OURS
 from penstock.identity.inspecting import INACTIVE
+from penstock.identity.personal import PATTERN, written
 from penstock.identity.refreshing import RefreshTokens
 from penstock.vault.hashing import hash_token
 from penstock.vault.key import Key
@@ -117,6 +119,19 @@ def test_the_token_lies_where_a_thief_greps(planted: Api) -> None:
     assert [agent for agent in agents if _token().reveal() in agent]
 
 
+def test_a_decoys_personal_token_alarms(planted: Api) -> None:
+    """It lies in clear where a thief greps, is refused like any that never was, and alarms."""
+    agents = planted.read(lambda one: one.execute(sa.select(sessions.c.agent)).scalars().all())
+    (token,) = (found[0] for agent in agents if (found := re.search(PATTERN, agent)))
+    never = written(12345).reveal()
+    for number in (1, 2):
+        answers = [planted.bearing(one).get("/v1/accounts") for one in (token, never)]
+        assert [one.status_code for one in answers] == [401, 401]
+        told = [{k: v for k, v in one.json().items() if k != "request_id"} for one in answers]
+        assert told[0] == told[1]
+        assert _alarms(planted) == ['{"what":"personal_token"}'] * number
+
+
 def test_a_decoys_refresh_token_is_not_looked_at_unseen(planted: Api) -> None:
     """Who asks whether it is good, or gives it back, hears what strangers hear, and alarms."""
     inspector = planted.penstock.authorization.inspector
@@ -125,7 +140,7 @@ def test_a_decoys_refresh_token_is_not_looked_at_unseen(planted: Api) -> None:
     planted.play(lambda: inspector.revoke(OURS, _token()))
     assert _alarms(planted) == ['{"what":"refresh_token"}'] * 2
     ended = planted.read(lambda one: one.execute(sa.select(sessions.c.ended_at)).scalars().all())
-    assert ended == [None]
+    assert ended == [None, None]
 
 
 def test_a_decoy_is_nobody_who_can_sign_in(planted: Api) -> None:
@@ -169,16 +184,16 @@ def test_decoys_trouble_nobody(planted: Api) -> None:
         query = [sa.select(sa.func.count()).select_from(table) for table in tables]
         return planted.read(lambda one: [one.execute(each).scalar_one() for each in query])
 
-    assert count() == [2, 1, 1, 1, 1, 3]
+    assert count() == [2, 2, 1, 1, 1, 4]
     planted.play(planted.penstock.decoys.plant)
-    assert count() == [2, 1, 1, 1, 1, 3]
+    assert count() == [2, 2, 1, 1, 1, 4]
     assert _alarms(planted) == []
     ada = planted.signed_in("ada")
     assert ada.get("/v1/connections").json()["rows"] == []
     assert len(ada.get("/v1/sessions").json()["rows"]) == 1
     planted.clock.advance(days=25)
     planted.play(planted.penstock.decoys.plant)
-    assert count() == [2, 3, 3, 1, 1, 4]
+    assert count() == [2, 4, 3, 1, 1, 5]
 
 
 def test_admins_and_the_doctor_see_no_decoy(planted: Api) -> None:
@@ -190,13 +205,14 @@ def test_admins_and_the_doctor_see_no_decoy(planted: Api) -> None:
     around = Around(planted.penstock.settings, later, master, planted.penstock.cipher)
 
     def look(connection: sa.Connection) -> list[str]:
-        probes = (factors.second, graded_sessions.ages, banks.leftovers)
+        probes = (factors.second, graded_sessions.ages, banks.leftovers, programs.personal)
         return [one.found for probe in probes for one in probe(connection, around)]
 
     assert planted.read(look) == [
         "admins without a second factor: ada",
         "0 live sessions, each used lately",
         "every connection that is gone was wiped",
+        "0 personal tokens, each in use and none too mighty",
     ]
 
 

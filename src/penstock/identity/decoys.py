@@ -8,6 +8,7 @@ read them there, so each use says that the database was copied:
 - somebody tries to sign in under that person's name, which nobody else was ever told;
 - the refresh token comes in, which stands in clear where programs leave such things by mistake, or
   its hash, from somebody who takes the stored value for the token itself;
+- a personal access token comes in, which stands in clear in such a place too;
 - the bank's token is used at the address it is for, which is our own: then the key was copied too.
 """
 
@@ -22,17 +23,19 @@ import bcrypt
 import sqlalchemy as sa
 
 from penstock.db import decoys as stored
-from penstock.db import refresh_tokens, users
+from penstock.db import personal_tokens, refresh_tokens, users
 from penstock.db.audit import AuditLog, find_key
 from penstock.db.lane import Database, after_commit
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict
 from penstock.domain.secret import Secret
-from penstock.identity import sessions, setup
+from penstock.identity import personal, sessions, setup
 from penstock.identity.passwords import COST
+from penstock.identity.personal import Wish
 from penstock.identity.purpose import Purpose
 from penstock.identity.refreshing import RefreshTokens
+from penstock.identity.scopes import ALL
 from penstock.identity.sessions import Where
 from penstock.observe.log import get_logger
 from penstock.vault.chain import BEGINNING, derived, link
@@ -43,6 +46,7 @@ Entropy = Callable[[int], bytes]
 _NAMES: Final = (
     "anton bea carla david emil flora greta henri ines jonas karin lukas marta nils".split()
 )
+_SCRIPT: Final = "nightly export"
 _DIGITS: Final = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _HASH_DIGITS: Final = 31
 _RENEWED_BEFORE: Final = timedelta(days=7)
@@ -54,6 +58,7 @@ class Bait(StrEnum):
 
     PERSON = "person"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - a name, no token
+    PERSONAL_TOKEN = "personal_token"  # noqa: S105 - a name, no token
     BANK_TOKEN = "bank_token"  # noqa: S105 - a name, no token
 
 
@@ -138,6 +143,8 @@ class Decoys:
         user_id = self.marks.person(connection) or self._make_person(connection, now)
         if not refresh_tokens.any_good(connection, user_id, at=now + _RENEWED_BEFORE):
             self._sign_in(connection, user_id, now)
+        if not personal_tokens.count(connection, user_id=user_id, now=now + _RENEWED_BEFORE):
+            self._make_token(connection, user_id, now)
         if self.left_behind is not None:
             secret = self.left_behind.plant(connection, user_id, now=now)
             if secret is not None:
@@ -158,6 +165,15 @@ class Decoys:
                 continue
             self.marks.add(connection, Bait.PERSON, str(made))
             return made
+
+    def _make_token(self, connection: sa.Connection, user_id: int, now: datetime) -> None:
+        """Make a personal access token, which lies about in clear as well."""
+        token = personal.written(int.from_bytes(self.entropy(32)))
+        low, high = self.entropy(2)
+        where = Where(f"10.0.{low}.{high}", f"python-requests/2.32 Bearer {token.reveal()}")
+        wish = Wish(_SCRIPT, ALL, personal.DAYS)
+        personal.store(connection, user_id, wish, where, token, now=now)
+        self.marks.add(connection, Bait.PERSONAL_TOKEN, hash_token(token))
 
     def _sign_in(self, connection: sa.Connection, user_id: int, now: datetime) -> None:
         """Begin a session; its token lies about in clear, where a program may have put it."""

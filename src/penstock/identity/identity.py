@@ -1,6 +1,7 @@
 """Everything about people that others may ask for."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from penstock.db import sessions as stored_sessions
 from penstock.db import users
@@ -93,7 +94,13 @@ class Identity:
         self.passkeys = Passkeys(ground, self.factors)
         self.people = People(ground)
         self.proving = Proving(ground, self.factors)
-        self.personal = PersonalTokens(database, clock, self._live, audit)
+        self.personal = PersonalTokens(
+            database,
+            clock,
+            self._live,
+            audit,
+            is_decoy=partial(decoys.caught, Bait.PERSONAL_TOKEN) if decoys else None,
+        )
         self.devices = Devices(database, clock, self._throttle, audit, key=pepper)
         self.forget = self._live.forget
 

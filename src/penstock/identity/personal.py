@@ -12,7 +12,7 @@ makes no other tokens.
 import re
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -89,12 +89,15 @@ class PersonalTokens:
         clock: Clock,
         live: LiveSessions,
         audit: AuditLog,
+        *,
+        is_decoy: Callable[[str], Awaitable[bool]] | None = None,
         random: Callable[[int], int] = secrets.randbits,
     ) -> None:
         self._database = database
         self._clock = clock
         self._live = live
         self._audit = audit
+        self._is_decoy = is_decoy
         self._random = random
         self._seen: dict[str, _Seen] = {}
         self._used: dict[int, datetime] = {}
@@ -113,7 +116,7 @@ class PersonalTokens:
             raise InvalidInput("A name is 1 to 100 characters that can be shown.")
         if not 1 <= wish.days <= MOST_DAYS:
             raise InvalidInput(f"A token is good for 1 to {MOST_DAYS} days.")
-        token = _written(self._random(_BITS))
+        token = written(self._random(_BITS))
         row = await self._database.write(self._store, caller.user_id, wish, where, token)
         return Made(token, row)
 
@@ -146,7 +149,7 @@ class PersonalTokens:
         if seen is not None and timedelta(0) <= now - seen.at < _SEEN_FOR:
             return seen.row
         row = await self._database.glance(personal_tokens.find, token_hash)
-        if row is None:
+        if row is None or (self._is_decoy and await self._is_decoy(token_hash)):
             raise TokenBad
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
@@ -171,29 +174,7 @@ class PersonalTokens:
         users.hold(connection, user_id)
         if personal_tokens.count(connection, user_id=user_id, now=now) >= MOST_TOKENS:
             raise Conflict(f"There are {MOST_TOKENS} tokens already: end some first.")
-        session: dict[str, object] = {
-            "user_id": user_id,
-            "scope": write_scopes(wish.scopes),
-            "address": where.address,
-            "agent": where.agent,
-            "created_at": now,
-            "used_at": now,
-            "expires_at": now + timedelta(days=wish.days),
-            "client_id": PERSONAL,
-            "proved_at": None,
-            "methods": "",
-        }
-        session_id = sessions.create(connection, session)
-        token_id = personal_tokens.create(
-            connection,
-            {
-                "user_id": user_id,
-                "session_id": session_id,
-                "name": wish.name,
-                "token_hash": hash_token(token),
-                "created_at": now,
-            },
-        )
+        token_id = store(connection, user_id, wish, where, token, now=now)
         row = personal_tokens.get(connection, token_id, user_id=user_id, now=now)
         facts = {"scopes": row.scope, "expires_at": row.expires_at.isoformat()}
         event = AuditEvent(AuditKind.TOKEN_MADE, user_id, public_id("pat", token_id), facts)
@@ -209,6 +190,38 @@ class PersonalTokens:
         return row
 
 
+def store(
+    connection: sa.Connection,
+    user_id: int,
+    wish: Wish,
+    where: Where,
+    token: Secret,
+    *,
+    now: datetime,
+) -> int:
+    """Store a token with its session; return its number."""
+    session: dict[str, object] = {
+        "user_id": user_id,
+        "scope": write_scopes(wish.scopes),
+        "address": where.address,
+        "agent": where.agent,
+        "created_at": now,
+        "used_at": now,
+        "expires_at": now + timedelta(days=wish.days),
+        "client_id": PERSONAL,
+        "proved_at": None,
+        "methods": "",
+    }
+    values = {
+        "user_id": user_id,
+        "session_id": sessions.create(connection, session),
+        "name": wish.name,
+        "token_hash": hash_token(token),
+        "created_at": now,
+    }
+    return personal_tokens.create(connection, values)
+
+
 def is_personal(token: str) -> bool:
     """Say whether a token wants to be a personal one."""
     return token.startswith(PREFIX)
@@ -222,7 +235,8 @@ def is_whole(token: str) -> bool:
     return check == _checksum(content)
 
 
-def _written(number: int) -> Secret:
+def written(number: int) -> Secret:
+    """Return the token that 256 random bits are written as."""
     content = PREFIX + _in_digits(number, _LENGTH)
     return Secret(content + _checksum(content))
 

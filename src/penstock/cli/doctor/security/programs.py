@@ -6,7 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.cli.doctor.security.around import Around
+from penstock.cli.doctor.security.around import Around, decoy
 from penstock.cli.doctor.security.exposure import is_in_clear
 from penstock.cli.doctor.security.finding import Finding, attention, counted, named, ok
 from penstock.db.clients import clients
@@ -38,7 +38,11 @@ def personal(connection: sa.Connection, around: Around) -> Iterator[Finding]:
     query = (
         sa.select(c.name, sa.func.coalesce(c.used_at, c.created_at), s.scope, s.expires_at)
         .join_from(personal_tokens, sessions)
-        .where(s.ended_at.is_(None), s.expires_at > around.now)
+        .where(
+            s.ended_at.is_(None),
+            s.expires_at > around.now,
+            c.user_id != decoy(connection, around),
+        )
         .order_by(c.id)
     )
     rows = connection.execute(query).all()
