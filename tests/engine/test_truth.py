@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from penstock.db import leases
 from penstock.db.budgets import budgets
 from penstock.db.connections import connections
+from penstock.db.quarantine import quarantine
 from penstock.db.transactions import transactions
 from penstock.domain.outcome import Outcome
 from penstock.domain.transaction import Status
@@ -40,6 +41,8 @@ SURVIVABLE = [
     FaultKind.MUTATION,
     FaultKind.NOT_READY,
 ]
+
+WAITING = quarantine.select().where(quarantine.c.resolved_at.is_(None))
 
 picks = st.integers(0, 10_000)
 amounts = st.decimals(Decimal(-500), Decimal(500), places=2).filter(bool)
@@ -90,6 +93,9 @@ def check(databases: Databases, story: list[tuple[Any, ...]], rows: int, page_si
                     await _let_time_pass(home)
                     ending, _ = await home.sync(connection)
                 assert ending.outcome is Outcome.DONE, ending
+                if await home.all(WAITING):  # nonsense twice over: it is asked anew
+                    ending, _ = await home.sync(connection, from_start=True)
+                    assert await home.all(WAITING) == []
                 assert await home.rows() == home.truth(), story
                 assert await home.tie_out() <= {"ok", "settling"}
                 notes = await home.all(
@@ -112,11 +118,17 @@ YOUNGER_THAN_THE_CURSOR = [
     ("sync_from_start",),
     ("remove", 0),
 ]
+NONSENSE_TWICE = [
+    ("post", Decimal("0.01")),
+    ("fault", FaultKind.WRONG_TYPE, Place.TRANSACTIONS, 2, RetryAfter.SECONDS),
+    ("sync",),
+]
 OLDER_THAN_THE_CURSOR = [("post", Decimal("0.01")), ("sync",), ("remove", 0), ("sync_from_start",)]
 
 
 @CALM
 @example(story=YOUNGER_THAN_THE_CURSOR, rows=0, page_size=5)
+@example(story=NONSENSE_TWICE, rows=0, page_size=1)
 @example(story=OLDER_THAN_THE_CURSOR, rows=0, page_size=5)
 @given(story=stories, rows=st.integers(0, 40), page_size=st.integers(1, 12))
 def test_it_always_ends_at_the_banks_truth(
