@@ -34,7 +34,7 @@ sys.path.insert(0, str(ROOT))
 import yaml  # type: ignore[import-untyped]  # noqa: E402 - after the path is set
 
 from scripts.image import Image, build  # noqa: E402 - as above
-from tests.postgres import Cluster, administrator  # noqa: E402 - as above
+from tests.postgres import OWNER, Cluster, administrator  # noqa: E402 - as above
 
 PASSWORD = "a gate that feeds a mill"  # noqa: S105 - it opens a trial
 PATIENCE = 60
@@ -65,8 +65,7 @@ def cluster() -> Iterator[int]:
     started = Cluster()
     try:
         with administrator(started.port) as connection:
-            connection.execute("CREATE ROLE penstock LOGIN")
-            connection.execute("CREATE DATABASE penstock OWNER penstock")
+            connection.execute(f"CREATE DATABASE penstock OWNER {OWNER}")
         yield started.port
     finally:
         started.stop()
