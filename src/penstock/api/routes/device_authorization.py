@@ -4,13 +4,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import Request
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from penstock.api.auth import open_to_all
 from penstock.api.client_auth import client_of, named_client
 from penstock.api.dpop import proved_key
 from penstock.api.form import MEDIA_TYPE, read_form
-from penstock.api.refusals import Refused, TokenError, refusal
+from penstock.api.refusals import Refused, TokenError, oauth_answer, refusal
 from penstock.api.routing import nouns
 from penstock.api.running import Running
 from penstock.api.schemas import Outgoing
@@ -80,4 +80,4 @@ async def device_authorization(request: Request, running: Running) -> Response:
         "expires_in": begun.expires_in,
         "interval": begun.interval,
     }
-    return JSONResponse(body, headers={"Pragma": "no-cache"})
+    return oauth_answer(body)
