@@ -1,23 +1,14 @@
 """Done-line 3: `/docs` in a real browser, whose Authorize button works."""
 
 import asyncio
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from penstock.api.app import create_app
-from penstock.domain.secret import Secret
-from penstock.settings import Settings
-from penstock.wiring import open_penstock
-from tests.api.serving import KEY
 from tests.browser import open_page
 from tests.databases import Database
-
-GOOD = "correct horse battery"
+from tests.served import GOOD, served
 
 pytestmark = pytest.mark.browser
 
@@ -25,22 +16,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def address(sqlite_database: Database, tmp_path: Path) -> Iterator[str]:
     """Serve a database with Ada in it, on a free port; return where."""
-    given = {"home": tmp_path, "database_url": sqlite_database.url, "key": KEY}
-    chosen = Settings.model_validate(given)
-
-    async def add() -> None:
-        async with open_penstock(chosen) as penstock:
-            await penstock.identity.add_user("ada", Secret(GOOD))
-
-    asyncio.run(add())
-    app = create_app(lambda: open_penstock(chosen))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, proxy_headers=False))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with served(sqlite_database.url, tmp_path) as where:
+        yield where
 
 
 def test_the_authorize_button_works(address: str) -> None:
