@@ -2,12 +2,10 @@
 
 import pyotp
 import pytest
-from starlette.routing import BaseRoute
 
-from penstock.api.auth import terms_of
-from penstock.api.routing import PenstockRoute
 from tests.api.serving import Api
 from tests.security.browsing import GOOD, signed_in, somebody
+from tests.security.marking import marked
 
 MATTERS = {
     ("DELETE", "/v1/connections/{connection_id}"),
@@ -24,27 +22,16 @@ MATTERS = {
 """What nobody may forget to mark: password, factors, disconnect, export, roles, invitations."""
 
 
-def marked(api: Api) -> set[tuple[str, str]]:
-    """Return method and path of each route that asks for a fresh proof."""
-    routes: list[BaseRoute] = api.app.routes
-    return {
-        (method, route.path)
-        for route in routes
-        if isinstance(route, PenstockRoute) and terms_of(route.dependant).fresh
-        for method in route.methods or ()
-    }
-
-
 def test_what_matters_is_marked(sqlite_api: Api) -> None:
     """L9: password, factors, keys, disconnect, export, roles and invitations ask for a proof."""
-    assert marked(sqlite_api) >= MATTERS
+    assert marked(sqlite_api, "fresh") >= MATTERS
 
 
 def test_an_old_session_is_refused(sqlite_api: Api) -> None:
     """L9: a second past five minutes each such route answers 401, as RFC 9470 §3 has it."""
     client = sqlite_api.admin()
     sqlite_api.clock.advance(minutes=5, seconds=1)
-    asked = sorted(marked(sqlite_api))
+    asked = sorted(marked(sqlite_api, "fresh"))
     for method, path in asked:
         answer = client.request(method, path.replace("{", "").replace("}", ""))
         assert answer.status_code == 401, (method, path)
@@ -57,7 +44,7 @@ def test_a_session_within_five_minutes_is_let_in(sqlite_api: Api) -> None:
     """L9: at five minutes sharp it still counts."""
     client = sqlite_api.admin()
     sqlite_api.clock.advance(minutes=5)
-    for method, path in sorted(marked(sqlite_api)):
+    for method, path in sorted(marked(sqlite_api, "fresh")):
         answer = client.request(method, path.replace("{", "").replace("}", ""))
         assert answer.status_code not in {401, 403}, (method, path)
 

@@ -1,13 +1,11 @@
 """T5: a program of others, and a script, never decide who gets in, whatever their scopes."""
 
 import pytest
-from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
-from penstock.api.auth import terms_of
-from penstock.api.routing import PenstockRoute
 from tests.api.serving import Api
 from tests.security.browsing import GOOD, somebody
+from tests.security.marking import marked
 from tests.security.programs import browser, let_in, make_admin, register, trade
 
 OURS_ONLY = {
@@ -30,17 +28,6 @@ OURS_ONLY = {
 """What nobody may forget to mark: all that changes how somebody gets in."""
 
 
-def marked(api: Api) -> set[tuple[str, str]]:
-    """Return method and path of each route that only our own programs may call."""
-    routes: list[BaseRoute] = api.app.routes
-    return {
-        (method, route.path)
-        for route in routes
-        if isinstance(route, PenstockRoute) and terms_of(route.dependant).own
-        for method in route.methods or ()
-    }
-
-
 def program_of_others(api: Api, username: str = "ada") -> TestClient:
     """Return a program with all that somebody can allow one, a moment after they proved it."""
     program = register(api)
@@ -58,7 +45,7 @@ def script(api: Api, username: str = "ada") -> TestClient:
 
 def test_what_lets_people_in_is_marked(sqlite_api: Api) -> None:
     """T5, L9: passwords, factors, proofs, tokens, sessions, people: for our own programs."""
-    assert marked(sqlite_api) == OURS_ONLY
+    assert marked(sqlite_api, "own") == OURS_ONLY
 
 
 @pytest.mark.parametrize("who", [program_of_others, script])
@@ -67,7 +54,7 @@ def test_others_are_refused(sqlite_server: Api, who: type) -> None:
     make_admin(sqlite_server, "ada")
     client = who(sqlite_server)
     assert client.get("/v1/me").status_code == 200
-    for method, path in sorted(marked(sqlite_server)):
+    for method, path in sorted(marked(sqlite_server, "own")):
         answer = client.request(method, path.replace("{", "").replace("}", ""))
         assert answer.status_code == 403, (method, path, answer.text)
 
