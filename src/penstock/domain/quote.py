@@ -47,11 +47,13 @@ class Basis(StrEnum):
 class Quote:
     """One price of one security.
 
-    `price` has the digits that the source wrote, in `quoted_unit` (GBX for pence, else the currency
-    itself); `price * scale` is the amount in `currency` (ISO 4217). `as_of` is the instant of
-    the price, `fetched_at` ours; both are aware. `delay` is how far behind the market the source
-    says it is, None where it does not say. `extractor` is the alternate of the declaration that
-    found it in `raw`, the text as it stood there. `flags` are words for what is odd about it.
+    `symbol` is as somebody asked for it, `instrument` the one way that we write what was meant:
+    SAP:ETR, EUR/USD. `price` has the digits that the source wrote, in `quoted_unit` (GBX for pence,
+    else the currency itself); `price * scale` is the amount in `currency` (ISO 4217). `as_of` is
+    the instant of the price, `fetched_at` ours; both are aware. `delay` is how far behind the
+    market the source says it is, None where it does not say. `extractor` is the alternate of the
+    declaration that found it in `raw`, the text as it stood there. `flags` are words for what is
+    odd about it.
     """
 
     symbol: str
@@ -68,6 +70,7 @@ class Quote:
     venue: str | None = None
     delay: timedelta | None = None
     flags: tuple[str, ...] = ()
+    instrument: str = ""
 
     @property
     def amount(self) -> Decimal:

@@ -57,6 +57,7 @@ def read_quote(
             venue=source.venue or (symbol.exchange if isinstance(symbol, Listing) else None),
             delay=_delay(source),
             flags=found.flags if source.time else (*found.flags, UNDATED),
+            instrument=str(symbol),
         )
         _check_age(source, quote)
     except QuoteError as error:
