@@ -17,12 +17,18 @@ from benchmarks.quotes_pages import make_pages, symbols
 
 END: Final = b"\r\n\r\n"
 HEAD: Final = (
-    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
+    'ETag: "{}"\r\nContent-Length: {}\r\n\r\n'
 )
+STILL: Final = 'HTTP/1.1 304 Not Modified\r\nETag: "{}"\r\n\r\n'
+ASKS_WHETHER: Final = b"if-none-match: "
 
 
 class Site(asyncio.Protocol):
-    """Answers each request with the page of its last path segment, after the latency."""
+    """Answers each request with the page of its last path segment, after the latency.
+
+    Whoever shows the page's ETag is told that it still holds.
+    """
 
     def __init__(self, answers: dict[bytes, bytes], latency: float) -> None:
         self._answers = answers
@@ -41,6 +47,8 @@ class Site(asyncio.Protocol):
             request, _, self._heard = self._heard.partition(END)
             name = request.split(b" ", 2)[1].rpartition(b"/")[2]
             answer = self._answers[name]
+            if ASKS_WHETHER + b'"' + name.lower() + b'"' in request.lower():
+                answer = STILL.format(name.decode()).encode()
             self._loop.call_later(self._latency, self._transport.write, answer)
 
 
@@ -48,7 +56,7 @@ async def serve(count: int, latency: float) -> None:
     """Serve until the standard input is closed."""
     pages = make_pages(symbols(count))
     answers = {
-        name.encode(): HEAD.format(len(body)).encode() + body for name, body in pages.items()
+        name.encode(): HEAD.format(name, len(body)).encode() + body for name, body in pages.items()
     }
     loop = asyncio.get_running_loop()
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
