@@ -46,13 +46,13 @@ from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
+from penstock.markets import Ground, Markets, open_markets
 from penstock.oauth.proving import Proving
 from penstock.observe.metrics import Metrics
 from penstock.observe.trace import traced
 from penstock.outbound.certificate import showing
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
-from penstock.quotes.catalogue import all_sources, sources_named
 from penstock.quotes.fetch import QuoteEngine
 from penstock.settings import Profile, Settings
 from penstock.store import open_store
@@ -97,6 +97,7 @@ class Penstock:
     inbox: Inbox
     notifier: Notifier
     quotes: QuoteEngine
+    markets: Markets
 
 
 @contextlib.asynccontextmanager
@@ -209,6 +210,7 @@ def _assemble(
         proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
+    markets = open_markets(Ground(settings, timing.clock, timing.sleep, program, outbound))
     clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
@@ -246,7 +248,8 @@ def _assemble(
         ),
         inbox=Inbox(program, connectors, seals, send_for, metrics, timing.clock),
         notifier=_notifier(settings, timing, program, key),
-        quotes=_quotes(settings, timing, outbound),
+        quotes=markets.quotes,
+        markets=markets,
     )
 
 
@@ -262,17 +265,6 @@ def _notifier(settings: Settings, timing: Timing, database: Database, key: Key) 
         clock=timing.clock,
         every=timedelta(minutes=settings.sync_every_minutes),
         new_rows=settings.notify_new,
-    )
-
-
-def _quotes(settings: Settings, timing: Timing, outbound: Outbound) -> QuoteEngine:
-    chosen = sources_named(settings.quote_sources)
-    return QuoteEngine(
-        chosen,
-        partial(outbound.send, connector="quotes"),
-        clock=timing.clock,
-        disabled=[source for source in all_sources() if source not in chosen],
-        sleep=timing.sleep,
     )
 
 

@@ -33,6 +33,8 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     mappings,
     notices,
     personal_tokens,
+    price_gate,
+    prices,
     pushed,
     quarantine,
     recovery_codes,

@@ -1,0 +1,204 @@
+"""Prices that were believed, for everybody: added to, and never rewritten.
+
+A split is an event of the security (db/securities.py), not another price. The `day` of a price is
+that of its `as_of` in the zone in which the source states it.
+"""
+
+import json
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.domain.quote import Basis, Quote
+
+prices = sa.Table(
+    "prices",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("instrument", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("as_of", Instant, nullable=False),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("price", Exact, nullable=False),
+    sa.Column("quoted_unit", sa.Text, nullable=False),
+    sa.Column("currency", sa.Text, nullable=False),
+    sa.Column("scale", Exact, nullable=False),
+    sa.Column("basis", sa.Text, nullable=False),
+    sa.Column("fetched_at", Instant, nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("extractor", sa.Text, nullable=False),
+    sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("venue", sa.Text),
+    sa.Column("delay", sa.BigInteger),
+    sa.Column("flags", sa.Text, nullable=False),
+    sa.UniqueConstraint("instrument", "source", "as_of"),
+    sa.Index("ix_prices_day", "instrument", "day", "as_of"),
+)
+"""`delay` is in seconds; `flags` are words with spaces between them."""
+
+_c = prices.c
+_LONGEST_RAW: Final = 1000
+_NEWEST: Final = (_c.day.desc(), _c.as_of.desc(), _c.id.desc())
+
+
+class Mark(NamedTuple):
+    """Where a page of prices ended."""
+
+    as_of: datetime
+    number: int
+
+
+def accept(connection: sa.Connection, quotes: Iterable[Quote], *, now: datetime) -> int:
+    """Add prices; return how many are new. One of the same source and instant stands as it was.
+
+    In one order, so that two processes that add the same do not wait for each other for ever.
+    """
+    rows = [_row(quote, now) for quote in quotes]
+    rows.sort(key=lambda row: (row["instrument"], row["source"], row["as_of"]))
+    if not rows:
+        return 0
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+    added = connection.execute(
+        insert(prices).on_conflict_do_nothing(), rows, execution_options={"preserve_rowcount": True}
+    )
+    return max(added.rowcount, 0)
+
+
+def last(connection: sa.Connection, instruments: Collection[str]) -> dict[str, Quote]:
+    """Return the newest price of each instrument that has one."""
+    return _newest(connection, instruments, sa.true())
+
+
+def at(connection: sa.Connection, instruments: Collection[str], day: date) -> dict[str, Quote]:
+    """Return the price of each instrument at the end of a day: the last of it, or before it."""
+    return _newest(connection, instruments, _c.day <= day)
+
+
+def between(
+    connection: sa.Connection, instruments: Collection[str], first: date, last: date
+) -> list[Quote]:
+    """Return the last price of each day from `first` to `last`, by instrument and day."""
+    place = sa.func.row_number().over(
+        partition_by=(_c.instrument, _c.day), order_by=(_c.as_of.desc(), _c.id.desc())
+    )
+    asked = _asked(connection, instruments)
+    ranked = (
+        sa.select(prices, place.label("place"))
+        .where(_c.instrument.in_(sa.select(asked.c.instrument)), _c.day.between(first, last))
+        .subquery()
+    )
+    query = (
+        sa.select(*(ranked.c[column.name] for column in prices.columns))
+        .where(ranked.c.place == 1)
+        .order_by(ranked.c.instrument, ranked.c.day)
+    )
+    return [_quote(row) for row in connection.execute(query)]
+
+
+def page(
+    connection: sa.Connection,
+    instrument: str,
+    *,
+    first: date | None,
+    last: date | None,
+    after: Mark | None,
+    limit: int,
+) -> list[tuple[Mark, Quote]]:
+    """Return prices of an instrument, the newest first, past the mark `after`."""
+    query = prices.select().where(_c.instrument == instrument)
+    if first is not None:
+        query = query.where(_c.day >= first)
+    if last is not None:
+        query = query.where(_c.day <= last)
+    if after is not None:
+        query = query.where(sa.tuple_(_c.as_of, _c.id) < sa.tuple_(*_bound(after)))
+    found = connection.execute(query.order_by(_c.as_of.desc(), _c.id.desc()).limit(limit))
+    return [(Mark(row.as_of, row.id), _quote(row)) for row in found]
+
+
+def _bound(mark: Mark) -> tuple[sa.ColumnElement[Any], ...]:
+    return sa.literal(mark.as_of, Instant), sa.literal(mark.number, Id)
+
+
+def _newest(
+    connection: sa.Connection, instruments: Collection[str], rule: sa.ColumnElement[bool]
+) -> dict[str, Quote]:
+    """Return one price an instrument, each found by one step into the index."""
+    if not instruments:
+        return {}
+    asked = _asked(connection, instruments)
+    number = (
+        sa.select(_c.id)
+        .where(_c.instrument == asked.c.instrument, rule)
+        .order_by(*_NEWEST)
+        .limit(1)
+        .correlate(asked)
+    )
+    numbers = sa.select(number.scalar_subquery()).select_from(asked)
+    query = prices.select().where(_c.id.in_(numbers))
+    found = map(_quote, connection.execute(query))
+    return {quote.instrument: quote for quote in found}
+
+
+def _asked(connection: sa.Connection, instruments: Collection[str]) -> sa.CTE:
+    """Return a table of these texts: one parameter, however many they are."""
+    listed = sa.literal(json.dumps(sorted(set(map(_clean, instruments)))), sa.Text)
+    value = sa.column("value", sa.Text)
+    if connection.dialect.name == "postgresql":
+        each = sa.func.jsonb_array_elements_text(sa.cast(listed, postgresql.JSONB))
+    else:
+        each = sa.func.json_each(listed)
+    return sa.select(each.table_valued(value).c.value.label("instrument")).cte("asked")
+
+
+def _row(quote: Quote, now: datetime) -> dict[str, Any]:
+    return {
+        "instrument": _clean(quote.instrument or quote.symbol),
+        "source": _clean(quote.source),
+        "as_of": quote.as_of,
+        "day": quote.as_of.date(),
+        "price": quote.price,
+        "quoted_unit": _clean(quote.quoted_unit),
+        "currency": _clean(quote.currency),
+        "scale": quote.scale,
+        "basis": quote.basis.value,
+        "fetched_at": quote.fetched_at,
+        "accepted_at": now,
+        "extractor": _clean(quote.extractor),
+        "raw": _clean(quote.raw)[:_LONGEST_RAW],
+        "venue": None if quote.venue is None else _clean(quote.venue),
+        "delay": None if quote.delay is None else round(quote.delay.total_seconds()),
+        "flags": " ".join(map(_clean, quote.flags)),
+    }
+
+
+def _clean(text: str) -> str:
+    """Return a text that any database keeps: PostgreSQL has no NUL, and UTF-8 no half characters.
+
+    What a source writes is anybody's.
+    """
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _quote(row: sa.Row[Any]) -> Quote:
+    return Quote(
+        symbol=row.instrument,
+        price=row.price,
+        currency=row.currency,
+        quoted_unit=row.quoted_unit,
+        as_of=row.as_of,
+        fetched_at=row.fetched_at,
+        source=row.source,
+        extractor=row.extractor,
+        raw=row.raw,
+        scale=row.scale,
+        basis=Basis(row.basis),
+        venue=row.venue,
+        delay=None if row.delay is None else timedelta(seconds=row.delay),
+        flags=tuple(row.flags.split()),
+        instrument=row.instrument,
+    )
