@@ -6,7 +6,7 @@ field and reason, not when a price is missing.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, Literal
 from urllib.parse import quote, urlsplit
@@ -16,9 +16,10 @@ import msgspec
 from penstock.domain.errors import InvalidInput
 from penstock.domain.quote import Basis
 from penstock.quotes.currency_codes import CODES, ISO, MINOR_UNITS
+from penstock.quotes.manners import Politeness, Sane, Strict
 from penstock.quotes.symbol import Pair, Symbol
 
-_PLACEHOLDER: Final = re.compile(r"\{(ticker|exchange|base|quote)\}")
+_PLACEHOLDER: Final = re.compile(r"\{((?:ticker|exchange|base|quote)s?)\}")
 _GROUPS: Final = frozenset(["price", "currency", "time", "symbol"])
 
 
@@ -42,31 +43,25 @@ class Means(StrEnum):
     UNKNOWN = "symbol_not_found"
 
 
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a declaration: fixed, and without fields that we do not know."""
+class Ask(Strict, frozen=True):
+    """The address to ask for a listing or a pair; what has none is not covered by the source.
 
-
-class Ask(_Strict, frozen=True):
-    """The address to ask for a listing or a pair; what has none is not covered by the source."""
+    Up to `batch` symbols go into one request: there `{tickers}`, `{bases}` and so on (a word with
+    an s behind it) are those of all of them, with `join` between them.
+    """
 
     listing: str | None = None
     pair: str | None = None
-    headers: dict[str, str] = {}
-
-
-class Politeness(_Strict, frozen=True):
-    """Seconds between two requests to a host, how many at a time, whether to heed robots.txt."""
-
-    interval: float = 0.0
-    concurrency: int = 1
-    robots: bool = False
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    batch: int = 1
+    join: str = ","
 
     def __post_init__(self) -> None:
-        if not (0 <= self.interval <= 3600 and 1 <= self.concurrency <= 64):  # noqa: PLR2004 - sane
-            raise ValueError("interval is 0 to 3600 s, concurrency 1 to 64")
+        if not 1 <= self.batch <= 500:  # noqa: PLR2004 - an address has an end
+            raise ValueError("batch is 1 to 500")
 
 
-class Blocked(_Strict, frozen=True):
+class Blocked(Strict, frozen=True):
     """A sign that the answer is something else: an address it leads to, or a text in it."""
 
     means: Means
@@ -78,7 +73,7 @@ class Blocked(_Strict, frozen=True):
             raise ValueError("name a url or a text")
 
 
-class Guards(_Strict, frozen=True):
+class Guards(Strict, frozen=True):
     """What an answer must be before anything is read from it."""
 
     type: str | None = None
@@ -86,7 +81,7 @@ class Guards(_Strict, frozen=True):
     blocked: tuple[Blocked, ...] = ()
 
 
-class Anchored(_Strict, frozen=True, tag_field="kind", tag="anchored"):
+class Anchored(Strict, frozen=True, tag_field="kind", tag="anchored"):
     """Finds a fixed text with the symbol in it, and matches a pattern right behind it.
 
     The pattern's groups are price and, where it has them, currency, time (and symbol). It sees no
@@ -108,7 +103,7 @@ class Anchored(_Strict, frozen=True, tag_field="kind", tag="anchored"):
             raise ValueError(f"the pattern's groups are {sorted(_GROUPS)}, price among them")
 
 
-class Css(_Strict, frozen=True, tag_field="kind", tag="css"):
+class Css(Strict, frozen=True, tag_field="kind", tag="css"):
     """Finds the first element that a CSS selector matches, if the page contains `requires`.
 
     Each field is `@attribute` or `text` of that element; `currency` may also be a code.
@@ -123,7 +118,7 @@ class Css(_Strict, frozen=True, tag_field="kind", tag="css"):
     requires: tuple[str, ...] = ()
 
 
-class Rates(_Strict, frozen=True, tag_field="kind", tag="rates"):
+class Rates(Strict, frozen=True, tag_field="kind", tag="rates"):
     """Reads a table of exchange rates in XML: what one unit of `base` costs in each currency.
 
     `element` has the attributes `currency` and `rate`, and stands in one with the date.
@@ -140,7 +135,7 @@ class Rates(_Strict, frozen=True, tag_field="kind", tag="rates"):
 Extractor = Anchored | Css | Rates
 
 
-class Numbers(_Strict, frozen=True):
+class Numbers(Strict, frozen=True):
     """How the source writes numbers: its locale, not the exchange's."""
 
     locale: str
@@ -150,7 +145,7 @@ class Numbers(_Strict, frozen=True):
             raise ValueError("a locale is like en, de-CH or zh_Hant_TW")
 
 
-class Unit(_Strict, frozen=True):
+class Unit(Strict, frozen=True):
     """A unit that prices are quoted in: so much of a currency, as an exact decimal text."""
 
     currency: str
@@ -162,7 +157,7 @@ class Unit(_Strict, frozen=True):
             raise ValueError('a unit is like {currency = "GBP", scale = "0.01"}')
 
 
-class Time(_Strict, frozen=True):
+class Time(Strict, frozen=True):
     """How the source writes the instant of a price: seconds since 1970, or a date in its zone.
 
     A date alone (`format` of strptime) is completed with the time of day `at` which it holds.
@@ -174,13 +169,7 @@ class Time(_Strict, frozen=True):
     at: str = "00:00"
 
 
-class Sane(_Strict, frozen=True):
-    """What no price of the source can be: older than so many days."""
-
-    max_age_days: int | None = None
-
-
-class Declaration(_Strict, frozen=True):
+class Declaration(Strict, frozen=True):
     """A source of prices. `docs` is where it describes itself and its terms."""
 
     id: str
@@ -193,7 +182,7 @@ class Declaration(_Strict, frozen=True):
     extract: tuple[Extractor, ...]
     politeness: Politeness = Politeness()
     guards: Guards = Guards()
-    units: dict[str, Unit] = {}
+    units: dict[str, Unit] = msgspec.field(default_factory=dict)
     time: Time | None = None
     delay_seconds: int | None = None
     basis: Basis = Basis.PER_SHARE
@@ -211,9 +200,19 @@ class Declaration(_Strict, frozen=True):
 
     def address(self, symbol: Symbol) -> str | None:
         """Return the address to ask for this symbol, None where the source does not cover it."""
-        template = self.ask.pair if isinstance(symbol, Pair) else self.ask.listing
-        words = {name: quote(word, safe="") for name, word in symbol.words.items()}
-        return fill(template, words) if template else None
+        return self.address_of([symbol])
+
+    def address_of(self, symbols: Sequence[Symbol]) -> str | None:
+        """Return the one address to ask for symbols that are all listings, or all pairs."""
+        template = self.ask.pair if isinstance(symbols[0], Pair) else self.ask.listing
+        if not template:
+            return None
+        alone = symbols[0].words
+        words = {name: quote(word, safe="") for name, word in alone.items()}
+        for name in alone:
+            each = dict.fromkeys(quote(symbol.words[name], safe="") for symbol in symbols)
+            words[f"{name}s"] = self.ask.join.join(each)
+        return fill(template, words)
 
 
 def fill(template: str, words: Mapping[str, str]) -> str:
