@@ -142,7 +142,7 @@ def test_a_bare_ticker_is_sought_from_exchange_to_exchange() -> None:
     )
     (quote,) = fetch(["ACME"], sender, [google])
     assert isinstance(quote, Quote)
-    assert (quote.price, quote.venue) == (Decimal("45.65"), "NYSE")
+    assert (quote.price, quote.venue) == (Decimal("45.65"), "XNYS")
     assert len(sender.asked) == 3
 
 

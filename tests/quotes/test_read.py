@@ -55,7 +55,7 @@ def test_a_classic_page_is_read() -> None:
     response = page(recorded("google-classic.html"))
     assert read(source("google_finance"), response, "1234.TW") == Quote(
         symbol="1234.TW",
-        instrument="1234:TPE",
+        instrument="1234:XTAI",
         price=Decimal("45.65"),
         currency="TWD",
         quoted_unit="TWD",
@@ -64,7 +64,7 @@ def test_a_classic_page_is_read() -> None:
         source="google_finance",
         extractor="embedded-listing",
         raw="45.65",
-        venue="TPE",
+        venue="XTAI",
     )
 
 

@@ -109,7 +109,7 @@ def test_google_classic(way: str) -> None:
     quote = read_quote(declared, symbol("2881.TW"), page(shared(CLASSIC)), now, "2881.TW")
     assert (str(quote.price), quote.currency, quote.raw) == ("96.1", "TWD", "96.1")
     assert quote.as_of == datetime.fromtimestamp(1765764837, UTC)
-    assert (quote.extractor, quote.venue) == (way, "TPE")
+    assert (quote.extractor, quote.venue) == (way, "XTAI")
 
 
 def test_google_beta() -> None:

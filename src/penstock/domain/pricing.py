@@ -1,14 +1,17 @@
 """What the quote engine needs of the rest: turns at hosts, answers kept, and prices taken before.
 
-All three are shared by every process of an installation, through its database; a program that uses
-Penstock as a library has them in memory (quotes/alone.py). They are joined in wiring.py.
+Gate, Answers and Accepted are shared by every process of an installation, through its database; a
+program that uses Penstock as a library has them in memory (quotes/alone.py). They are joined in
+wiring.py.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from penstock.domain.quote import Quote
 from penstock.domain.request import Response
@@ -21,6 +24,22 @@ class Quota:
     calls: int
     zone: str = "UTC"
     at: str = "00:00"
+
+    def began(self, now: datetime) -> datetime:
+        """Return the reset that `now` comes after: what was spent since then counts."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        reset = self._reset(local.date())
+        return reset if reset <= now else self._reset(local.date() - timedelta(days=1))
+
+    def ends(self, now: datetime) -> datetime:
+        """Return the next reset, from which on there are as many calls again."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        reset = self._reset(local.date())
+        return reset if reset > now else self._reset(local.date() + timedelta(days=1))
+
+    def _reset(self, day: date) -> datetime:
+        at = time.fromisoformat(self.at)
+        return datetime.combine(day, at, ZoneInfo(self.zone)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,7 @@ class Gate(Protocol):
         """
 
     async def heard(self, visit: Visit, response: Response | None, now: datetime) -> None:
-        """Take note of an answer; None: none came.
+        """Take note of an answer; None: none came, or a wall in place of it.
 
         429, and 503 with Retry-After, close the host for everybody.
         """
@@ -110,3 +129,12 @@ class Accepted(Protocol):
 
         One that is there already (by instrument, source and `as_of`) is not written again.
         """
+
+
+class Splits(Protocol):
+    """Knows the splits of shares: they explain why a price is a fraction of the last one."""
+
+    async def of(
+        self, instruments: Collection[str]
+    ) -> Mapping[str, Sequence[tuple[date, Decimal]]]:
+        """Return the days and ratios of each that had any: so many new shares for one old one."""

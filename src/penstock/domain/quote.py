@@ -15,7 +15,10 @@ QuoteError                    why a symbol has no quote; `elsewhere`: may anothe
 ├── WrongSymbol               the answer is about something else
 ├── AmbiguousNumber           the number can be read in two ways, or in none
 ├── Stale                     the price is older than this source's prices may be
-└── Suspicious100x            a hundred times the last one, or a hundredth of it: pence as pounds?
+└── Suspicious                it does not go with the last price that was believed; carries both
+    ├── Suspicious100x        a hundred or thousand times the last one, or that part of it, or in
+    │                         another currency: pence as pounds?
+    └── SuspiciousJump        further from the last one than this source's prices go
 """
 
 from dataclasses import dataclass
@@ -231,8 +234,37 @@ class Stale(QuoteError):
         return ask_person("Is it still traded under this symbol? If so, use another source.")
 
 
-class Suspicious100x(QuoteError):
+class Suspicious(QuoteError):
+    """The price does not go with the last one that was believed."""
+
+    elsewhere = True
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quote: Quote | None = None,
+        last: Quote | None = None,
+        symbol: str = "",
+        source: str = "",
+    ) -> None:
+        self.quote = quote
+        self.last = last
+        super().__init__(message, symbol=symbol, source=source)
+
+    def _usual_remedy(self) -> Remedy:
+        return ask_person("Look at it. If it is right, accept it; it is believed from then on.")
+
+
+class Suspicious100x(Suspicious):
     """The price is about a hundred times the last one, or a hundredth of it."""
 
     def _usual_remedy(self) -> Remedy:
-        return ask_person("Look at it: the unit may have changed between pence and pounds.")
+        return ask_person(
+            "Look at it: the unit may have changed between pence and pounds. "
+            "If it is right, accept it; it is believed from then on."
+        )
+
+
+class SuspiciousJump(Suspicious):
+    """The price is further from the last one than this source's prices go."""

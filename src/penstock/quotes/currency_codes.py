@@ -23,6 +23,11 @@ ISO: Final = frozenset(
 )
 
 COINS: Final = frozenset("BTC ETH LTC XRP SOL BNB ADA DOGE USDT USDC".split())
+MORE_COINS: Final = frozenset(
+    "AAVE ALGO ATOM AVAX BCH DAI DOT ETC HBAR LINK NEAR SHIB SUI TON TRX UNI XLM XMR".split()
+)
+"""Coins that may be one side of a pair, but are no currency in a text: most are words."""
+
 METALS: Final = frozenset("XAU XAG XPT XPD".split())
 
 CODES: Final = ISO | COINS | METALS | MINOR_UNITS

@@ -1,187 +1,72 @@
 """A source of prices is a declaration, not code: what to ask, how gently, and where to look.
 
-A declaration is a TOML file. `{ticker}`, `{exchange}` (of a listing), `{base}` and `{quote}` (of a
-pair) stand for parts of the symbol. What is written wrong is refused when the file is read, by
-field and reason, not when a price is missing.
+A declaration is a TOML file, of the parts in `declared/`. Words in braces stand for parts of a
+symbol (declared/template.py). What is written wrong is refused when the file is read, by field and
+reason, not when a price is missing.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from penstock.domain.errors import InvalidInput
+from penstock.domain.instrument import is_mic
+from penstock.domain.option import Option
 from penstock.domain.quote import Basis
 from penstock.quotes.currency_codes import CODES, ISO, MINOR_UNITS
-from penstock.quotes.symbol import Pair, Symbol
+from penstock.quotes.declared.asking import Ask, Auth, Covers, Names
+from penstock.quotes.declared.part import MOST_SECONDS
+from penstock.quotes.declared.template import fill, fits
+from penstock.quotes.declared.terms import (
+    Blocked,
+    Guards,
+    Means,
+    Numbers,
+    Tier,
+    Time,
+    Unit,
+)
+from penstock.quotes.declared.ways import Anchored, Css, Csv, Extractor, Json, Rates, Table
+from penstock.quotes.manners import Politeness, Sane, Strict
+from penstock.quotes.symbol import Symbol
 
-_PLACEHOLDER: Final = re.compile(r"\{(ticker|exchange|base|quote)\}")
-_GROUPS: Final = frozenset(["price", "currency", "time", "symbol"])
-
-
-class Tier(StrEnum):
-    """On what terms a source gives its prices, the best first."""
-
-    OFFICIAL = "official"
-    KEYED = "keyed"
-    UNOFFICIAL = "unofficial"
-    SCRAPE = "scrape"
-    MANUAL = "manual"
-
-
-class Means(StrEnum):
-    """What a page that comes instead of the price means."""
-
-    CONSENT = "consent_wall"
-    CHALLENGE = "bot_challenge"
-    THROTTLED = "rate_limited"
-    QUOTA = "quota_spent"
-    UNKNOWN = "symbol_not_found"
-
-
-class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a declaration: fixed, and without fields that we do not know."""
-
-
-class Ask(_Strict, frozen=True):
-    """The address to ask for a listing or a pair; what has none is not covered by the source."""
-
-    listing: str | None = None
-    pair: str | None = None
-    headers: dict[str, str] = {}
-
-
-class Politeness(_Strict, frozen=True):
-    """Seconds between two requests to a host, how many at a time, whether to heed robots.txt."""
-
-    interval: float = 0.0
-    concurrency: int = 1
-    robots: bool = False
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.interval <= 3600 and 1 <= self.concurrency <= 64):  # noqa: PLR2004 - sane
-            raise ValueError("interval is 0 to 3600 s, concurrency 1 to 64")
+__all__ = [
+    "Anchored",
+    "Ask",
+    "Auth",
+    "Blocked",
+    "Covers",
+    "Css",
+    "Csv",
+    "Declaration",
+    "Extractor",
+    "Guards",
+    "Json",
+    "Means",
+    "Names",
+    "Numbers",
+    "Politeness",
+    "Rates",
+    "Sane",
+    "Table",
+    "Tier",
+    "Time",
+    "Unit",
+    "fill",
+    "fits",
+    "read_declaration",
+]
 
 
-class Blocked(_Strict, frozen=True):
-    """A sign that the answer is something else: an address it leads to, or a text in it."""
+class Declaration(Strict, frozen=True, dict=True):
+    """A source of prices. `docs` is where it describes itself, `terms` what its terms say, shortly.
 
-    means: Means
-    url: str | None = None
-    text: str | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.url or self.text):
-            raise ValueError("name a url or a text")
-
-
-class Guards(_Strict, frozen=True):
-    """What an answer must be before anything is read from it."""
-
-    type: str | None = None
-    must_contain: tuple[str, ...] = ()
-    blocked: tuple[Blocked, ...] = ()
-
-
-class Anchored(_Strict, frozen=True, tag_field="kind", tag="anchored"):
-    """Finds a fixed text with the symbol in it, and matches a pattern right behind it.
-
-    The pattern's groups are price and, where it has them, currency, time (and symbol). It sees no
-    more than `window` bytes, so that no pattern can take long.
+    `implied` are the currencies (or minor units) of prices for which the answer names none, by MIC
+    or country; what is not in it has no price without a currency.
     """
-
-    name: str
-    anchor: str
-    pattern: str
-    currency: str | None = None
-    window: int = 2048
-
-    def __post_init__(self) -> None:
-        try:
-            groups = set(re.compile(self.pattern).groupindex)
-        except re.error as error:
-            raise ValueError(f"pattern: {error}") from error
-        if "price" not in groups or not groups <= _GROUPS:
-            raise ValueError(f"the pattern's groups are {sorted(_GROUPS)}, price among them")
-
-
-class Css(_Strict, frozen=True, tag_field="kind", tag="css"):
-    """Finds the first element that a CSS selector matches, if the page contains `requires`.
-
-    Each field is `@attribute` or `text` of that element; `currency` may also be a code.
-    """
-
-    name: str
-    select: str
-    price: str
-    currency: str | None = None
-    time: str | None = None
-    symbol: str | None = None
-    requires: tuple[str, ...] = ()
-
-
-class Rates(_Strict, frozen=True, tag_field="kind", tag="rates"):
-    """Reads a table of exchange rates in XML: what one unit of `base` costs in each currency.
-
-    `element` has the attributes `currency` and `rate`, and stands in one with the date.
-    """
-
-    name: str
-    base: str
-    element: str
-    currency: str
-    rate: str
-    date: str
-
-
-Extractor = Anchored | Css | Rates
-
-
-class Numbers(_Strict, frozen=True):
-    """How the source writes numbers: its locale, not the exchange's."""
-
-    locale: str
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", self.locale):
-            raise ValueError("a locale is like en, de-CH or zh_Hant_TW")
-
-
-class Unit(_Strict, frozen=True):
-    """A unit that prices are quoted in: so much of a currency, as an exact decimal text."""
-
-    currency: str
-    scale: str
-
-    def __post_init__(self) -> None:
-        exact = re.fullmatch(r"(?!0+\.?0*$)\d{1,9}(\.\d{1,9})?", self.scale)
-        if self.currency not in ISO or not exact:
-            raise ValueError('a unit is like {currency = "GBP", scale = "0.01"}')
-
-
-class Time(_Strict, frozen=True):
-    """How the source writes the instant of a price: seconds since 1970, or a date in its zone.
-
-    A date alone (`format` of strptime) is completed with the time of day `at` which it holds.
-    """
-
-    kind: Literal["epoch", "date"]
-    format: str = "%Y-%m-%d"
-    zone: str = "UTC"
-    at: str = "00:00"
-
-
-class Sane(_Strict, frozen=True):
-    """What no price of the source can be: older than so many days."""
-
-    max_age_days: int | None = None
-
-
-class Declaration(_Strict, frozen=True):
-    """A source of prices. `docs` is where it describes itself and its terms."""
 
     id: str
     title: str
@@ -191,9 +76,13 @@ class Declaration(_Strict, frozen=True):
     ask: Ask
     number: Numbers
     extract: tuple[Extractor, ...]
+    terms: str = ""
+    covers: Covers = Covers()
+    auth: tuple[Auth, ...] = ()
     politeness: Politeness = Politeness()
     guards: Guards = Guards()
-    units: dict[str, Unit] = {}
+    units: dict[str, Unit] = msgspec.field(default_factory=dict)
+    implied: dict[str, str] = msgspec.field(default_factory=dict)
     time: Time | None = None
     delay_seconds: int | None = None
     basis: Basis = Basis.PER_SHARE
@@ -209,21 +98,67 @@ class Declaration(_Strict, frozen=True):
         """Whether a person has to switch it on: its prices are taken, not given."""
         return self.tier in (Tier.UNOFFICIAL, Tier.SCRAPE)
 
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What has to be set for it: its keys."""
+        return tuple(auth.setting for auth in self.auth)
+
+    def forms(self, symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
+        """Return those of a symbol's candidates that are worth asking the source about.
+
+        Where it takes a ticker of any American exchange, it is not asked about each of them.
+        """
+        covered = [symbol for symbol in symbols if self.place(symbol) is not None]
+        whole = [symbol for symbol in covered if not getattr(symbol, "sought", False)]
+        return tuple(whole or covered)
+
+    def place(self, symbol: Symbol) -> str | None:
+        """Return the address for a symbol, with `{symbols}` still in it where the source has that.
+
+        Symbols of the same place can be asked in one request. None: the source covers it not.
+        """
+        template = self.ask.template(symbol.kind)
+        if template is None or not self.covers.include(symbol):
+            return None
+        words = self.words(symbol)
+        name = self.ask.name(symbol.kind)
+        if not fits(template, {**words, "symbols": ""}) or (name and "symbol" not in words):
+            return None
+        quoted = {word: quote(text, safe="") for word, text in words.items()}
+        return fill(template, {**quoted, "symbols": "{symbols}"})
+
     def address(self, symbol: Symbol) -> str | None:
         """Return the address to ask for this symbol, None where the source does not cover it."""
-        template = self.ask.pair if isinstance(symbol, Pair) else self.ask.listing
-        words = {name: quote(word, safe="") for name, word in symbol.words.items()}
-        return fill(template, words) if template else None
+        return self.address_of([symbol])
+
+    def address_of(self, symbols: Sequence[Symbol]) -> str | None:
+        """Return the one address to ask for symbols of one place, at most `ask.batch` of them."""
+        place = self.place(symbols[0])
+        if place is None:
+            return None
+        names = dict.fromkeys(quote(self.name(symbol), safe="") for symbol in symbols)
+        return fill(place, {"symbols": self.ask.join.join(names)})
+
+    def name(self, symbol: Symbol) -> str:
+        """Return how the source writes a symbol: as it declares, or as we do."""
+        return self.words(symbol).get("symbol") or str(symbol)
+
+    def words(self, symbol: Symbol) -> Mapping[str, str]:
+        """Return what the words of a template are for a symbol, as the source writes them."""
+        known = self._words
+        words = known.get(symbol)
+        if words is None:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            words = known[symbol] = _words(self.ask, symbol)
+        return words
+
+    @cached_property
+    def _words(self) -> dict[Symbol, Mapping[str, str]]:
+        return {}
 
 
-def fill(template: str, words: Mapping[str, str]) -> str:
-    """Put a symbol's words into a template. Raises KeyError for a word that it has not."""
-    return _PLACEHOLDER.sub(lambda found: words[found[1]], template)
-
-
-def fits(template: str, words: Mapping[str, str]) -> bool:
-    """Say whether a symbol has all the words that a template asks for."""
-    return all(found in words for found in _PLACEHOLDER.findall(template))
+_MOST_REMEMBERED = 4096
 
 
 def read_declaration(text: str, name: str) -> Declaration:
@@ -234,16 +169,59 @@ def read_declaration(text: str, name: str) -> Declaration:
         raise InvalidInput(f"The quote source {name} is not declared right: {error}.") from error
 
 
+def _words(ask: Ask, symbol: Symbol) -> Mapping[str, str]:
+    own = dict(symbol.words)
+    for sign, written in ask.spelling.items():
+        if "ticker" in own:
+            own["ticker"] = own["ticker"].replace(sign, written)
+    keys = (str(symbol), symbol.instrument, own.get("ticker"), own.get("base"), own.get("isin"))
+    ids = [ask.ids[key] for key in keys if key in ask.ids]
+    words = {**ask.words, **own}
+    if ask.lower:
+        words = {name: word.lower() for name, word in words.items()}
+    if ids:
+        words["id"] = ids[0]
+    name = ask.name(symbol.kind)
+    if name and fits(name, words):
+        words["symbol"] = fill(name, words)
+    return words
+
+
 def _problems(source: Declaration) -> Iterator[str]:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", source.id):
         yield "id is small letters, digits and underscores"
     if not source.hosts or not source.extract:
         yield "name the hosts, and at least one way to extract"
-    for address in filter(None, (source.ask.listing, source.ask.pair)):
+    yield from _wrong_addresses(source)
+    if not set(source.units) <= CODES - ISO | MINOR_UNITS:
+        yield "units are minor units: GBX, ILA, ZAC, USX"
+    yield from _wrong_terms(source)
+
+
+def _wrong_addresses(source: Declaration) -> Iterator[str]:
+    for address in source.ask.addresses:
         parts = urlsplit(address)
         if parts.scheme not in ("https", "http") or parts.netloc not in source.hosts:
             yield f"{address} is at none of the hosts"
-    if not (source.ask.listing or source.ask.pair):
+        if source.auth and parts.scheme != "https":
+            yield f"{address} would carry a key: it has to be https"
+    if not source.ask.addresses:
         yield "ask has an address for a listing or a pair"
-    if not set(source.units) <= CODES - ISO | MINOR_UNITS:
-        yield "units are minor units: GBX, ILA, ZAC, USX"
+    if source.ask.batch > 1 and not all(source.ask.name(kind) for kind in source.ask.kinds):
+        yield "with a batch, ask.symbol says how the source writes each kind of symbol"
+
+
+def _wrong_terms(source: Declaration) -> Iterator[str]:
+    names = [way.name for way in source.extract]
+    if len(set(names)) < len(names):
+        yield "each way to extract has a name of its own"
+    if source.auth and source.tier is not Tier.KEYED:
+        yield "a source with a required key is of the tier keyed"
+    delay = source.delay_seconds
+    if delay is not None and not 0 <= delay <= MOST_SECONDS:
+        yield "delay_seconds is 0 to a year"
+    for place, unit in source.implied.items():
+        if not (is_mic(place) or re.fullmatch("[A-Z]{2}", place)) or unit not in CODES:
+            yield 'implied is a currency by MIC or country: US = "USD"'
+        if unit in MINOR_UNITS and unit not in source.units:
+            yield f"{unit} has to be among the units"

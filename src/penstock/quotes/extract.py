@@ -1,7 +1,7 @@
 """Finding the price in an answer, by the declaration's alternates in their order."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -33,24 +33,26 @@ def found_in(source: Declaration, symbol: Symbol, response: Response) -> Found |
     page: LexborHTMLParser | None = None
     for extractor in source.extract:
         found = None
-        if isinstance(extractor, Anchored) and fits(extractor.anchor, symbol.words):
-            found = _behind_anchor(extractor, symbol, response.body)
-        elif isinstance(extractor, Css) and _required(extractor, symbol, response.body):
+        if isinstance(extractor, Anchored) and fits(extractor.anchor, source.words(symbol)):
+            found = _behind_anchor(extractor, source.words(symbol), response.body)
+        elif isinstance(extractor, Css) and _required(
+            extractor, source.words(symbol), response.body
+        ):
             page = page or _parsed(response.body)
-            found = _selected(extractor, symbol, page)
+            found = _selected(extractor, source.words(symbol), page)
         if found:
             return found
     return None
 
 
-def _behind_anchor(extractor: Anchored, symbol: Symbol, body: bytes) -> Found | None:
-    anchor = fill(extractor.anchor, symbol.words).encode()
+def _behind_anchor(extractor: Anchored, words: Mapping[str, str], body: bytes) -> Found | None:
+    anchor = fill(extractor.anchor, words).encode()
     pattern = _compiled(extractor.pattern)
     for place in _places(body, anchor):
         match = pattern.match(body, place, place + extractor.window)
         if match:
             groups = {name: _text(value) for name, value in match.groupdict().items()}
-            currency = extractor.currency and fill(extractor.currency, symbol.words)
+            currency = extractor.currency and fill(extractor.currency, words)
             return Found(
                 extractor.name,
                 groups["price"] or "",
@@ -79,11 +81,11 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
 
 
-def _required(extractor: Css, symbol: Symbol, body: bytes) -> bool:
+def _required(extractor: Css, words: Mapping[str, str], body: bytes) -> bool:
     templates = (extractor.select, *extractor.requires)
-    if not all(fits(template, symbol.words) for template in templates):
+    if not all(fits(template, words) for template in templates):
         return False
-    return all(fill(text, symbol.words).encode() in body for text in extractor.requires)
+    return all(fill(text, words).encode() in body for text in extractor.requires)
 
 
 def _parsed(body: bytes) -> "LexborHTMLParser":
@@ -92,9 +94,9 @@ def _parsed(body: bytes) -> "LexborHTMLParser":
     return LexborHTMLParser(body.decode("utf-8", "replace"))
 
 
-def _selected(extractor: Css, symbol: Symbol, page: "LexborHTMLParser") -> Found | None:
+def _selected(extractor: Css, words: Mapping[str, str], page: "LexborHTMLParser") -> Found | None:
     # A symbol is made of letters, digits and `.&:-` (symbol.py): in quotes it selects nothing else.
-    node = page.css_first(fill(extractor.select, symbol.words))
+    node = page.css_first(fill(extractor.select, words))
     if node is None:
         return None
     return Found(

@@ -38,7 +38,7 @@ def check_answer(source: Declaration, symbol: Symbol, response: Response, now: d
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if source.guards.type and kind != source.guards.type:
         raise LayoutChanged(f"{source.title} answered with {kind or 'nothing'} instead of a page.")
-    words = symbol.words
+    words = source.words(symbol)
     for text in source.guards.must_contain:
         if fits(text, words) and fill(text, words).encode() not in response.body:
             raise WrongSymbol(f"What {source.title} answered is not about {symbol}.")

@@ -47,7 +47,7 @@ def attempts_for(
     ways = deque(
         Attempt(asked, symbol, source, url)
         for source in sources
-        for symbol in symbols
+        for symbol in source.forms(symbols)
         if (url := source.address(symbol))
     )
     if not ways:

@@ -1,11 +1,11 @@
 """From an answer to a quote: guards, extraction, number, unit, instant. Pure, whatever comes in."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from penstock.domain.instrument import AMERICAN
 from penstock.domain.quote import (
     ONE,
     AmbiguousNumber,
@@ -19,9 +19,10 @@ from penstock.domain.quote import (
 )
 from penstock.domain.request import Response
 from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
-from penstock.quotes.declaration import Declaration, Rates, Time
+from penstock.quotes.declaration import Declaration, Rates
 from penstock.quotes.extract import Found, found_in
 from penstock.quotes.guards import check_answer
+from penstock.quotes.instants import instant_of
 from penstock.quotes.number import PERCENT, Price, parse_price
 from penstock.quotes.rates import STATED, rate_in
 from penstock.quotes.symbol import Listing, Pair, Symbol
@@ -54,10 +55,10 @@ def read_quote(
             extractor=found.extractor,
             raw=found.raw,
             basis=Basis.RATE if isinstance(symbol, Pair) else source.basis,
-            venue=source.venue or (symbol.exchange if isinstance(symbol, Listing) else None),
+            venue=source.venue or _venue(source, symbol),
             delay=_delay(source),
             flags=found.flags if source.time else (*found.flags, UNDATED),
-            instrument=str(symbol),
+            instrument=symbol.instrument,
         )
         _check_age(source, quote)
     except QuoteError as error:
@@ -148,20 +149,12 @@ def _instant(source: Declaration, written: str | None, now: datetime) -> datetim
     if written is None:
         raise LayoutChanged(f"{source.title} does not say when its price was made.")
     try:
-        if source.time.kind == "epoch":
-            as_of = datetime.fromtimestamp(int(written), UTC)
-        else:
-            as_of = _in_zone(written, source.time)
+        as_of = instant_of(written, source.time)
     except (ValueError, OverflowError, OSError) as error:
         raise LayoutChanged(f"{written!r} is no instant as {source.title} wrote them.") from error
     if as_of > now + _AHEAD:
         raise LayoutChanged(f"{source.title} dates a price at {written!r}, which is still to come.")
     return as_of
-
-
-def _in_zone(written: str, time: Time) -> datetime:
-    moment = datetime.strptime(f"{written} {time.at}", f"{time.format} %H:%M")  # noqa: DTZ007 - next line
-    return moment.replace(tzinfo=ZoneInfo(time.zone)).astimezone(UTC)
 
 
 def _check_age(source: Declaration, quote: Quote) -> None:
@@ -171,6 +164,12 @@ def _check_age(source: Declaration, quote: Quote) -> None:
             f"{source.title} last had a price of {quote.symbol} on {quote.as_of:%Y-%m-%d}.",
             as_of=quote.as_of,
         )
+
+
+def _venue(source: Declaration, symbol: Symbol) -> str | None:
+    """Return the MIC of the exchange that was asked about, None for any."""
+    mic = source.words(symbol).get("mic")
+    return mic or (symbol.mic if isinstance(symbol, Listing) and symbol.mic != AMERICAN else None)
 
 
 def _delay(source: Declaration) -> timedelta | None:

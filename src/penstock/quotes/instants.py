@@ -1,0 +1,50 @@
+"""Instants as sources write them, read by what their declaration says of them."""
+
+from datetime import UTC, datetime, time
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from penstock.quotes.declared.terms import Time
+
+_LONGEST: Final = 80
+_HOURS: Final = ("%H", "%I", "%X", "%c", "%T", "%R")
+
+
+def instant_of(written: str, declared: Time) -> datetime:
+    """Return an instant in UTC. Raises ValueError (or what it is made of) for what is none."""
+    if len(written) > _LONGEST:
+        raise ValueError("too long for an instant")
+    if declared.kind in ("epoch", "epoch_ms"):
+        return _since_1970(written, 1000 if declared.kind == "epoch_ms" else 1)
+    if declared.kind == "iso":
+        return _completed(datetime.fromisoformat(written), declared, timed=":" in written)
+    return _by_format(written.strip(), declared)
+
+
+def _since_1970(written: str, parts: int) -> datetime:
+    """Read whole numbers and those with a fraction: 1795224600, 1795224600.25."""
+    whole, _, fraction = written.strip().partition(".")
+    if not whole.isascii() or not whole.isdigit() or not (fraction or "0").isdigit():
+        raise ValueError("no seconds since 1970")
+    seconds, rest = divmod(int(whole), parts)
+    microseconds = rest * (1_000_000 // parts) if parts > 1 else int(f"{fraction:0<6}"[:6])
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+
+
+def _by_format(written: str, declared: Time) -> datetime:
+    for form in declared.ways:
+        try:
+            moment = datetime.strptime(written, form)  # noqa: DTZ007 - completed in the next line
+        except ValueError:
+            continue
+        return _completed(moment, declared, timed=any(hour in form for hour in _HOURS))
+    raise ValueError("in none of the formats")
+
+
+def _completed(moment: datetime, declared: Time, *, timed: bool) -> datetime:
+    """Add what a text left out: the time of day at which it holds, and the zone."""
+    if not timed:
+        moment = datetime.combine(moment.date(), time.fromisoformat(declared.at), moment.tzinfo)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(declared.zone))
+    return moment.astimezone(UTC)
