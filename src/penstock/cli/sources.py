@@ -57,8 +57,8 @@ def check(context: click.Context, flags: Flags, file: Path, *, as_json: bool) ->
 
     Nobody is asked for anything. Ends with 1 if something is wrong, and says what, by line.
     """
+    from penstock.markets import terms_of
     from penstock.quotes.own import check_file
-    from penstock.wiring import terms_of
 
     own = check_file(file, terms_of(flags.settings()))
     if as_json:

@@ -10,7 +10,7 @@ import msgspec
 
 from penstock.domain.quote import Quote, QuoteError, SymbolNotFound
 from penstock.domain.request import Response
-from penstock.quotes.declaration import Declaration, Tier
+from penstock.quotes.declaration import Declaration, Sane, Tier
 from penstock.quotes.read import read_quote
 from penstock.quotes.symbol import Listing, Pair, Symbol, candidates_of
 
@@ -18,7 +18,7 @@ Wrong = tuple[str, str]
 """A field of a golden part, and why it does not hold."""
 
 _SOON: Final = timedelta(minutes=1)
-_SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_LONG_AFTER: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _STRANGE: Final = "QZXQ"
 
 
@@ -84,16 +84,19 @@ def _outcome(
     kind = golden.type or source.guards.type or ""
     address = source.address(symbol) or ""
     response = Response(golden.status, {"content-type": kind}, body, address)
+    recorded = _recorded(golden)
+    if recorded is None:  # nobody says when, so that nothing can be too old
+        source = msgspec.structs.replace(source, sane=Sane())
     try:
-        return read_quote(source, symbol, response, _recorded(golden), golden.symbol)
+        return read_quote(source, symbol, response, recorded or _LONG_AFTER, golden.symbol)
     except QuoteError as error:
         return error
 
 
-def _recorded(golden: Golden) -> datetime:
+def _recorded(golden: Golden) -> datetime | None:
     if golden.fetched_at:
         return golden.fetched_at.astimezone(UTC)
-    return golden.as_of.astimezone(UTC) + _SOON if golden.as_of else _SOME_DAY
+    return golden.as_of.astimezone(UTC) + _SOON if golden.as_of else None
 
 
 def _compared(source: Declaration, golden: Golden, came: Quote) -> Iterator[Wrong]:
@@ -104,7 +107,7 @@ def _compared(source: Declaration, golden: Golden, came: Quote) -> Iterator[Wron
         yield "price", f"{golden.price} should come out, but {came.price} did"
     if golden.currency != came.currency:
         yield "currency", f"{golden.currency} should come out, but {came.currency} did"
-    if (golden.unit or golden.currency) != came.quoted_unit:
+    if (golden.unit or came.currency) != came.quoted_unit:
         yield "unit", f"the price is in {came.quoted_unit}: say so, if that is right"
     if source.time is None and golden.as_of is not None:
         yield "as_of", "the declaration has no [time], so its prices have no instant of their own"

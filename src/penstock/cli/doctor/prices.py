@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from penstock.cli.doctor.check import Check, fail, ok, warn
 from penstock.domain.errors import InvalidInput
+from penstock.markets import sources_of
 from penstock.quotes.standing import Known, Standing
 from penstock.settings import Settings
-from penstock.wiring import sources_of
 
 
 def checks(settings: Settings) -> Iterator[Check]:
