@@ -10,8 +10,9 @@ from functools import partial
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.outbound.client import Outbound
-from penstock.quotes.catalogue import all_sources, sources_named
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.own_terms import Terms
+from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -35,20 +36,31 @@ class Ground:
 class Markets:
     """All that has to do with prices in a running installation."""
 
+    sources: Sources
     quotes: QuoteEngine
 
 
 def open_markets(ground: Ground) -> Markets:
     """Put it together. Raises InvalidInput where the settings name what there is not."""
-    return Markets(quotes=_quotes(ground))
+    sources = sources_of(ground.settings)
+    return Markets(sources=sources, quotes=_quotes(ground, sources))
 
 
-def _quotes(ground: Ground) -> QuoteEngine:
-    chosen = sources_named(ground.settings.quote_sources)
+def sources_of(settings: Settings) -> Sources:
+    """Return the sources of an installation. Raises InvalidInput for a name that none has."""
+    return sources_in(settings.sources, settings.quote_sources, terms_of(settings))
+
+
+def terms_of(settings: Settings) -> Terms:
+    """Return what a source that a person adds may not do."""
+    return Terms(taken=shipped_ids(), allowed=settings.loopback_providers)
+
+
+def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
     return QuoteEngine(
-        chosen,
+        sources.used,
         partial(ground.outbound.send, connector="quotes"),
         clock=ground.clock,
-        disabled=[source for source in all_sources() if source not in chosen],
+        disabled=sources.disabled,
         sleep=ground.sleep,
     )

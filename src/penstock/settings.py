@@ -191,6 +191,10 @@ class Settings(BaseSettings):
         ("ecb",),
         description="Quote sources to use, best first, comma-separated: ecb, google_finance.",
     )
+    sources_folder: Path | None = Field(
+        None,
+        description="Where quote sources of your own are; empty: `$PENSTOCK_HOME/sources`.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -216,6 +220,11 @@ class Settings(BaseSettings):
     def database_file(self) -> Path:
         """The SQLite file, which is used where no database URL is given."""
         return self.home / "penstock.db"
+
+    @property
+    def sources(self) -> Path:
+        """The folder of the quote sources that people add."""
+        return self.sources_folder or self.home / "sources"
 
     @property
     def database(self) -> str:

@@ -54,6 +54,7 @@ from penstock.outbound.certificate import showing
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.standing import Sources
 from penstock.settings import Profile, Settings
 from penstock.store import open_store
 from penstock.vault.cipher import Cipher
@@ -97,6 +98,7 @@ class Penstock:
     inbox: Inbox
     notifier: Notifier
     quotes: QuoteEngine
+    sources: Sources
     markets: Markets
 
 
@@ -249,6 +251,7 @@ def _assemble(
         inbox=Inbox(program, connectors, seals, send_for, metrics, timing.clock),
         notifier=_notifier(settings, timing, program, key),
         quotes=markets.quotes,
+        sources=markets.sources,
         markets=markets,
     )
 

@@ -24,6 +24,7 @@ from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
 from penstock.observe.metrics import Metrics
+from penstock.quotes.standing import Sources
 from penstock.vault.cipher import Cipher
 
 
@@ -154,6 +155,10 @@ class Installation(Protocol):
     @property
     def quotes(self) -> Quotes:
         """How prices are asked for."""
+
+    @property
+    def sources(self) -> Sources:
+        """Where prices may come from, and how each source stands."""
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Installation]]
