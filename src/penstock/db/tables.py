@@ -35,6 +35,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     personal_tokens,
     pushed,
     quarantine,
+    rates,
     recovery_codes,
     refresh_tokens,
     refreshes,

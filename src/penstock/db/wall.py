@@ -32,6 +32,8 @@ APART: Final[Mapping[str, str]] = {
     "notice_targets": "the operator's own addresses, by their hash",
     "notice_turns": "the operator's own addresses, by their hash",
     "pushed_requests": "of programs, by a hash of a name that only they were told",
+    "rate_documents": "how far the central bank's documents were read, for everybody",
+    "rates": "what money costs in other money, for everybody",
     "setup_links": "made before there is anybody",
     "sign_in_attempts": "of people who are not signed in, by a hash of their name",
     "signing_keys": "the program's own, sealed",
