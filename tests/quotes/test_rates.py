@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.quote import LayoutChanged, QuoteError, SymbolNotFound
+from penstock.domain.rate import CROSSED, INVERTED, STATED
 from penstock.quotes.declaration import Rates
-from penstock.quotes.rates import CROSSED, INVERTED, STATED, rate_in
+from penstock.quotes.rates import rate_in
 from penstock.quotes.symbol import Pair
 from tests.quotes.answers import recorded, source
 

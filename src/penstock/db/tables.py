@@ -37,6 +37,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     prices,
     pushed,
     quarantine,
+    rates,
     recovery_codes,
     refresh_tokens,
     refreshes,

@@ -36,6 +36,8 @@ APART: Final[Mapping[str, str]] = {
     "price_robots": "what sites ask of programs, for everybody",
     "prices": "what things cost, for everybody",
     "pushed_requests": "of programs, by a hash of a name that only they were told",
+    "rate_documents": "how far the central bank's documents were read, for everybody",
+    "rates": "what money costs in other money, for everybody",
     "setup_links": "made before there is anybody",
     "sign_in_attempts": "of people who are not signed in, by a hash of their name",
     "signing_keys": "the program's own, sealed",

@@ -1,27 +1,20 @@
 """A table of exchange rates, and what follows from it for any two of its currencies.
 
 A rate that the table states is taken as it is written. Every other is one division of two stated
-ones, in decimal, rounded half to even to `SIGNIFICANT` digits: far below what the table's own five
-or six digits can tell. No rate is ever assumed: what the table does not state has none.
+ones (domain/rate.py), far below what the table's own five or six digits can tell. No rate is ever
+assumed: what the table does not state has none.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from decimal import Decimal
 from xml.parsers import expat
 
 from penstock.domain.quote import LayoutChanged, SymbolNotFound
+from penstock.domain.rate import CROSSED, INVERTED, STATED, divided
 from penstock.quotes.declaration import Rates
 from penstock.quotes.number import parse_price
 from penstock.quotes.symbol import Pair
-
-SIGNIFICANT: Final = 18
-STATED: Final = "stated"
-INVERTED: Final = "inverted"
-CROSSED: Final = "crossed"
-
-_DIVISION: Final = Context(prec=SIGNIFICANT, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +69,7 @@ def rate_in(body: bytes, rates: Rates, pair: Pair) -> Rate:
     if base is None:
         raise SymbolNotFound("A currency has no rate to itself.")
     made = INVERTED if quote is None else CROSSED
-    value = _DIVISION.divide(quote or Decimal(1), base)
-    return Rate(Decimal(f"{value:f}"), date, raw, made)
+    return Rate(divided(quote or Decimal(1), base), date, raw, made)
 
 
 def _stated(table: Mapping[str, str], currency: str, rates: Rates, date: str) -> Decimal | None:

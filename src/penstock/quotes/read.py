@@ -17,6 +17,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.rate import STATED
 from penstock.domain.request import Response
 from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declaration import Declaration, Rates
@@ -24,7 +25,7 @@ from penstock.quotes.extract import Found, found_in
 from penstock.quotes.guards import check_answer
 from penstock.quotes.instants import instant_of
 from penstock.quotes.number import PERCENT, Price, parse_price
-from penstock.quotes.rates import STATED, rate_in
+from penstock.quotes.rates import rate_in
 from penstock.quotes.symbol import Listing, Pair, Symbol
 
 UNDATED: Final = "undated"
