@@ -20,6 +20,10 @@ from penstock.db.staging import Into
 _STATED: Final[Mapping[str, tuple[sa.types.TypeEngine[Any], bool]]] = {
     "symbol": (sa.Text(), True),
     "isin": (sa.Text(), True),
+    "mic": (sa.Text(), True),
+    "figi": (sa.Text(), True),
+    "cusip": (sa.Text(), True),
+    "security_external_id": (sa.Text(), True),
     "name": (sa.Text(), False),
     "type": (sa.Text(), False),
     "quantity": (Exact(), False),
@@ -51,6 +55,7 @@ holdings = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("change_number", sa.BigInteger, nullable=False),
+    sa.Column("security_id", Id, index=True),
     sa.UniqueConstraint("account_id", "external_id"),
     sa.Index("ix_holdings_owner", "owner_id", "id"),
     sa.Index("ix_holdings_change", "owner_id", "change_number", "id"),

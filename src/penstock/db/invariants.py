@@ -228,7 +228,12 @@ _WRITTEN: Final[tuple[tuple[str, str, Callable[[Decimal, str], Decimal]], ...]] 
     ("transactions", "amount", canonical),
     ("balances", "amount", canonical),
     ("holdings", "quantity", lambda quantity, _: canonical_quantity(quantity)),
-    *(("holdings", name, canonical_price) for name in ("price", "value", "cost_basis")),
+    ("holding_versions", "quantity", lambda quantity, _: canonical_quantity(quantity)),
+    *(
+        (table, name, canonical_price)
+        for table in ("holdings", "holding_versions")
+        for name in ("price", "value", "cost_basis")
+    ),
 )
 
 

@@ -37,6 +37,10 @@ class HoldingSeen:
     as it is held, and is told once an answer. `quantity` is negative for a short. `price` (of one)
     and `value` (of all) are the institution's own, never computed by us, and `cost_basis` is what
     all of it cost; each is in `currency`, and None where nothing is stated.
+
+    What names the security is told as the provider writes it, and believed only where it is valid:
+    `symbol` and the `mic` of its exchange (ISO 10383), `isin`, `figi`, `cusip`. `security` is the
+    provider's own id of the thing, which is the same in all accounts; None where it has none.
     """
 
     account: str
@@ -51,6 +55,10 @@ class HoldingSeen:
     price: Decimal | None = None
     value: Decimal | None = None
     cost_basis: Decimal | None = None
+    mic: str | None = None
+    figi: str | None = None
+    cusip: str | None = None
+    security: str | None = None
 
 
 def canonical_quantity(quantity: Decimal) -> Decimal:

@@ -166,6 +166,8 @@ def store(
         raise _not_listed(error) from None
     balances.insert(connection, [{**one, "change_number": change} for one in new])
     holdings.store(connection, held, into)
+    if held.size:
+        positions.follow(connection, into)
     read_now = unread > 0 and quarantine.count_open(connection, connection_id) < unread
     _keep_what_came(connection, place, stage, now, news=counts.wrote or read_now)
     if counts.wrote or held.size:

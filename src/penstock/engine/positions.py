@@ -1,9 +1,13 @@
-"""A snapshot of holdings as it is stored: checked, exact, by our own numbers."""
+"""A snapshot of holdings as it is stored: checked, exact, by our own numbers; and its history."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import sqlalchemy as sa
+
+from penstock.db import holding_versions
 from penstock.db.holdings import Held, Position
+from penstock.db.staging import Into
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.holding import HoldingSeen, canonical_price, canonical_quantity
 
@@ -16,6 +20,17 @@ def as_stored(told: Mapping[str, Sequence[HoldingSeen]], accounts: Mapping[str, 
     cannot be kept.
     """
     return {_number_of(name, accounts): _positions(name, rows) for name, rows in told.items()}
+
+
+def follow(connection: sa.Connection, into: Into) -> None:
+    """Let what hangs on positions follow those that were just written."""
+    holding_versions.append(
+        connection,
+        owner_id=into.owner_id,
+        change_number=into.change_number,
+        run_id=into.run_id,
+        today=into.today,
+    )
 
 
 def _number_of(name: str, accounts: Mapping[str, int]) -> int:
@@ -43,8 +58,12 @@ def _position(row: HoldingSeen) -> Position:
         raise _broken(row, "is stated as of an instant without an offset")
     try:
         return {
-            "symbol": _storable(row.symbol) if row.symbol else None,
-            "isin": _storable(row.isin) if row.isin else None,
+            "symbol": _told(row.symbol),
+            "isin": _told(row.isin),
+            "mic": _told(row.mic),
+            "figi": _told(row.figi),
+            "cusip": _told(row.cusip),
+            "security_external_id": _told(row.security),
             "name": _storable(row.name),
             "type": str(row.type),
             "quantity": canonical_quantity(row.quantity),
@@ -57,6 +76,10 @@ def _position(row: HoldingSeen) -> Position:
         }
     except InvalidInput as error:
         raise _broken(row, f"cannot be kept: {error.message}") from None
+
+
+def _told(text: str | None) -> str | None:
+    return _storable(text) if text else None
 
 
 def _price(amount: Decimal | None, currency: str) -> Decimal | None:

@@ -19,6 +19,7 @@ from penstock.db import (
     cursors,
     erasures,
     feeds,
+    holding_versions,
     holdings,
     images,
     leases,
@@ -85,6 +86,7 @@ def undo(
     held = holdings.undo(
         connection, run_id, _numbers(run_id), owner_id=owner_id, change_number=number, now=now
     )
+    holding_versions.undo(connection, run_id, owner_id=owner_id, kept=held.kept)
     _forget(connection, run, now, afresh=bool(kept))
     _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)
