@@ -54,7 +54,7 @@ from penstock.domain.link_plan import VisitPlan
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import Pause, PendingRule, Pull, Verdict
 from penstock.domain.request import Request, Response
-from penstock.domain.says import EVERY_TYPE, Says
+from penstock.domain.says import EVERY_TYPE, Invested, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Holdings, Page, Stream
@@ -105,6 +105,7 @@ class MX:
         to_come=False,
         abroad=False,
         holdings=True,
+        invested=Invested.TOTAL,
     )
     hooks: Hooks | None = None
 

@@ -41,7 +41,7 @@ from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Verdict
 from penstock.domain.remedy import fix_code
 from penstock.domain.request import Request, Response
-from penstock.domain.says import EVERY_TYPE, Says
+from penstock.domain.says import EVERY_TYPE, Invested, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
@@ -93,7 +93,12 @@ class Plaid:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = BUDGETS
     absence: Absence = Absence.REMOVED
-    says: Says = Says(EVERY_TYPE, frozenset(BalanceKind) - {BalanceKind.OPENING}, abroad=False)
+    says: Says = Says(
+        EVERY_TYPE,
+        frozenset(BalanceKind) - {BalanceKind.OPENING},
+        abroad=False,
+        invested=Invested.TOTAL,
+    )
 
     @property
     def hooks(self) -> Hooks:

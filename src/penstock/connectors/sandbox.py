@@ -33,7 +33,7 @@ from penstock.domain.link_plan import OAuthPlan, Rotation
 from penstock.domain.option import Given, Option
 from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, VerdictKind
 from penstock.domain.request import Request, Response
-from penstock.domain.says import EVERY_TYPE, Says
+from penstock.domain.says import EVERY_TYPE, Invested, Says
 from penstock.domain.transaction import Removal, TransactionSeen
 from penstock.domain.update import Absence, Balances, Discovery, Stream
 
@@ -82,7 +82,13 @@ class Sandbox:
     reuses_ids: bool = False
     budgets: tuple[Limit, ...] = ()
     absence: Absence = Absence.REMOVED
-    says: Says = Says(EVERY_TYPE, frozenset(BalanceKind), holdings=True, all_of_holdings=True)
+    says: Says = Says(
+        EVERY_TYPE,
+        frozenset(BalanceKind),
+        holdings=True,
+        all_of_holdings=True,
+        invested=Invested.MONEY,
+    )
     search: Search | None = None
     hooks: Hooks | None = None
 

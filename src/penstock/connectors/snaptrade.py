@@ -44,7 +44,7 @@ from penstock.domain.protocol import PendingRule, Pull, Search, Verdict, Verdict
 from penstock.domain.rate_headers import GENERAL
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
-from penstock.domain.says import EVERY_TYPE, Says
+from penstock.domain.says import EVERY_TYPE, Invested, Says
 from penstock.domain.secret import Secret
 from penstock.domain.transaction import TransactionSeen
 from penstock.domain.update import (
@@ -112,6 +112,7 @@ class SnapTrade:
         abroad=False,
         later=False,
         holdings=True,
+        invested=Invested.MONEY,
     )
     missing_settings: tuple[str, ...] = ()
     search: Search | None = None
