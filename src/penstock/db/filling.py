@@ -1,22 +1,22 @@
-"""The short way for accounts of which nothing is stored yet: their rows go straight in.
+"""The short way for accounts of which nothing is stored yet: their rows are not compared.
 
-Without the temporary table every row is sent once instead of twice, which is most of what a first
-sync costs. Nothing in these accounts is older than this transaction, and nobody has seen it.
+Nothing in these accounts is older than this transaction, and nobody has seen it. Rows are handed
+over to a bare temporary table, and go on from there many at a time: SQLite copies rows faster than
+it takes them one by one, and PostgreSQL copies into no table that is behind the wall (wall.py).
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from penstock.db.copying import copying
 from penstock.db.metadata import instant_text
-from penstock.db.staging import STAGED, Batch, Into, located
+from penstock.db.staging import STAGED, TYPED, Batch, Into, located
 from penstock.db.statements import Statements
 
-AT_A_TIME: Final = 20_000
+AT_A_TIME: Final = 10_000
 """How many rows go from the temporary table into the real one at a time."""
 MOST_LINKS: Final = 2_000
 """So many are looked up one by one; more, all at once."""
@@ -62,21 +62,11 @@ def settle(statements: Statements, links: Links) -> int:
 
 
 def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> Links:
-    """Insert rows: an event for a row that is there replaces it, a removal deletes it.
-
-    They are handed over to a bare temporary table, and go on from there many at a time: the
-    database copies rows faster than it takes them one by one.
-    """
+    """Insert rows: an event for a row that is there replaces it, a removal deletes it."""
     cursor: Any = connection.connection.cursor()
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS handed ({', '.join(STAGED)})")
     hand_over = f"INSERT INTO handed VALUES ({', '.join('?' * len(STAGED))})"
-    insert = _INSERT.format(
-        owner=into.owner_id,
-        run=into.run_id,
-        change=into.change_number,
-        now=instant_text(into.now),
-        today=into.today.isoformat(),
-    )
+    insert = f"{_insert(into)} WHERE true ORDER BY rowid {_OR_REPLACE}"
     links, handed = Links(), 0
 
     def go_on() -> None:
@@ -105,56 +95,55 @@ def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) ->
 
     if any(batch.removal for batch in batches()):
         return None
-    links = Links()
-    columns = (*STAGED, _COMPUTED)
+    cursor: Any = connection.connection.cursor()
+    hand_over = f"COPY handed ({', '.join(STAGED)}) FROM STDIN"
+    insert, links, waiting = _insert(into), Links(), batches()
     try:
-        with connection.begin_nested(), copying(connection, "transactions", columns) as copy:
-            for batch in batches():
-                rows = located(batch, into.accounts)
-                links.note(rows)
-                copy.write(_lines(rows, into))
+        with connection.begin_nested():
+            cursor.execute(f"CREATE TEMP TABLE handed ({TYPED}) ON COMMIT DROP")
+            for first in waiting:
+                handed = 0
+                with cursor.copy(hand_over) as copy:
+                    for batch in chain((first,), waiting):
+                        rows = located(batch, into.accounts)
+                        links.note(rows)
+                        for row in rows:
+                            copy.write_row(row)
+                        handed += len(rows)
+                        if handed >= AT_A_TIME:
+                            break
+                cursor.execute(insert)
+                cursor.execute("TRUNCATE handed")
     except psycopg.errors.UniqueViolation:
         return None
     return links
 
 
-def _lines(rows: list[list[Any]], into: Into) -> str:
-    """Return rows as COPY reads them, with the columns that we compute, a line a row."""
-    run, moment = str(into.run_id), into.now.isoformat()
-    same = (str(into.owner_id), run, run, moment, moment, str(into.change_number), "f\n")
-    ending, today = "\t".join(same), into.today.isoformat()
-    lines = []
-    for row in rows:
-        row[0] = str(row[0])
-        row.append(row[_BOOKED] or row[_AUTHORIZED] or row[_VALUE] or today)
-        row.append(run if row[_STATUS] == "posted" else None)
-        line = "\t".join(["\\N" if text is None else text for text in row])
-        # Few texts hold a character that COPY gives a meaning: only theirs are written with care.
-        if line.count("\t") != _TABS or line.count("\\") != row.count(None) or _BREAK.search(line):
-            line = "\t".join(["\\N" if text is None else text.translate(_ESCAPES) for text in row])
-        lines.append(f"{line}\t{ending}")
-    return "".join(lines)
+def _insert(into: Into) -> str:
+    """Return the statement by which rows go on from the temporary table, in both languages.
+
+    The numbers that are the same for every row are written into it: they are our own.
+    """
+    return _INSERT.format(
+        owner=into.owner_id,
+        run=into.run_id,
+        change=into.change_number,
+        now=instant_text(into.now),
+        today=into.today.isoformat(),
+    )
 
 
-_STATUS, _BOOKED, _VALUE, _AUTHORIZED = (
-    STAGED.index(name) for name in ("status", "booked_on", "value_on", "authorized_on")
-)
 _LINK: Final = STAGED.index("pending_external_id")
-_TABS: Final = len(STAGED) + 1
-_BREAK: Final = re.compile(r"[\n\r]")
-_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-_COMPUTED: Final = (
-    "dated_on, posted_run_id, owner_id, first_run_id, last_run_id, created_at, updated_at,"
-    " change_number, hidden"
-)
-_REPLACED: Final = (*STAGED[2:], "dated_on", "posted_run_id")
-# The numbers that are the same for every row are written into the statement: they are our own.
 _INSERT: Final = f"""
-    INSERT INTO transactions ({", ".join(STAGED)}, {_COMPUTED})
+    INSERT INTO transactions ({", ".join(STAGED)}, dated_on, posted_run_id, owner_id, first_run_id,
+        last_run_id, created_at, updated_at, change_number, hidden)
     SELECT {", ".join(STAGED)}, coalesce(booked_on, authorized_on, value_on, '{{today}}'),
         CASE status WHEN 'posted' THEN {{run}} END, {{owner}}, {{run}}, {{run}},
-        '{{now}}', '{{now}}', {{change}}, 0
-    FROM handed WHERE true ORDER BY rowid
+        '{{now}}', '{{now}}', {{change}}, false
+    FROM handed
+"""
+_REPLACED: Final = (*STAGED[2:], "dated_on", "posted_run_id")
+_OR_REPLACE: Final = f"""
     ON CONFLICT (account_id, external_id)
         DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
 """

@@ -22,6 +22,13 @@ SEEN: Final = (
     "original_currency", "pending_external_id",
 )  # fmt: skip
 STAGED: Final = ("account_id", *SEEN)
+_TYPES: Final = dict.fromkeys(("amount", "original_amount"), "numeric") | dict.fromkeys(
+    ("booked_on", "value_on", "authorized_on"), "date"
+)
+TYPED: Final = ", ".join(
+    ("account_id bigint", *(f"{name} {_TYPES.get(name, 'text')}" for name in SEEN))
+)
+"""The same columns with their types on PostgreSQL."""
 
 
 class Batch(NamedTuple):
@@ -120,12 +127,8 @@ def _load_postgresql(
     accounts: Mapping[str, int],
     unread: Sequence[tuple[int, str]],
 ) -> int:
-    types = {"amount": "numeric", "original_amount": "numeric"}
-    types |= dict.fromkeys(("booked_on", "value_on", "authorized_on"), "date")
-    columns = ", ".join(f"{name} {types.get(name, 'text')}" for name in SEEN)
     connection.exec_driver_sql(
-        f"CREATE TEMP TABLE stage (seq bigint, account_id bigint, {columns}, op smallint NOT NULL)"
-        " ON COMMIT DROP"
+        f"CREATE TEMP TABLE stage (seq bigint, {TYPED}, op smallint NOT NULL) ON COMMIT DROP"
     )
     seq = 0
     empty = [None] * (len(SEEN) - 1)
