@@ -12,7 +12,7 @@ from penstock.domain.quote import Quote, QuoteError, SymbolNotFound
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration, Sane, Tier
 from penstock.quotes.read import read_quote
-from penstock.quotes.symbol import Listing, Pair, Symbol, candidates_of
+from penstock.quotes.symbol import Isin, Listing, Pair, Symbol, candidates_of
 
 Wrong = tuple[str, str]
 """A field of a golden part, and why it does not hold."""
@@ -20,6 +20,7 @@ Wrong = tuple[str, str]
 _SOON: Final = timedelta(minutes=1)
 _LONG_AFTER: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _STRANGE: Final = "QZXQ"
+_STRANGE_ISIN: Final = "XX9999999991"
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,4 +152,6 @@ def _other_than(symbol: Symbol) -> Symbol:
     """Return a symbol of the same kind that nothing has."""
     if isinstance(symbol, Listing):
         return replace(symbol, ticker=_STRANGE)
+    if isinstance(symbol, Isin):
+        return replace(symbol, isin=_STRANGE_ISIN)
     return Pair(_STRANGE, symbol.quote)
