@@ -10,12 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from penstock.domain.pricing import Gate
 from penstock.domain.quote import QuoteError
 from penstock.domain.request import Request, Response
 from penstock.quotes.catalogue import sources_named
 from penstock.quotes.declaration import Declaration, read_declaration
-from penstock.quotes.fetch import Outcome, QuoteEngine
-from penstock.quotes.politeness import Hosts
+from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.quest import Outcome
 from penstock.quotes.symbol import Symbol, candidates_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,14 +120,14 @@ def fetch(
     *,
     time: FakeTime | None = None,
     disabled: Sequence[Declaration] = (),
-    hosts: Hosts | None = None,
+    gate: Gate | None = None,
 ) -> list[Outcome]:
     """Fetch with an engine of its own."""
     time = time or FakeTime()
 
     async def run() -> list[Outcome]:
         engine = QuoteEngine(
-            sources, sender, clock=time.clock, disabled=disabled, hosts=hosts, sleep=time.sleep
+            sources, sender, clock=time.clock, disabled=disabled, gate=gate, sleep=time.sleep
         )
         return await engine.fetch(symbols)
 

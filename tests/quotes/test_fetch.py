@@ -16,8 +16,9 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.domain.request import Response
-from penstock.quotes.declaration import Ask, Politeness
+from penstock.quotes.declaration import Ask
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.manners import Politeness
 from tests.quotes.answers import (
     ECB,
     HTML,

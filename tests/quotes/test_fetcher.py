@@ -9,8 +9,8 @@ import pytest
 from penstock.domain.errors import InvalidInput
 from penstock.domain.protocol import Sender
 from penstock.domain.quote import Quote, SourceDisabled
-from penstock.quotes.fetch import Outcome
 from penstock.quotes.fetcher import StockInfoFetcher
+from penstock.quotes.quest import Outcome
 from tests.quotes.answers import FakeSender, FakeTime, page, recorded, source
 
 ECB = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"

@@ -16,7 +16,7 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.domain.request import Response
-from penstock.quotes.guards import check_answer, redirection
+from penstock.quotes.guards import check_about, check_page, redirection
 from tests.quotes.answers import HTML, NOW, example, page, recorded, symbol
 
 URL = "https://www.example.com/quote/ACME"
@@ -25,7 +25,8 @@ FINE = "<title>Acme (ACME)</title>"
 
 def check(response: Response) -> None:
     """Check an answer of the example source about ACME."""
-    check_answer(example(), symbol("ACME"), response, NOW)
+    check_page(example(), response, NOW)
+    check_about(example(), symbol("ACME"), response.body)
 
 
 def test_a_page_about_the_symbol_passes() -> None:

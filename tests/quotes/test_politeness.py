@@ -14,9 +14,10 @@ from penstock.domain.quote import (
     SourceUnavailable,
 )
 from penstock.domain.request import Request, Response
-from penstock.quotes.declaration import Politeness
-from penstock.quotes.fetch import Outcome, QuoteEngine
-from penstock.quotes.politeness import Hosts
+from penstock.quotes.alone import GateAlone
+from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.manners import Politeness
+from penstock.quotes.quest import Outcome
 from tests.quotes.answers import (
     OPEN,
     ROBOTS,
@@ -34,28 +35,30 @@ from tests.quotes.answers import (
 
 def test_a_host_that_is_tired_of_us_is_left_alone() -> None:
     """After a 429 nothing more is sent to the host; everybody learns when to come back."""
-    time, hosts = FakeTime(), Hosts()
+    time = FakeTime()
+    gate = GateAlone(clock=time.clock, sleep=time.sleep)
     sender = FakeSender({f"{SITE}AA": page("", f"{SITE}AA", 429, retry_after="90")})
     polite = example(politeness=Politeness(concurrency=1))
     symbols = ["AA:NYSE", "BB:NYSE", "CC:NYSE"]
-    outcomes = fetch(symbols, sender, [polite], time=time, hosts=hosts)
+    outcomes = fetch(symbols, sender, [polite], time=time, gate=gate)
     assert names(outcomes) == ["rate_limited"] * 3
     assert sender.asked == [f"{SITE}AA"]
     last = outcomes[-1]
     assert isinstance(last, RateLimited)
     assert last.retry_at == time.now + timedelta(seconds=90)
     time.now += timedelta(seconds=91)
-    fetch(["BB:NYSE"], sender, [polite], time=time, hosts=hosts)
+    fetch(["BB:NYSE"], sender, [polite], time=time, gate=gate)
     assert sender.asked == [f"{SITE}AA", f"{SITE}BB"]
 
 
 def test_requests_to_a_host_keep_their_distance() -> None:
     """Two seconds lie between any two requests, robots.txt and the next fetch included."""
-    time, hosts = FakeTime(), Hosts()
+    time = FakeTime()
+    gate = GateAlone(clock=time.clock, sleep=time.sleep)
     sender = FakeSender({ROBOTS: OPEN} | {f"{SITE}{name}": about(name) for name in ("AA", "BB")})
-    fetch(["AA:NYSE", "BB:NYSE"], sender, [example()], time=time, hosts=hosts)
+    fetch(["AA:NYSE", "BB:NYSE"], sender, [example()], time=time, gate=gate)
     assert time.waits == [2.0, 2.0]
-    fetch(["AA:NYSE"], sender, [example()], time=time, hosts=hosts)
+    fetch(["AA:NYSE"], sender, [example()], time=time, gate=gate)
     assert time.waits == [2.0, 2.0, 2.0]
     assert sender.asked.count(ROBOTS) == 1
 
@@ -123,9 +126,10 @@ def test_the_sites_own_delay_is_kept() -> None:
 
 def test_robots_txt_is_read_again_after_a_day() -> None:
     """Rules hold for a day, an outage for five minutes."""
-    time, hosts = FakeTime(), Hosts()
+    time = FakeTime()
+    gate = GateAlone(clock=time.clock, sleep=time.sleep)
     sender = FakeSender({ROBOTS: OPEN, f"{SITE}AA": about("AA")})
     for pause, times in [(0, 1), (23, 1), (2, 2)]:
         time.now += timedelta(hours=pause)
-        fetch(["AA:NYSE"], sender, [example()], time=time, hosts=hosts)
+        fetch(["AA:NYSE"], sender, [example()], time=time, gate=gate)
         assert sender.asked.count(ROBOTS) == times

@@ -18,7 +18,8 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.domain.request import Response
-from penstock.quotes.declaration import Anchored, Css, Declaration, Numbers, Sane, Time
+from penstock.quotes.declaration import Anchored, Css, Declaration, Numbers, Time
+from penstock.quotes.manners import Sane
 from penstock.quotes.read import UNDATED, read_quote
 from tests.quotes.answers import HTML, NOW, example, page, recorded, source, symbol
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from penstock.domain.request import Response
 from penstock.quotes.declaration import Anchored, Css, Declaration, fill, fits
+from penstock.quotes.document import Document
 from penstock.quotes.symbol import Symbol
 
 if TYPE_CHECKING:
@@ -28,18 +28,15 @@ class Found:
     symbol: str | None = None
 
 
-def found_in(source: Declaration, symbol: Symbol, response: Response) -> Found | None:
+def found_in(source: Declaration, symbol: Symbol, document: Document) -> Found | None:
     """Return what the first alternate that finds something finds, None where none does."""
-    page: LexborHTMLParser | None = None
+    body, words = document.body, source.words(symbol)
     for extractor in source.extract:
         found = None
-        if isinstance(extractor, Anchored) and fits(extractor.anchor, source.words(symbol)):
-            found = _behind_anchor(extractor, source.words(symbol), response.body)
-        elif isinstance(extractor, Css) and _required(
-            extractor, source.words(symbol), response.body
-        ):
-            page = page or _parsed(response.body)
-            found = _selected(extractor, source.words(symbol), page)
+        if isinstance(extractor, Anchored) and fits(extractor.anchor, words):
+            found = _behind_anchor(extractor, words, body)
+        elif isinstance(extractor, Css) and _required(extractor, words, body):
+            found = _selected(extractor, words, document.tree)
         if found:
             return found
     return None
@@ -86,12 +83,6 @@ def _required(extractor: Css, words: Mapping[str, str], body: bytes) -> bool:
     if not all(fits(template, words) for template in templates):
         return False
     return all(fill(text, words).encode() in body for text in extractor.requires)
-
-
-def _parsed(body: bytes) -> "LexborHTMLParser":
-    from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415 - most prices need no tree
-
-    return LexborHTMLParser(body.decode("utf-8", "replace"))
 
 
 def _selected(extractor: Css, words: Mapping[str, str], page: "LexborHTMLParser") -> Found | None:

@@ -9,10 +9,11 @@ from penstock.domain.clock import Clock, utc_now
 from penstock.domain.errors import InvalidInput
 from penstock.domain.protocol import Sender
 from penstock.domain.remedy import fix_code
+from penstock.quotes.alone import AcceptedAlone, AnswersAlone, GateAlone
 from penstock.quotes.catalogue import all_sources
 from penstock.quotes.declaration import Declaration
-from penstock.quotes.fetch import Outcome, QuoteEngine
-from penstock.quotes.politeness import Hosts
+from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.quest import Outcome
 
 Connect = Callable[[], AbstractAsyncContextManager[Sender]]
 """Opens what sends requests, in the event loop that will use it, and closes it again."""
@@ -41,7 +42,9 @@ class StockInfoFetcher:
         self._sources = sources if sources is not None else [s for s in known if not s.opt_in]
         self._disabled = [source for source in known if source not in self._sources]
         self._clock = clock
-        self._hosts = Hosts()
+        self._gate = GateAlone(clock=clock)
+        self._answers = AnswersAlone()
+        self._accepted = AcceptedAlone()
 
     def fetch(self, *symbols: str | Iterable[str]) -> list[Outcome]:
         """Return one quote or one error for each of these symbols, else of those given before."""
@@ -60,7 +63,9 @@ class StockInfoFetcher:
                 send,
                 clock=self._clock,
                 disabled=self._disabled,
-                hosts=self._hosts,
+                gate=self._gate,
+                answers=self._answers,
+                accepted=self._accepted,
             )
             return await engine.fetch(symbols)
 

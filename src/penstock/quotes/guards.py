@@ -30,17 +30,21 @@ _GONE: Final = frozenset([HTTPStatus.NOT_FOUND, HTTPStatus.GONE])
 _KEPT_OUT: Final = frozenset([HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN])
 
 
-def check_answer(source: Declaration, symbol: Symbol, response: Response, now: datetime) -> None:
-    """Return if a price may be read from the answer. Raises the QuoteError that says why not."""
+def check_page(source: Declaration, response: Response, now: datetime) -> None:
+    """Return if an answer is what the source answers. Raises the QuoteError that says why not."""
     _check_blocked(source, response, now)
     _check_place(source, response)
-    _check_status(source, symbol, response, now)
+    _check_status(source, response, now)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if source.guards.type and kind != source.guards.type:
         raise LayoutChanged(f"{source.title} answered with {kind or 'nothing'} instead of a page.")
+
+
+def check_about(source: Declaration, symbol: Symbol, body: bytes) -> None:
+    """Return if an answer is about the symbol. Raises WrongSymbol."""
     words = source.words(symbol)
     for text in source.guards.must_contain:
-        if fits(text, words) and fill(text, words).encode() not in response.body:
+        if fits(text, words) and fill(text, words).encode() not in body:
             raise WrongSymbol(f"What {source.title} answered is not about {symbol}.")
 
 
@@ -70,12 +74,12 @@ def _check_place(source: Declaration, response: Response) -> None:
         raise SourceUnavailable(f"{source.title} sends us around in circles.")
 
 
-def _check_status(source: Declaration, symbol: Symbol, response: Response, now: datetime) -> None:
+def _check_status(source: Declaration, response: Response, now: datetime) -> None:
     status = response.status
     if status == HTTPStatus.OK:
         return
     if status in _GONE:
-        raise SymbolNotFound(f"{source.title} does not know {symbol}.")
+        raise SymbolNotFound(f"{source.title} does not know this symbol.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise _throttled(source, response, now)
     if status in _KEPT_OUT:
@@ -99,9 +103,7 @@ def _is_ours(source: Declaration, place: str) -> bool:
         parts = urlsplit(place)
     except ValueError:
         return False
-    schemes = {
-        urlsplit(address).scheme for address in (source.ask.listing, source.ask.pair) if address
-    }
+    schemes = {urlsplit(address).scheme for address in source.ask.addresses}
     return parts.netloc in source.hosts and parts.scheme in schemes
 
 

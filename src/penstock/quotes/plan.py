@@ -2,19 +2,24 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from itertools import islice
 
+from penstock.domain.pricing import Kept
 from penstock.domain.quote import NoSource, QuoteError, SourceDisabled
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request
 from penstock.quotes.declaration import Declaration
+from penstock.quotes.keeping import validators
 from penstock.quotes.symbol import Symbol, candidates_of
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One way to a symbol's price: what the person asked, and what that is at this source."""
+    """One way to a symbol's price: what the person asked, and what that is at this source.
+
+    `url` is the address that asks for it alone, without the key that some sources want.
+    """
 
     asked: str
     symbol: Symbol
@@ -27,13 +32,64 @@ class Job:
     """One request, and all the attempts that its answer serves."""
 
     source: Declaration
-    request: Request
+    url: str
     attempts: tuple[Attempt, ...]
 
     @property
-    def host(self) -> str:
-        """The host and port to ask, for politeness is owed to hosts."""
-        return urlsplit(self.request.url).netloc
+    def symbols(self) -> tuple[Symbol, ...]:
+        """What is asked for, each once."""
+        return tuple(dict.fromkeys(attempt.symbol for attempt in self.attempts))
+
+    @property
+    def calls(self) -> int:
+        """What it spends of the source's quota."""
+        by_symbol = self.source.politeness.counts == "symbol"
+        return len(self.symbols) if by_symbol else 1
+
+    def request(self, kept: Kept | None) -> Request:
+        """Return the request; with a kept answer, it asks whether that still holds."""
+        headers = self.source.ask.headers
+        if kept is not None:
+            headers = {**headers, **validators(kept)}
+        return Request("GET", self.url, headers, authorized=False)
+
+    def halves(self) -> "tuple[Job, Job]":
+        """Return two jobs of half the symbols each, for a source that answers all or nothing."""
+        symbols = self.symbols
+        first = frozenset(symbols[: len(symbols) // 2])
+        parts: tuple[list[Attempt], list[Attempt]] = ([], [])
+        for attempt in self.attempts:
+            parts[attempt.symbol not in first].append(attempt)
+        return job_of(parts[0]), job_of(parts[1])
+
+
+@dataclass(slots=True)
+class Lane:
+    """The attempts at one source that may go into one request, by the address of each."""
+
+    source: Declaration
+    waiting: dict[str, list[Attempt]] = field(default_factory=dict)
+    workers: int = 0
+
+    def add(self, attempt: Attempt) -> None:
+        """Let an attempt wait, with those that ask the same thing."""
+        self.waiting.setdefault(attempt.url, []).append(attempt)
+
+    def take(self) -> Job:
+        """Return as many as go into one request, in their order."""
+        attempts: list[Attempt] = []
+        for url in list(islice(self.waiting, self.source.ask.batch)):
+            attempts += self.waiting.pop(url)
+        return job_of(attempts)
+
+
+def job_of(attempts: Sequence[Attempt]) -> Job:
+    """Return the one request for attempts of one lane."""
+    first = attempts[0]
+    symbols = list(dict.fromkeys(attempt.symbol for attempt in attempts))
+    batch = first.source.ask.batch > 1 and len(symbols) > 1
+    url = first.source.address_of(symbols) if batch else first.url
+    return Job(first.source, url or first.url, tuple(attempts))
 
 
 def attempts_for(
@@ -55,21 +111,6 @@ def attempts_for(
     return ways
 
 
-def jobs_of(attempts: Iterable[Attempt]) -> list[Job]:
-    """Put attempts that ask one source the same thing into one job."""
-    same: dict[tuple[str, str], list[Attempt]] = {}
-    for attempt in attempts:
-        same.setdefault((attempt.source.id, attempt.url), []).append(attempt)
-    return [
-        Job(
-            source := alike[0].source,
-            Request("GET", url, source.ask.headers, authorized=False),
-            tuple(alike),
-        )
-        for (_, url), alike in same.items()
-    ]
-
-
 def _no_source(
     asked: str, symbols: Iterable[Symbol], disabled: Sequence[Declaration]
 ) -> QuoteError:
@@ -78,12 +119,14 @@ def _no_source(
         return NoSource(f"No source in use quotes {asked}.", symbol=asked)
     names = " or ".join(source.id for source in would)
     first = would[0]
+    settings = [f"PENSTOCK_{first.id}_{auth.option}".upper() for auth in first.auth]
+    keyed = f", set {' and '.join(settings)}" if settings else ""
     return SourceDisabled(
         f"No source in use quotes {asked}: {names} would, but is switched off.",
         symbol=asked,
         source=first.id,
         remedy=ask_person(
-            f"Read the terms of {first.title} ({first.docs}), then enable it: "
+            f"Read the terms of {first.title} ({first.docs}){keyed}, then enable it: "
             f"add {first.id} to PENSTOCK_QUOTE_SOURCES."
         ),
     )

@@ -16,6 +16,9 @@ from penstock.quotes.declaration import Rates
 from penstock.quotes.number import parse_price
 from penstock.quotes.symbol import Pair
 
+Days = Mapping[str, Mapping[str, str]]
+"""The rates of each day, by currency, in the document's own texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -52,7 +55,11 @@ def rate_in(body: bytes, rates: Rates, pair: Pair) -> Rate:
 
     Raises LayoutChanged for what is no such table, SymbolNotFound for a currency not in it.
     """
-    days = _read(body, rates)
+    return rate_of(days_in(body, rates), rates, pair)
+
+
+def rate_of(days: Days, rates: Rates, pair: Pair) -> Rate:
+    """Return a pair's rate of the last day. Raises as `rate_in` does."""
     if not days:
         raise LayoutChanged("The document has no rates.")
     date = max(days)
@@ -84,7 +91,8 @@ def _stated(table: Mapping[str, str], currency: str, rates: Rates, date: str) ->
     return price.amount
 
 
-def _read(body: bytes, rates: Rates) -> Mapping[str, Mapping[str, str]]:
+def days_in(body: bytes, rates: Rates) -> Days:
+    """Return the rates of each day in a document, as they are written. Raises LayoutChanged."""
     tables = _Tables(rates)
     parser = expat.ParserCreate()
     parser.StartElementHandler = tables.start

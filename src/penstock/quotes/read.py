@@ -1,5 +1,8 @@
 """From an answer to a quote: guards, extraction, number, unit, instant. Pure, whatever comes in."""
 
+import logging
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,12 +24,15 @@ from penstock.domain.rate import STATED
 from penstock.domain.request import Response
 from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declaration import Declaration, Rates
+from penstock.quotes.document import Document
 from penstock.quotes.extract import Found, found_in
-from penstock.quotes.guards import check_answer
+from penstock.quotes.guards import check_about, check_page
 from penstock.quotes.instants import instant_of
 from penstock.quotes.number import PERCENT, Price, parse_price
-from penstock.quotes.rates import rate_in
+from penstock.quotes.rates import days_in, rate_of
 from penstock.quotes.symbol import Listing, Pair, Symbol
+
+_log = logging.getLogger("penstock.quotes")
 
 UNDATED: Final = "undated"
 """A flag: the source does not say when the price was made, `as_of` is when we fetched it."""
@@ -42,29 +48,74 @@ def read_quote(
     Raises a QuoteError that names symbol and source; never returns a price that is not certain.
     """
     try:
-        check_answer(source, symbol, response, now)
-        found = _rate(source, symbol, response) or _figure(source, symbol, response)
-        quote = Quote(
-            symbol=asked or str(symbol),
-            price=found.price,
-            currency=found.currency,
-            quoted_unit=found.unit,
-            scale=found.scale,
-            as_of=_instant(source, found.time, now),
-            fetched_at=now,
-            source=source.id,
-            extractor=found.extractor,
-            raw=found.raw,
-            basis=Basis.RATE if isinstance(symbol, Pair) else source.basis,
-            venue=source.venue or _venue(source, symbol),
-            delay=_delay(source),
-            flags=found.flags if source.time else (*found.flags, UNDATED),
-            instrument=symbol.instrument,
-        )
-        _check_age(source, quote)
+        check_page(source, response, now)
+        return _quote(source, symbol, Document(response), now, asked or str(symbol))
     except QuoteError as error:
         error.symbol, error.source = asked or str(symbol), source.id
         raise
+
+
+def read_quotes(
+    source: Declaration, wanted: Mapping[Symbol, str], response: Response, now: datetime
+) -> dict[Symbol, Quote | QuoteError]:
+    """Read the quotes of many symbols from one answer, whose page was checked before.
+
+    `wanted` says how somebody wrote each. What is wrong with one is told in its place.
+    """
+    document = Document(response)
+    read: dict[Symbol, Quote | QuoteError] = {}
+    for symbol, asked in wanted.items():
+        try:
+            read[symbol] = _quote(source, symbol, document, now, asked)
+        except QuoteError as error:
+            own = copy(error)
+            own.symbol, own.source = asked, source.id
+            read[symbol] = own
+        except Exception:  # noqa: BLE001 - whatever an answer breaks, the others are not lost
+            _log.exception(
+                "unreadable", extra={"source": source.id, "instrument": symbol.instrument}
+            )
+            read[symbol] = LayoutChanged(
+                f"What {source.title} answered cannot be read.", symbol=asked, source=source.id
+            )
+    return read
+
+
+def check_age(source: Declaration, quote: Quote) -> None:
+    """Return if a price is as young as the source's prices are. Raises Stale."""
+    days = source.sane.max_age_days
+    if days is not None and quote.fetched_at - quote.as_of > timedelta(days=days):
+        raise Stale(
+            f"{source.title} last had a price of {quote.symbol} on {quote.as_of:%Y-%m-%d}.",
+            as_of=quote.as_of,
+            symbol=quote.symbol,
+            source=source.id,
+        )
+
+
+def _quote(
+    source: Declaration, symbol: Symbol, document: Document, now: datetime, asked: str
+) -> Quote:
+    check_about(source, symbol, document.body)
+    found = _rate(source, symbol, document) or _figure(source, symbol, document)
+    quote = Quote(
+        symbol=asked,
+        price=found.price,
+        currency=found.currency,
+        quoted_unit=found.unit,
+        scale=found.scale,
+        as_of=_instant(source, found.time, now),
+        fetched_at=now,
+        source=source.id,
+        extractor=found.extractor,
+        raw=found.raw,
+        basis=Basis.RATE if isinstance(symbol, Pair) else source.basis,
+        venue=source.venue or _venue(source, symbol),
+        delay=_delay(source),
+        flags=found.flags if source.time else (*found.flags, UNDATED),
+        instrument=symbol.instrument,
+    )
+    check_age(source, quote)
     return quote
 
 
@@ -82,27 +133,28 @@ class _Figure:
     flags: tuple[str, ...] = ()
 
 
-def _rate(source: Declaration, symbol: Symbol, response: Response) -> _Figure | None:
+def _rate(source: Declaration, symbol: Symbol, document: Document) -> _Figure | None:
     """Read a pair from a table of rates, where the source has one."""
     rates = next((way for way in source.extract if isinstance(way, Rates)), None)
     if rates is None or not isinstance(symbol, Pair):
         return None
-    rate = rate_in(response.body, rates, symbol)
+    days = document.once(rates.name, lambda body: days_in(body, rates))
+    rate = rate_of(days, rates, symbol)
     flags = () if rate.made == STATED else (rate.made,)
     code = symbol.quote
     return _Figure(rate.value, code, code, ONE, rate.date, rates.name, rate.raw, flags)
 
 
-def _figure(source: Declaration, symbol: Symbol, response: Response) -> _Figure:
-    found = found_in(source, symbol, response)
+def _figure(source: Declaration, symbol: Symbol, document: Document) -> _Figure:
+    found = found_in(source, symbol, document)
     if found is None:
         raise LayoutChanged(f"{source.title} has {symbol}, but not its price where it was.")
     _check_symbol(found, symbol)
     price = parse_price(found.price, source.number.locale)
     if price is None or price.amount == 0:
         raise SymbolNotFound(f"{source.title} has no price for {symbol}, but {found.price!r}.")
-    if isinstance(symbol, Pair) and price.amount < 0:
-        raise LayoutChanged(f"{found.price!r} is no rate.")
+    if price.amount < 0:
+        raise LayoutChanged(f"{found.price!r} is no price of {symbol}.")
     unit = _unit(source, found, price)
     currency, scale = _whole(source, unit)
     return _Figure(price.amount, unit, currency, scale, found.time, found.extractor, found.price)
@@ -156,15 +208,6 @@ def _instant(source: Declaration, written: str | None, now: datetime) -> datetim
     if as_of > now + _AHEAD:
         raise LayoutChanged(f"{source.title} dates a price at {written!r}, which is still to come.")
     return as_of
-
-
-def _check_age(source: Declaration, quote: Quote) -> None:
-    days = source.sane.max_age_days
-    if days is not None and quote.fetched_at - quote.as_of > timedelta(days=days):
-        raise Stale(
-            f"{source.title} last had a price of {quote.symbol} on {quote.as_of:%Y-%m-%d}.",
-            as_of=quote.as_of,
-        )
 
 
 def _venue(source: Declaration, symbol: Symbol) -> str | None:

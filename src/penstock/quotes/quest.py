@@ -1,0 +1,96 @@
+"""One symbol on its way: the ways that are left, what came of those that were tried."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from penstock.domain.pricing import Kept
+from penstock.domain.quote import (
+    BotChallenge,
+    ConsentWall,
+    Quote,
+    QuoteError,
+    RetryLater,
+    SourceUnavailable,
+    Suspicious,
+    SymbolNotFound,
+    WrongSymbol,
+)
+from penstock.domain.trail import How, Step, Trail
+from penstock.quotes.plan import Attempt
+
+Outcome = Quote | QuoteError
+
+_OUTAGES = (SourceUnavailable, RetryLater, ConsentWall, BotChallenge)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A price that does not go with the last one, and the answer that it came with."""
+
+    attempt: Attempt
+    quote: Quote
+    doubt: Suspicious
+    kept: Kept
+
+
+@dataclass(slots=True)
+class Quest:
+    """A symbol as it was asked for, until it has an outcome."""
+
+    asked: str
+    ways: deque[Attempt]
+    tried: list[Attempt] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    errors: list[QuoteError] = field(default_factory=list)
+    doubted: list[Doubted] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    def next_way(self) -> Attempt:
+        """Return the way to try now."""
+        way = self.ways.popleft()
+        self.tried.append(way)
+        return way
+
+    def note(
+        self,
+        attempt: Attempt,
+        how: How,
+        quote: Quote | None = None,
+        error: QuoteError | None = None,
+    ) -> None:
+        """Add a step to the trail."""
+        self.steps.append(
+            Step(attempt.source.id, attempt.symbol.instrument, attempt.url, how, quote, error)
+        )
+
+    def fail(self, error: QuoteError) -> None:
+        """Keep the ways that are worth trying after an error.
+
+        A symbol without an exchange is sought on the next one, as long as the answers are about
+        something else; another source is asked only where the error says that it may know better.
+        """
+        self.errors.append(error)
+        here = isinstance(error, SymbolNotFound | WrongSymbol)
+        self.ways = deque(
+            way for way in self.ways if (here if way.source.id == error.source else error.elsewhere)
+        )
+
+    @property
+    def had_outage(self) -> bool:
+        """Whether a source could not be asked, and none of those that could told a new price."""
+        return not self.doubted and any(isinstance(error, _OUTAGES) for error in self.errors)
+
+    def telling(self) -> QuoteError:
+        """Return the error that says most: a doubt, then the first that is not about the symbol."""
+        for error in self.errors:
+            if isinstance(error, Suspicious):
+                return error
+        for error in self.errors:
+            if not isinstance(error, SymbolNotFound | WrongSymbol):
+                return error
+        return self.errors[-1]
+
+    def trail(self) -> Trail:
+        """Return what became of it. It has an outcome by now."""
+        outcome = self.outcome or self.telling()
+        return Trail(self.asked, outcome, tuple(self.steps))
