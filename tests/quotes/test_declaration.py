@@ -16,12 +16,30 @@ TEXT = recorded("example.toml").decode()
 
 
 def test_the_sources_that_come_with_penstock() -> None:
-    """The official source comes first and needs no leave; the one that is scraped does."""
-    assert [(declared.id, declared.opt_in) for declared in all_sources()] == [
-        ("ecb", False),
-        ("google_finance", True),
-    ]
-    assert sources_named(["google_finance", "ecb"]) == all_sources()[::-1]
+    """The official source comes first and needs no leave; keyed, unofficial and scraped ones do."""
+    known = all_sources()
+    assert [declared.id for declared in known if not declared.opt_in] == ["ecb"]
+    tiers = [declared.tier for declared in known]
+    assert tiers == sorted(tiers, key=list(Tier).index)
+    assert {declared.id for declared in known if declared.tier is Tier.KEYED} == {
+        *("alpaca", "alphavantage", "coingecko", "finnhub", "twelvedata")
+    }
+    assert sources_named(["google_finance", "ecb"]) == (source("google_finance"), source("ecb"))
+
+
+def test_each_says_where_its_terms_are() -> None:
+    """Whoever switches a source on can read what it is, what its terms say, and what is due."""
+    for declared in all_sources():
+        assert declared.docs.startswith("https://")
+        assert declared.terms or declared.tier in (Tier.OFFICIAL, Tier.SCRAPE)
+        assert declared.extract
+        if declared.tier is not Tier.OFFICIAL:
+            assert declared.politeness.interval > 0
+        if declared.tier is Tier.UNOFFICIAL:
+            assert declared.politeness.robots
+            assert declared.politeness.concurrency == 1
+        if declared.tier is Tier.KEYED:
+            assert declared.options
 
 
 def test_who_scrapes_obeys_robots_txt_and_takes_it_slowly() -> None:

@@ -45,7 +45,8 @@ def test_only_what_asks_for_no_leave_is_used_by_itself() -> None:
     quiet = sender()
     (missing,) = StockInfoFetcher("AAPL", send=quiet, clock=FakeTime().clock).fetch()
     assert isinstance(missing, SourceDisabled)
-    assert missing.source == "google_finance"
+    assert missing.source == "alpaca"
+    assert "google_finance" in missing.message
     assert quiet.asked == []
 
 

@@ -95,8 +95,8 @@ class Declaration(Strict, frozen=True, dict=True):
 
     @property
     def opt_in(self) -> bool:
-        """Whether a person has to switch it on: its prices are taken, not given."""
-        return self.tier in (Tier.UNOFFICIAL, Tier.SCRAPE)
+        """Whether a person has to switch it on: it wants a key, or its prices are taken."""
+        return self.tier in (Tier.KEYED, Tier.UNOFFICIAL, Tier.SCRAPE)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -142,6 +142,19 @@ class Declaration(Strict, frozen=True, dict=True):
     def name(self, symbol: Symbol) -> str:
         """Return how the source writes a symbol: as it declares, or as we do."""
         return self.words(symbol).get("symbol") or str(symbol)
+
+    def names(self, symbol: Symbol) -> frozenset[str]:
+        """Return the names of a symbol in the source's answers, in capital letters.
+
+        Where the source declares how it writes symbols, that is the only one.
+        """
+        own = self.words(symbol).get("symbol")
+        return frozenset([own.upper()]) if own else symbol.names
+
+    @cached_property
+    def rates(self) -> Rates | None:
+        """The table of exchange rates that it answers with, if it does."""
+        return next((way for way in self.extract if isinstance(way, Rates)), None)
 
     def words(self, symbol: Symbol) -> Mapping[str, str]:
         """Return what the words of a template are for a symbol, as the source writes them."""
@@ -216,7 +229,7 @@ def _wrong_terms(source: Declaration) -> Iterator[str]:
     if len(set(names)) < len(names):
         yield "each way to extract has a name of its own"
     if source.auth and source.tier is not Tier.KEYED:
-        yield "a source with a required key is of the tier keyed"
+        yield "a source with a key is of the tier keyed"
     delay = source.delay_seconds
     if delay is not None and not 0 <= delay <= MOST_SECONDS:
         yield "delay_seconds is 0 to a year"

@@ -1,13 +1,20 @@
-"""Finding the price in an answer, by the declaration's alternates in their order."""
+"""Finding the price in an answer, by the declaration's alternates in their order.
+
+An answer is decoded once, however many symbols are looked for in it.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from penstock.quotes.declaration import Anchored, Css, Declaration, fill, fits
+from penstock.domain.quote import LayoutChanged, SymbolNotFound
+from penstock.quotes.declaration import Anchored, Css, Csv, Declaration, Json, Table, fill, fits
+from penstock.quotes.declared.ways import Extractor
 from penstock.quotes.document import Document
+from penstock.quotes.found import Found
+from penstock.quotes.json_answer import JsonAnswer
+from penstock.quotes.rows import Rows, rows_of_csv, rows_of_table
 from penstock.quotes.symbol import Symbol
 
 if TYPE_CHECKING:
@@ -17,29 +24,59 @@ _ATTRIBUTE: Final = "@"
 _TEXT: Final = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What an alternate found, as texts: `extractor` is its name, `symbol` whose price it says."""
-
-    extractor: str
-    price: str
-    currency: str | None = None
-    time: str | None = None
-    symbol: str | None = None
-
-
 def found_in(source: Declaration, symbol: Symbol, document: Document) -> Found | None:
-    """Return what the first alternate that finds something finds, None where none does."""
-    body, words = document.body, source.words(symbol)
-    for extractor in source.extract:
-        found = None
-        if isinstance(extractor, Anchored) and fits(extractor.anchor, words):
-            found = _behind_anchor(extractor, words, body)
-        elif isinstance(extractor, Css) and _required(extractor, words, body):
-            found = _selected(extractor, words, document.tree)
+    """Return what the first alternate that finds something finds, None where none does.
+
+    Raises SymbolNotFound where the answer speaks of others, but not of this symbol, and
+    LayoutChanged where it cannot be decoded.
+    """
+    words, names = source.words(symbol), source.names(symbol)
+    problem: LayoutChanged | None = None
+    seen: list[bool] = []
+    for way in source.extract:
+        try:
+            found = _by(way, words, names, document, seen)
+        except LayoutChanged as error:
+            problem = problem or error
+            continue
         if found:
             return found
+    if seen and not any(seen):
+        raise SymbolNotFound(f"{source.title} answered without {symbol}.")
+    if problem:
+        raise problem
     return None
+
+
+def _by(
+    way: Extractor,
+    words: Mapping[str, str],
+    names: Collection[str],
+    document: Document,
+    seen: list[bool],
+) -> Found | None:
+    """Return what one way finds; `seen` collects whether those with rows have the symbol."""
+    if isinstance(way, Anchored):
+        return _behind_anchor(way, words, document.body) if fits(way.anchor, words) else None
+    if isinstance(way, Css):
+        return (
+            _selected(way, words, document.tree) if _required(way, words, document.body) else None
+        )
+    if isinstance(way, Json | Csv | Table):
+        decoded = _decoded(way, document)
+        found = decoded.find(words, names)
+        if found is None and decoded.names_symbols:
+            seen.append(decoded.has(words, names))
+        return found
+    return None
+
+
+def _decoded(way: Json | Csv | Table, document: Document) -> JsonAnswer | Rows:
+    if isinstance(way, Json):
+        return document.once(way.name, lambda body: JsonAnswer(way, body))
+    if isinstance(way, Csv):
+        return document.once(way.name, lambda body: rows_of_csv(way, body))
+    return document.once(way.name, lambda _: rows_of_table(way, document.tree))
 
 
 def _behind_anchor(extractor: Anchored, words: Mapping[str, str], body: bytes) -> Found | None:

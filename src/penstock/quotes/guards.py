@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from penstock.domain.option import variable
 from penstock.domain.quote import (
     BotChallenge,
     ConsentWall,
@@ -21,6 +22,7 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
+from penstock.domain.remedy import ask_person
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration, Means, fill, fits
 from penstock.quotes.retry import retry_at
@@ -57,8 +59,11 @@ def redirection(source: Declaration, response: Response) -> str | None:
 def _check_blocked(source: Declaration, response: Response, now: datetime) -> None:
     places = [place for place in (response.url, _target(response)) if place]
     for sign in source.guards.blocked:
+        if sign.status is not None and sign.status != response.status:
+            continue
+        by_status = sign.status is not None and not (sign.url or sign.text)
         by_place = sign.url and any(place.startswith(sign.url) for place in places)
-        if by_place or (sign.text and sign.text.encode() in response.body):
+        if by_place or by_status or (sign.text and sign.text.encode() in response.body):
             raise _MEANINGS[sign.means](source, response, now)
 
 
@@ -82,6 +87,8 @@ def _check_status(source: Declaration, response: Response, now: datetime) -> Non
         raise SymbolNotFound(f"{source.title} does not know this symbol.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         raise _throttled(source, response, now)
+    if status in _KEPT_OUT and source.auth:
+        raise _unkeyed(source, response, now)
     if status in _KEPT_OUT:
         raise BotChallenge(f"{source.title} keeps programs out ({status}).")
     raise SourceUnavailable(f"{source.title} answered with status {status}.")
@@ -131,10 +138,24 @@ def _unknown(source: Declaration, _: Response, __: datetime) -> QuoteError:
     return SymbolNotFound(f"{source.title} does not know this symbol.")
 
 
+def _unkeyed(source: Declaration, response: Response, _: datetime) -> QuoteError:
+    settings = " and ".join(variable(f"{source.id}_{option.name}") for option in source.options)
+    return SourceUnavailable(
+        f"{source.title} does not take our key, or this is not in its plan ({response.status}).",
+        remedy=ask_person(f"Check {settings}, and what the plan behind it includes."),
+    )
+
+
+def _refused(source: Declaration, _: Response, __: datetime) -> QuoteError:
+    return SourceUnavailable(f"{source.title} gave a reason why not in place of a price.")
+
+
 _MEANINGS: Final[Mapping[Means, Callable[[Declaration, Response, datetime], QuoteError]]] = {
     Means.CONSENT: _consent,
     Means.CHALLENGE: _challenge,
     Means.THROTTLED: _throttled,
     Means.QUOTA: _spent,
     Means.UNKNOWN: _unknown,
+    Means.REFUSED: _refused,
+    Means.KEY: _unkeyed,
 }

@@ -21,6 +21,24 @@ def instant_of(written: str, declared: Time) -> datetime:
     return _by_format(written.strip(), declared)
 
 
+def is_timed(written: str, declared: Time) -> bool:
+    """Say whether a text has a time of day, and not a day alone."""
+    if declared.kind in ("epoch", "epoch_ms"):
+        return True
+    if declared.kind == "iso":
+        return ":" in written
+    forms = (form for form in declared.ways if _fits(written.strip(), form))
+    return any(hour in next(forms, "") for hour in _HOURS)
+
+
+def _fits(written: str, form: str) -> bool:
+    try:
+        datetime.strptime(written, form)  # noqa: DTZ007 - only whether it can be read
+    except ValueError:
+        return False
+    return True
+
+
 def _since_1970(written: str, parts: int) -> datetime:
     """Read whole numbers and those with a fraction: 1795224600, 1795224600.25."""
     whole, _, fraction = written.strip().partition(".")

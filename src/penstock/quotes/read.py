@@ -1,34 +1,32 @@
-"""From an answer to a quote: guards, extraction, number, unit, instant. Pure, whatever comes in."""
+"""From an answer to quotes: guards, extraction, figure, instant. Pure, whatever comes in."""
 
 import logging
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from penstock.domain.instrument import AMERICAN
 from penstock.domain.quote import (
     ONE,
-    AmbiguousNumber,
     Basis,
     LayoutChanged,
     Quote,
     QuoteError,
     Stale,
-    SymbolNotFound,
     WrongSymbol,
 )
 from penstock.domain.rate import STATED
 from penstock.domain.request import Response
-from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
-from penstock.quotes.declaration import Declaration, Rates
+from penstock.quotes.declaration import Declaration, Json
 from penstock.quotes.document import Document
-from penstock.quotes.extract import Found, found_in
+from penstock.quotes.exchanges import mic_of
+from penstock.quotes.extract import found_in
+from penstock.quotes.figure import Figure, figure_of
+from penstock.quotes.found import Found
 from penstock.quotes.guards import check_about, check_page
-from penstock.quotes.instants import instant_of
-from penstock.quotes.number import PERCENT, Price, parse_price
+from penstock.quotes.instants import instant_of, is_timed
 from penstock.quotes.rates import days_in, rate_of
 from penstock.quotes.symbol import Listing, Pair, Symbol
 
@@ -37,6 +35,10 @@ _log = logging.getLogger("penstock.quotes")
 UNDATED: Final = "undated"
 """A flag: the source does not say when the price was made, `as_of` is when we fetched it."""
 
+DAY_ONLY: Final = "day_only"
+"""A flag: the source says the day alone, which is today: `as_of` is when we fetched it."""
+
+_MOST_DELAY: Final = timedelta(days=2)
 _AHEAD: Final = timedelta(hours=1)
 
 
@@ -97,124 +99,113 @@ def _quote(
     source: Declaration, symbol: Symbol, document: Document, now: datetime, asked: str
 ) -> Quote:
     check_about(source, symbol, document.body)
-    found = _rate(source, symbol, document) or _figure(source, symbol, document)
+    venue, delay = _venue(source, symbol), _declared_delay(source)
+    figure = _rate(source, symbol, document)
+    if figure is None:
+        found = found_in(source, symbol, document)
+        if found is None:
+            raise LayoutChanged(f"{source.title} has {symbol}, but not its price where it was.")
+        _check_symbol(source, found, symbol)
+        venue = _named_venue(found, symbol) or venue
+        delay = _delay(source, found) if found.delay is not None else delay
+        figure = figure_of(source, symbol, found)
+    as_of, flags = _instant(source, figure, now)
     quote = Quote(
         symbol=asked,
-        price=found.price,
-        currency=found.currency,
-        quoted_unit=found.unit,
-        scale=found.scale,
-        as_of=_instant(source, found.time, now),
+        price=figure.price,
+        currency=figure.currency,
+        quoted_unit=figure.unit,
+        scale=figure.scale,
+        as_of=as_of,
         fetched_at=now,
         source=source.id,
-        extractor=found.extractor,
-        raw=found.raw,
-        basis=Basis.RATE if isinstance(symbol, Pair) else source.basis,
-        venue=source.venue or _venue(source, symbol),
-        delay=_delay(source),
-        flags=found.flags if source.time else (*found.flags, UNDATED),
+        extractor=figure.extractor,
+        raw=figure.raw,
+        basis=figure.basis,
+        venue=source.venue or venue,
+        delay=delay,
+        flags=flags,
         instrument=symbol.instrument,
     )
     check_age(source, quote)
     return quote
 
 
-@dataclass(frozen=True, slots=True)
-class _Figure:
-    """A price in its unit, and where it was found."""
-
-    price: Decimal
-    unit: str
-    currency: str
-    scale: Decimal
-    time: str | None
-    extractor: str
-    raw: str
-    flags: tuple[str, ...] = ()
-
-
-def _rate(source: Declaration, symbol: Symbol, document: Document) -> _Figure | None:
+def _rate(source: Declaration, symbol: Symbol, document: Document) -> Figure | None:
     """Read a pair from a table of rates, where the source has one."""
-    rates = next((way for way in source.extract if isinstance(way, Rates)), None)
+    rates = source.rates
     if rates is None or not isinstance(symbol, Pair):
         return None
     days = document.once(rates.name, lambda body: days_in(body, rates))
     rate = rate_of(days, rates, symbol)
     flags = () if rate.made == STATED else (rate.made,)
     code = symbol.quote
-    return _Figure(rate.value, code, code, ONE, rate.date, rates.name, rate.raw, flags)
+    return Figure(rate.value, code, code, ONE, Basis.RATE, rate.date, rates.name, rate.raw, flags)
 
 
-def _figure(source: Declaration, symbol: Symbol, document: Document) -> _Figure:
-    found = found_in(source, symbol, document)
-    if found is None:
-        raise LayoutChanged(f"{source.title} has {symbol}, but not its price where it was.")
-    _check_symbol(found, symbol)
-    price = parse_price(found.price, source.number.locale)
-    if price is None or price.amount == 0:
-        raise SymbolNotFound(f"{source.title} has no price for {symbol}, but {found.price!r}.")
-    if price.amount < 0:
-        raise LayoutChanged(f"{found.price!r} is no price of {symbol}.")
-    unit = _unit(source, found, price)
-    currency, scale = _whole(source, unit)
-    return _Figure(price.amount, unit, currency, scale, found.time, found.extractor, found.price)
-
-
-def _check_symbol(found: Found, symbol: Symbol) -> None:
+def _check_symbol(source: Declaration, found: Found, symbol: Symbol) -> None:
     """Refuse the price of something else: many pages show an index first."""
-    if found.symbol is not None and found.symbol.upper() not in symbol.names:
+    if found.symbol is not None and found.symbol.upper() not in source.names(symbol):
         raise WrongSymbol(
-            f"The price of {symbol} was asked for, and that of {found.symbol!r} came."
+            f"The price of {symbol} was asked for, and that of {found.symbol[:60]!r} came."
         )
 
 
-def _unit(source: Declaration, found: Found, price: Price) -> str:
-    """Return the unit that the price is in: what stands beside it and what is in it must agree."""
-    beside, within = found.currency, price.currency
-    unit = SPELLINGS.get(beside, beside) if beside else None
-    if within == PERCENT:
-        if source.basis is not Basis.PERCENT_OF_PAR:
-            raise AmbiguousNumber(f"{found.price!r} is a percentage, not a price.")
-        within = None
-    if within and unit and within != unit:
-        raise AmbiguousNumber(f"The price {found.price!r} is said to be in {unit}.")
-    unit = unit or within
-    if unit is None or unit not in CODES:
-        raise LayoutChanged(f"{source.title} does not say in which currency {found.price!r} is.")
-    return unit
+def _venue(source: Declaration, symbol: Symbol) -> str | None:
+    """Return the MIC of the exchange that was asked about, None for any."""
+    if isinstance(symbol, Listing):
+        return symbol.mic if symbol.mic != AMERICAN else None
+    return source.words(symbol).get("mic")
 
 
-def _whole(source: Declaration, unit: str) -> tuple[str, Decimal]:
-    """Return the currency of a unit, and how much of it a price of one is."""
-    declared = source.units.get(unit)
-    if declared is None and unit in MINOR_UNITS:
-        raise LayoutChanged(f"{source.title} quotes in {unit}, which its declaration has not.")
-    scale = Decimal(declared.scale) if declared else ONE
-    if source.basis is Basis.PERCENT_OF_PAR:
-        scale = scale.scaleb(-2)
-    return (declared.currency if declared else unit), scale
+def _named_venue(found: Found, symbol: Symbol) -> str | None:
+    """Return the MIC of the exchange that the answer names. Raises WrongSymbol for another one."""
+    mic = mic_of(found.venue.strip().upper()) if found.venue else None
+    asked = None if isinstance(symbol, Pair) or symbol.mic == AMERICAN else symbol.mic
+    if mic and asked and mic != asked:
+        raise WrongSymbol(f"{symbol} was asked for, and a price of {mic} came.")
+    return mic
 
 
-def _instant(source: Declaration, written: str | None, now: datetime) -> datetime:
-    """Return the instant of a price, in UTC. It is never ours where the source has one."""
+def _instant(
+    source: Declaration, figure: Figure, now: datetime
+) -> tuple[datetime, tuple[str, ...]]:
+    """Return the instant of a price, in UTC, and the flags. It is never ours where there is one."""
     if source.time is None:
-        return now
+        return now, (*figure.flags, UNDATED)
+    written = figure.time
     if written is None:
         raise LayoutChanged(f"{source.title} does not say when its price was made.")
     try:
         as_of = instant_of(written, source.time)
     except (ValueError, OverflowError, OSError) as error:
-        raise LayoutChanged(f"{written!r} is no instant as {source.title} wrote them.") from error
+        raise LayoutChanged(
+            f"{written[:60]!r} is no instant as {source.title} wrote them."
+        ) from error
+    if as_of <= now:
+        return as_of, figure.flags
+    zone = ZoneInfo(source.time.zone)
+    if as_of.astimezone(zone).date() == now.astimezone(zone).date() and not is_timed(
+        written, source.time
+    ):
+        return now, (*figure.flags, DAY_ONLY)
     if as_of > now + _AHEAD:
         raise LayoutChanged(f"{source.title} dates a price at {written!r}, which is still to come.")
-    return as_of
+    return as_of, figure.flags
 
 
-def _venue(source: Declaration, symbol: Symbol) -> str | None:
-    """Return the MIC of the exchange that was asked about, None for any."""
-    mic = source.words(symbol).get("mic")
-    return mic or (symbol.mic if isinstance(symbol, Listing) and symbol.mic != AMERICAN else None)
-
-
-def _delay(source: Declaration) -> timedelta | None:
+def _declared_delay(source: Declaration) -> timedelta | None:
     return None if source.delay_seconds is None else timedelta(seconds=source.delay_seconds)
+
+
+def _delay(source: Declaration, found: Found) -> timedelta | None:
+    """Return how far behind the market a price is, by the answer. Raises LayoutChanged."""
+    way = next((way for way in source.extract if way.name == found.extractor), None)
+    written = found.delay or ""
+    if not (written.isascii() and written.isdigit() and len(written) <= 6):  # noqa: PLR2004 - a week of seconds
+        raise LayoutChanged(f"{source.title} says that its price is delayed by {written[:60]!r}.")
+    minutes = isinstance(way, Json) and way.delay_in == "minutes"
+    delay = timedelta(minutes=int(written)) if minutes else timedelta(seconds=int(written))
+    if delay > _MOST_DELAY:
+        raise LayoutChanged(f"{source.title} says that its price is delayed by {delay}.")
+    return delay

@@ -32,6 +32,7 @@ class Means(StrEnum):
     QUOTA = "quota_spent"
     UNKNOWN = "symbol_not_found"
     REFUSED = "source_unavailable"
+    KEY = "key_refused"
 
 
 class Blocked(Strict, frozen=True):

@@ -9,6 +9,16 @@ from penstock.quotes.declared.path import is_of_row, is_path, steps_of
 from penstock.quotes.declared.template import WORDS, check_words
 from penstock.quotes.manners import Strict
 
+_FIELDS: Final = (
+    "price",
+    "currency",
+    "time",
+    "symbol",
+    "venue",
+    "delay",
+    "percent_of_par",
+    "unknown",
+)
 _GROUPS: Final = frozenset(["price", "currency", "time", "symbol"])
 
 
@@ -69,7 +79,9 @@ class Json(Strict, frozen=True, tag_field="kind", tag="json"):
     `each` leads to the rows of several symbols, of which `symbol` says whose each is: paths then
     begin with `@`. Without it, `symbol` is checked. `currency` may also be a code or `{quote}`.
     `percent_of_par`: where this is true, the price is in percent of par. `delay` is a number of
-    `delay_in`. `price` leads to a number or a text; null, a missing one and 0 mean no price.
+    `delay_in`. `venue` is an exchange, which has to be the one that was asked about. `price` leads
+    to a number or a text; null and 0 mean no price, as does whatever `unknown` leads to. The way is
+    taken where all of `requires` lead to something.
     """
 
     name: str
@@ -82,9 +94,11 @@ class Json(Strict, frozen=True, tag_field="kind", tag="json"):
     delay: str | None = None
     delay_in: Literal["seconds", "minutes"] = "minutes"
     percent_of_par: str | None = None
+    unknown: str | None = None
+    requires: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for path in filter(None, (self.each, *self.fields.values())):
+        for path in filter(None, (self.each, *self.requires, *self.fields.values())):
             steps_of(path)
             check_words(path, WORDS, path)
         constant = self.currency and not is_path(self.currency)
@@ -103,8 +117,7 @@ class Json(Strict, frozen=True, tag_field="kind", tag="json"):
     @property
     def fields(self) -> dict[str, str]:
         """The paths that lead to one value each, by field."""
-        names = ("price", "currency", "time", "symbol", "venue", "delay", "percent_of_par")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in _FIELDS}
         return {
             name: path
             for name, path in given.items()

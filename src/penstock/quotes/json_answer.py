@@ -1,0 +1,257 @@
+"""Prices in JSON, by the paths of a declaration (declared/path.py). Decoded once, for all symbols.
+
+Only what the paths lead to is decoded, into a type made for them (json_shape.py); each end of a
+path stays as the bytes that stand there. A document of another shape than that is followed step by
+step, so that one odd row takes nothing from the others.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from penstock.domain.quote import LayoutChanged, WrongSymbol
+from penstock.quotes.declared.path import Path, is_of_row, steps_of
+from penstock.quotes.declared.template import fill, fits
+from penstock.quotes.declared.ways import Json
+from penstock.quotes.found import Found
+from penstock.quotes.json_shape import shape_of
+
+Node = Any
+"""A part of a document: a struct, list or map, or the bytes (`msgspec.Raw`) of what is not decoded.
+
+In a struct, steps have the names that json_shape.py gave them.
+"""
+
+_FIGURE: Final = frozenset("-0123456789")
+_NO_FIGURE: Final = frozenset("{[tf")
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_TEXT: Final = msgspec.json.Decoder(str)
+_TWICE: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, ready to be followed: whether it begins at the symbol's row, and its steps."""
+
+    of_row: bool
+    steps: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All the paths of a way, as steps in one kind of decoded document."""
+
+    decoder: "msgspec.json.Decoder[Node]"
+    rows: Path
+    fields: Mapping[str, Route]
+    whose: Path
+    requires: tuple[Route, ...]
+
+
+class JsonAnswer:
+    """One answer, as one way of a declaration reads it."""
+
+    def __init__(self, way: Json, body: bytes) -> None:
+        """Decode what the way looks at. Raises LayoutChanged for what is no JSON."""
+        self._way = way
+        self._plan, self._root = _decoded(way, body)
+
+    def find(self, words: Mapping[str, str], names: Collection[str]) -> Found | None:
+        """Return what the way finds about a symbol, by its words and the names it may have there.
+
+        None where the way finds no price, or not when it was made. Raises WrongSymbol where two
+        rows are about it.
+        """
+        way, plan = self._way, self._plan
+        if not all(fits(path, words) for path in _templates(way)):
+            return None
+        row = self._row(names) if way.each else None
+        if way.each and row is None:
+            return None
+        if not all(self._at(route, row, words) for route in plan.requires):
+            return None
+        read = {name: self._at(route, row, words) for name, route in plan.fields.items()}
+        unknown = read.get("unknown") is not None
+        price = read["price"]
+        if not unknown and (price is None or (way.time and read["time"] is None)):
+            return None
+        if price is not None and price[:1] in _NO_FIGURE:
+            raise LayoutChanged(f"{way.price} leads to {price[:60]}, which is no price.")
+        return Found(
+            extractor=way.name,
+            price=_text(price) or "",
+            exact=price is not None and price[:1] in _FIGURE,
+            currency=_constant(way, words) or _text(read.get("currency")),
+            time=_text(read.get("time")),
+            symbol=(_text(read["symbol"]) or "") if way.symbol else None,
+            venue=_text(read.get("venue")),
+            delay=_text(read.get("delay")),
+            percent_of_par=_truth(read.get("percent_of_par")),
+            unknown=unknown,
+        )
+
+    @property
+    def names_symbols(self) -> bool:
+        """Whether parts of the answer are of one symbol each."""
+        return bool(self._way.each or self._plan.whose)
+
+    def has(self, words: Mapping[str, str], names: Collection[str]) -> bool:
+        """Say whether there is anything about a symbol at all."""
+        if self._way.each:
+            return self._row(names) is not None
+        fitting = all(fits(path, words) for path in _templates(self._way))
+        return fitting and _followed(self._plan.whose, self._root, words) is not None
+
+    def _at(self, route: Route, row: Node, words: Mapping[str, str]) -> str | None:
+        """Return the value at the end of a path, as it stands there; None for null and for none."""
+        node = _followed(route.steps, row if route.of_row else self._root, words)
+        if not isinstance(node, msgspec.Raw):
+            return None
+        text = bytes(node).strip().decode("utf-8", "replace")
+        return None if text == "null" else text
+
+    def _row(self, names: Collection[str]) -> Node:
+        """Return the row that is about a symbol. Raises WrongSymbol where there are several."""
+        for name in names:
+            row = self._rows.get(name)
+            if row is _TWICE:
+                raise WrongSymbol(f"The answer speaks of {name} twice.")
+            if row is not None:
+                return row
+        return None
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Node]:
+        """The rows, by the names of their symbols in capital letters."""
+        rows: dict[str, Node] = {}
+        route = self._plan.fields["symbol"]
+        for row in _several(_followed(self._plan.rows, self._root, {})):
+            name = (_text(self._at(route, row, {})) or "").upper()
+            rows[name] = _TWICE if name in rows else row
+        return rows
+
+
+def _decoded(way: Json, body: bytes) -> tuple[_Plan, Node]:
+    """Return a document as far as a way looks into it, and how to follow its paths there."""
+    quick, slow = _plans_of(way)
+    try:
+        return quick, quick.decoder.decode(body)
+    except msgspec.ValidationError:
+        return slow, slow.decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise LayoutChanged(f"The answer is no JSON that can be read: {error}.") from error
+
+
+def _plans_of(way: Json) -> tuple[_Plan, _Plan]:
+    return _plans(way.each, tuple(way.fields.items()), way.requires)
+
+
+@lru_cache(maxsize=256)
+def _plans(
+    each: str | None, fields: tuple[tuple[str, str], ...], requires: tuple[str, ...]
+) -> tuple[_Plan, _Plan]:
+    """Return the plans for a document of the shape that is expected, and for any other."""
+    rows = steps_of(each) if each else ()
+    whole = {
+        text: (*rows, 0, *steps_of(text)) if is_of_row(text) else steps_of(text)
+        for text in (*(path for _, path in fields), *requires)
+    }
+    plain = {text: Route(is_of_row(text), steps_of(text)) for text in whole}
+    price = dict(fields)["price"]
+    slow = _Plan(
+        msgspec.json.Decoder(msgspec.Raw),
+        rows,
+        {field: plain[text] for field, text in fields},
+        _whose(plain[price].steps),
+        tuple(plain[text] for text in requires),
+    )
+    shape = shape_of([*whole.values(), *([(*rows, 0)] if each else [])])
+    if shape is None:
+        return slow, slow
+    called = {
+        text: Route(is_of_row(text), shape.paths[path][len(rows) + 1 if is_of_row(text) else 0 :])
+        for text, path in whole.items()
+    }
+    quick = _Plan(
+        msgspec.json.Decoder(shape.type),
+        shape.paths[*rows, 0][:-1] if each else (),
+        {field: called[text] for field, text in fields},
+        _whose(called[price].steps),
+        tuple(called[text] for text in requires),
+    )
+    return quick, slow
+
+
+def _whose(price: Path) -> Path:
+    """Return the way to the part that is about one symbol: up to the last step that names it."""
+    named = [place for place, step in enumerate(price) if "{" in str(step)]
+    return price[: named[-1] + 1] if named else ()
+
+
+def _templates(way: Json) -> Iterable[str]:
+    return _with_words(tuple(way.fields.values()), way.currency)
+
+
+@lru_cache(maxsize=256)
+def _with_words(paths: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
+    return tuple(text for text in (*paths, currency or "") if "{" in text)
+
+
+def _followed(steps: Path, node: Node, words: Mapping[str, str]) -> Node:
+    """Return what the steps lead to from a node, None where they lead nowhere."""
+    for step in steps:
+        if isinstance(node, msgspec.Raw):
+            node = _opened(node)
+        if isinstance(step, int):
+            node = node[step] if isinstance(node, list) and -len(node) <= step < len(node) else None
+        elif isinstance(node, dict):
+            node = node.get(fill(step, words) if "{" in step else step)
+        else:
+            node = getattr(node, step, None) if isinstance(node, msgspec.Struct) else None
+        if node is None:
+            return None
+    return node
+
+
+def _opened(raw: msgspec.Raw) -> Node:
+    """Return an object or a list with its parts as they stand there, None for anything else."""
+    begin = bytes(raw).lstrip()[:1]
+    try:
+        if begin == b"{":
+            return _OBJECT.decode(raw)
+        return _ARRAY.decode(raw) if begin == b"[" else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _several(node: Node) -> Iterable[Node]:
+    """Return the rows in a list, or the values of an object."""
+    if isinstance(node, msgspec.Raw):
+        node = _opened(node)
+    rows = node.values() if isinstance(node, dict) else node
+    return [row for row in rows if row is not None] if rows else []
+
+
+def _constant(way: Json, words: Mapping[str, str]) -> str | None:
+    """Return the currency that the declaration itself names."""
+    if way.currency is None or "currency" in way.fields:
+        return None
+    return fill(way.currency, words).upper() if "{" in way.currency else way.currency
+
+
+def _text(written: str | None) -> str | None:
+    """Return what a text of JSON says, and anything else as it stands there."""
+    if written is None or not written.startswith('"'):
+        return written
+    try:
+        return _TEXT.decode(written)
+    except msgspec.DecodeError:
+        return written
+
+
+def _truth(written: str | None) -> bool | None:
+    return {"true": True, "false": False}.get(written or "")

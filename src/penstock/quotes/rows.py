@@ -1,0 +1,111 @@
+"""Prices in tables of texts: CSV (RFC 4180), and the tables of a page."""
+
+import csv
+import io
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from penstock.domain.quote import LayoutChanged, WrongSymbol
+from penstock.quotes.currency_codes import CODES, SPELLINGS
+from penstock.quotes.declared.ways import Csv, Table
+from penstock.quotes.found import Found
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
+
+MOST_ROWS: Final = 20_000
+
+Row = Sequence[str]
+
+
+class Rows:
+    """One answer, as one way of a declaration reads it."""
+
+    def __init__(self, way: Csv | Table, rows: Sequence[Row]) -> None:
+        """Take a table's rows, the first of which names the columns. Raises LayoutChanged."""
+        if not rows or len(rows) > MOST_ROWS:
+            raise LayoutChanged("The answer has no table, or one of another kind.")
+        head, *body = rows
+        self._way = way
+        self._columns = {name.strip(): place for place, name in reversed([*enumerate(head)])}
+        self._body = [row for row in body if any(cell.strip() for cell in row)]
+
+    def find(self, words: Mapping[str, str], names: Collection[str]) -> Found | None:
+        """Return what the table says of a symbol, None where it says nothing, or no price."""
+        way = self._way
+        row = self._row(names)
+        price = self._cell(row, way.price) if row is not None else None
+        if row is None or price is None:
+            return None
+        times = (way.time,) if isinstance(way.time, str) else way.time or ()
+        parts = [self._cell(row, column) for column in times]
+        if None in parts:
+            return None
+        currency = way.currency
+        if currency and SPELLINGS.get(currency, currency) not in CODES:
+            currency = words.get("quote") if currency == "{quote}" else self._cell(row, currency)
+        return Found(
+            extractor=way.name,
+            price=price,
+            currency=currency or None,
+            time=" ".join(part for part in parts if part) or None if times else None,
+            symbol=(self._cell(row, way.symbol) or "") if way.symbol else None,
+        )
+
+    @property
+    def names_symbols(self) -> bool:
+        """Whether its rows are of one symbol each."""
+        return bool(self._way.symbol)
+
+    def has(self, _: Mapping[str, str], names: Collection[str]) -> bool:
+        """Say whether there is anything about a symbol at all."""
+        return self._row(names) is not None
+
+    def _row(self, names: Collection[str]) -> Row | None:
+        if self._way.symbol:
+            return next((row for name in names if (row := self._of(name)) is not None), None)
+        if not self._body:
+            return None
+        return self._body[0 if self._way.row == "first" else -1]
+
+    def _of(self, name: str) -> Row | None:
+        rows = self._by_symbol.get(name)
+        if rows and len(rows) > 1 and self._way.time is None:
+            raise WrongSymbol(f"The answer speaks of {name} twice.")
+        return rows[0 if self._way.row == "first" else -1] if rows else None
+
+    @cached_property
+    def _by_symbol(self) -> Mapping[str, Sequence[Row]]:
+        rows: dict[str, list[Row]] = {}
+        for row in self._body:
+            name = (self._cell(row, self._way.symbol or "") or "").upper()
+            rows.setdefault(name, []).append(row)
+        return rows
+
+    def _cell(self, row: Row, column: str) -> str | None:
+        place = self._columns.get(column)
+        if place is None or place >= len(row):
+            return None
+        return row[place].strip()
+
+
+def rows_of_csv(way: Csv, body: bytes) -> Rows:
+    """Read a CSV document, in UTF-8 with or without a mark. Raises LayoutChanged."""
+    text = body.decode("utf-8-sig", "replace")
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=way.delimiter, strict=True))
+    except csv.Error as error:
+        raise LayoutChanged(f"The answer is no table that can be read: {error}.") from error
+    return Rows(way, [row for row in rows if row])
+
+
+def rows_of_table(way: Table, page: "LexborHTMLParser") -> Rows:
+    """Read the first table that a selector matches on a page. Raises LayoutChanged."""
+    tables = page.css(way.select)
+    if not tables:
+        raise LayoutChanged("The page has not the table that the price was in.")
+    rows = [
+        [" ".join(cell.text().split()) for cell in row.css("th, td")] for row in tables[0].css("tr")
+    ]
+    return Rows(way, [row for row in rows if row])
