@@ -5,10 +5,16 @@ Beside wiring.py, which calls it: who adds something that prices, converts or va
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
+from penstock.engine.health import Health
+from penstock.engine.ledger import SharedLedger
+from penstock.engine.price_gate import PriceGate
+from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.own_terms import Terms
@@ -30,6 +36,7 @@ class Ground:
     sleep: Sleep
     program: Database
     outbound: Outbound
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,26 @@ class Markets:
 
     sources: Sources
     quotes: QuoteEngine
+    gate: PriceGate
+    answers: KeptAnswers
+    believed: Believed
 
 
 def open_markets(ground: Ground) -> Markets:
     """Put it together. Raises InvalidInput where the settings name what there is not."""
     sources = sources_of(ground.settings)
-    return Markets(sources=sources, quotes=_quotes(ground, sources))
+    database, clock = ground.program, ground.clock
+    gate = PriceGate(
+        database=database,
+        ledger=SharedLedger(database, clock),
+        health=Health(database, clock),
+        metrics=ground.metrics,
+        clock=clock,
+        sleep=ground.sleep,
+        patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
+    )
+    answers, believed = KeptAnswers(database, clock), Believed(database, clock)
+    return Markets(sources, _quotes(ground, sources), gate, answers, believed)
 
 
 def sources_of(settings: Settings) -> Sources:

@@ -212,7 +212,7 @@ def _assemble(
         proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
-    markets = open_markets(Ground(settings, timing.clock, timing.sleep, program, outbound))
+    markets = open_markets(Ground(settings, timing.clock, timing.sleep, program, outbound, metrics))
     clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)

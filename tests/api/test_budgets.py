@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from penstock.db import breakers, budgets
 from penstock.domain.breaker import FIRST, HEALTHY, RUNS, Breaker, after_trouble
-from penstock.domain.budget import UNTOUCHED, Use, heed, spend, uses_of
+from penstock.domain.budget import UNTOUCHED, Use, heed, spend
 from penstock.domain.errors import InvalidInput
 from penstock.domain.ids import public_id
 from penstock.domain.limit import Limit, Scope, quota, rate
 from penstock.domain.rate_headers import Told
 from penstock.domain.request import Request
+from penstock.domain.uses import uses_of
 from penstock.settings import Settings
 from penstock.wiring import connectors_of, rates_of
 from tests.api.serving import Api

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from penstock.connectors import build
 from penstock.connectors.snaptrade import SnapTrade
-from penstock.domain.budget import use_told, uses_of
 from penstock.domain.errors import ContractBroken, InvalidInput, RowsMoved
 from penstock.domain.holding import SecurityType
 from penstock.domain.limit import Scope
@@ -19,6 +18,7 @@ from penstock.domain.rate_headers import GENERAL
 from penstock.domain.request import Response
 from penstock.domain.secret import Secret
 from penstock.domain.update import Absence, Balances, Covered, Holdings, Page
+from penstock.domain.uses import use_told, uses_of
 from tests.connectors.driving import Found, by_hand
 from tests.connectors.snaptrade_samples import (
     ACCOUNT,

@@ -17,12 +17,11 @@ from penstock.domain.budget import (
     left,
     quiet_at,
     spend,
-    use_told,
-    uses_of,
 )
 from penstock.domain.limit import DAY, DailyReset, Limit, Scope, quota, rate
 from penstock.domain.rate_headers import Told
 from penstock.domain.request import Request
+from penstock.domain.uses import use_told, uses_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

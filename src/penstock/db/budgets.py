@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from penstock.db.accounts import accounts
 from penstock.db.connections import connections
 from penstock.db.metadata import Id, Instant, metadata
-from penstock.domain.budget import Spent, Standing, Use, quiet_at
+from penstock.domain.budget import UNTOUCHED, Spent, Standing, Use, quiet_at
 from penstock.domain.limit import Limit, Scope
 
 budgets = sa.Table(
@@ -55,6 +55,10 @@ so PostgreSQL writes the row in place.
 _c = budgets.c
 _STANDING: Final = (_c.next_at, _c.spent, _c.told_limit, _c.told_left, _c.told_until)
 _KEPT: Final = timedelta(days=1)
+
+PLACES: Final = "places#"
+"""Keys with this in front are of places at a host, which are held for a moment only."""
+_SHOWN: Final = sa.not_(_c.key.startswith(PLACES, autoescape=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,12 @@ def save(connection: sa.Connection, use: Use, standing: Standing, *, now: dateti
     )
 
 
+def standing(connection: sa.Connection, key: str) -> Standing:
+    """Return a budget's standing, and hold nothing."""
+    row = connection.execute(sa.select(*_STANDING).where(_c.key == key)).one_or_none()
+    return UNTOUCHED if row is None else _standing(row[:])
+
+
 def told(connection: sa.Connection, connection_id: int, *, now: datetime) -> dict[str, Standing]:
     """Return, by key, a connection's undeclared budgets of which the bank said what is left."""
     query = sa.select(_c.key, *_STANDING).where(
@@ -135,7 +145,9 @@ def has_told(connection: sa.Connection, connector: str, *, now: datetime) -> boo
 def busy(connection: sa.Connection, *, now: datetime, limit: int = 1000) -> list[BudgetRow]:
     """Return budgets of which something is spent now, everybody's, those of the app first."""
     query = (
-        budgets.select().where(_c.quiet_at > now).order_by(_c.connection_id.is_not(None), _c.key)
+        budgets.select()
+        .where(_c.quiet_at > now, _SHOWN)
+        .order_by(_c.connection_id.is_not(None), _c.key)
     )
     return [_row(row) for row in connection.execute(query.limit(limit))]
 
@@ -158,6 +170,7 @@ def page(
         sa.select(budgets, number.label("account_id"))
         .where(
             _c.quiet_at > now,
+            _SHOWN,
             _c.key > after,
             sa.or_(_c.connection_id.is_(None), _c.connection_id.in_(own)),
         )

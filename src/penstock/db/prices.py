@@ -4,7 +4,6 @@ A split is an event of the security (db/securities.py), not another price. The `
 that of its `as_of` in the zone in which the source states it.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from penstock.db.asked import clean, texts
 from penstock.db.metadata import Exact, Id, Instant, metadata
 from penstock.domain.quote import Basis, Quote
 
@@ -85,10 +85,10 @@ def between(
     place = sa.func.row_number().over(
         partition_by=(_c.instrument, _c.day), order_by=(_c.as_of.desc(), _c.id.desc())
     )
-    asked = _asked(connection, instruments)
+    asked = texts(connection, instruments)
     ranked = (
         sa.select(prices, place.label("place"))
-        .where(_c.instrument.in_(sa.select(asked.c.instrument)), _c.day.between(first, last))
+        .where(_c.instrument.in_(sa.select(asked.c.text)), _c.day.between(first, last))
         .subquery()
     )
     query = (
@@ -130,10 +130,10 @@ def _newest(
     """Return one price an instrument, each found by one step into the index."""
     if not instruments:
         return {}
-    asked = _asked(connection, instruments)
+    asked = texts(connection, instruments)
     number = (
         sa.select(_c.id)
-        .where(_c.instrument == asked.c.instrument, rule)
+        .where(_c.instrument == asked.c.text, rule)
         .order_by(*_NEWEST)
         .limit(1)
         .correlate(asked)
@@ -144,44 +144,25 @@ def _newest(
     return {quote.instrument: quote for quote in found}
 
 
-def _asked(connection: sa.Connection, instruments: Collection[str]) -> sa.CTE:
-    """Return a table of these texts: one parameter, however many they are."""
-    listed = sa.literal(json.dumps(sorted(set(map(_clean, instruments)))), sa.Text)
-    value = sa.column("value", sa.Text)
-    if connection.dialect.name == "postgresql":
-        each = sa.func.jsonb_array_elements_text(sa.cast(listed, postgresql.JSONB))
-    else:
-        each = sa.func.json_each(listed)
-    return sa.select(each.table_valued(value).c.value.label("instrument")).cte("asked")
-
-
 def _row(quote: Quote, now: datetime) -> dict[str, Any]:
     return {
-        "instrument": _clean(quote.instrument or quote.symbol),
-        "source": _clean(quote.source),
+        "instrument": clean(quote.instrument or quote.symbol),
+        "source": clean(quote.source),
         "as_of": quote.as_of,
         "day": quote.as_of.date(),
         "price": quote.price,
-        "quoted_unit": _clean(quote.quoted_unit),
-        "currency": _clean(quote.currency),
+        "quoted_unit": clean(quote.quoted_unit),
+        "currency": clean(quote.currency),
         "scale": quote.scale,
         "basis": quote.basis.value,
         "fetched_at": quote.fetched_at,
         "accepted_at": now,
-        "extractor": _clean(quote.extractor),
-        "raw": _clean(quote.raw)[:_LONGEST_RAW],
-        "venue": None if quote.venue is None else _clean(quote.venue),
+        "extractor": clean(quote.extractor),
+        "raw": clean(quote.raw)[:_LONGEST_RAW],
+        "venue": None if quote.venue is None else clean(quote.venue),
         "delay": None if quote.delay is None else round(quote.delay.total_seconds()),
-        "flags": " ".join(map(_clean, quote.flags)),
+        "flags": " ".join(map(clean, quote.flags)),
     }
-
-
-def _clean(text: str) -> str:
-    """Return a text that any database keeps: PostgreSQL has no NUL, and UTF-8 no half characters.
-
-    What a source writes is anybody's.
-    """
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _quote(row: sa.Row[Any]) -> Quote:

@@ -32,7 +32,6 @@ APART: Final[Mapping[str, str]] = {
     "notice_targets": "the operator's own addresses, by their hash",
     "notice_turns": "the operator's own addresses, by their hash",
     "price_answers": "what sources of prices answered, for everybody",
-    "price_places": "who asks a source of prices now, for everybody",
     "price_robots": "what sites ask of programs, for everybody",
     "prices": "what things cost, for everybody",
     "pushed_requests": "of programs, by a hash of a name that only they were told",

@@ -6,7 +6,6 @@ quota is counted: every call of the window is remembered, and the window slides,
 documents when it begins anew. Whatever the bank itself says only ever lowers what we believe.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +13,6 @@ from typing import Final, NamedTuple, Protocol
 
 from penstock.domain.limit import DAY, Limit, Scope
 from penstock.domain.rate_headers import Told
-from penstock.domain.request import Request
 
 _CELLS: Final = 128
 """So many instants a quota remembers one by one; of more, neighbours are counted together."""
@@ -47,7 +45,10 @@ UNTOUCHED: Final = Standing()
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One budget that a request spends of. `limit` None: only what the bank tells counts."""
+    """One budget that a request spends `calls` of.
+
+    `limit` None: only what the bank tells counts.
+    """
 
     key: str
     connector: str
@@ -56,26 +57,36 @@ class Use:
     connection_id: int | None = None
     account: str = ""
     endpoint: str = ""
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that wants to be made, within `patience`."""
+    """A request that wants to be made, within `patience`.
+
+    What is `over` is given back first: calls of a quota, by the instants they were granted for.
+    """
 
     uses: tuple[Use, ...]
     patience: timedelta
+    over: tuple[tuple[Use, datetime], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The answer: send it in `wait`; or, where it is not `granted`, ask again in `wait`.
 
-    `slack` is how late after that instant it may still be sent; None: it does not matter.
+    `slack` is how late after that instant it may still be sent; None: it does not matter. `at` is
+    the instant by the clock of all. `by` is the budget for which it has to wait, if it is not
+    granted; `told`: because the bank said so.
     """
 
     granted: bool
     wait: timedelta
     slack: timedelta | None = None
+    at: datetime | None = None
+    by: Use | None = None
+    told: bool = False
 
 
 class Ledger(Protocol):
@@ -88,25 +99,29 @@ class Ledger(Protocol):
         """Store what the bank said."""
 
 
-def free_at(limit: Limit | None, standing: Standing, now: datetime) -> datetime:
-    """Return the first instant, `now` at the earliest, at which one more call may be made."""
+def free_at(limit: Limit | None, standing: Standing, now: datetime, calls: int = 1) -> datetime:
+    """Return the first instant, `now` at the earliest, at which so many more calls may be made."""
     at = now
     if limit is not None:
-        at = max(now, _by_limit(limit, standing, now))
-    if standing.told_until is not None and standing.told_until > at and not standing.told_left:
+        at = max(now, _by_limit(limit, standing, now, calls))
+    if (
+        standing.told_until is not None
+        and standing.told_until > at
+        and (standing.told_left or 0) < calls
+    ):
         return standing.told_until
     return at
 
 
-def _by_limit(limit: Limit, standing: Standing, now: datetime) -> datetime:
+def _by_limit(limit: Limit, standing: Standing, now: datetime, calls: int) -> datetime:
     if limit.spaced:
         return standing.next_at or now
     counted = _counted(limit, standing, now)
-    too_many = sum(one.calls for one in counted) - limit.calls + 1
+    too_many = sum(one.calls for one in counted) - limit.calls + calls
     if too_many <= 0:
         return now
     if limit.reset is not None:
-        return limit.reset.next(now) + limit.slack
+        return limit.reset.next(now - limit.slack) + limit.slack
     for one in counted:
         too_many -= one.calls
         if too_many <= 0:
@@ -115,9 +130,12 @@ def _by_limit(limit: Limit, standing: Standing, now: datetime) -> datetime:
 
 
 def _counted(limit: Limit, standing: Standing, now: datetime) -> list[Spent]:
-    """Return the calls that count now, the oldest first."""
+    """Return the calls that count now, the oldest first.
+
+    Around a reset they count on both sides of it: a call may arrive late, and clocks differ.
+    """
     if limit.reset is not None:
-        since = limit.reset.last(now)
+        since = limit.reset.last(now - limit.slack) - limit.slack
         return [one for one in standing.spent if one.at >= since]
     since = now - limit.window - limit.slack
     return [one for one in standing.spent if one.at > since]
@@ -142,28 +160,50 @@ def quiet_at(limit: Limit | None, standing: Standing, now: datetime) -> datetime
     if standing.told_until is not None:
         ends.append(standing.told_until)
     if limit is not None and standing.spent:
-        ends.append(standing.spent[-1].at + limit.window + limit.slack)
+        ends.append(_over(limit, standing.spent[-1].at))
     return max(ends)
 
 
-def spend(limit: Limit | None, standing: Standing, at: datetime) -> Standing:
-    """Return the standing after a call at `at`, which is not before `free_at`."""
+def _over(limit: Limit, at: datetime) -> datetime:
+    """Return when a call at `at` counts no longer."""
+    if limit.reset is None:
+        return at + limit.window + limit.slack
+    return limit.reset.next(at + limit.slack) + limit.slack
+
+
+def spend(limit: Limit | None, standing: Standing, at: datetime, calls: int = 1) -> Standing:
+    """Return the standing after calls at `at`, which is not before `free_at`."""
     after = standing
     if standing.told_until is not None and standing.told_until > at and standing.told_left:
-        after = replace(after, told_left=standing.told_left - 1)
+        after = replace(after, told_left=max(standing.told_left - calls, 0))
     if limit is None:
         return after
     if limit.spaced:
         return replace(after, next_at=at + limit.interval)
-    return replace(after, spent=_with(limit, _counted(limit, standing, at), at))
+    return replace(after, spent=_with(limit, _counted(limit, standing, at), at, calls))
 
 
-def _with(limit: Limit, counted: list[Spent], at: datetime) -> tuple[Spent, ...]:
+def _with(limit: Limit, counted: list[Spent], at: datetime, calls: int) -> tuple[Spent, ...]:
     if limit.calls > _CELLS and len(counted) > 1:  # the first stands alone: it begins the second
         begins, last = counted[-2].at, counted[-1]
         if at - begins < limit.window / _CELLS:  # a neighbour's calls count until the last of them
-            return (*counted[:-1], Spent(max(at, last.at), last.calls + 1))
-    return (*counted, Spent(max(at, counted[-1].at) if counted else at, 1))
+            return (*counted[:-1], Spent(max(at, last.at), last.calls + calls))
+    return (*counted, Spent(max(at, counted[-1].at) if counted else at, calls))
+
+
+def give_back(standing: Standing, at: datetime, calls: int = 1) -> Standing:
+    """Return the standing without so many calls at `at`, or those next after it, if still there.
+
+    A quota whose calls are given back bounds how many are made at the same time; its window is how
+    long one counts that is never given back.
+    """
+    rest, back = [], calls
+    for one in standing.spent:
+        taken = min(back, one.calls) if one.at >= at else 0
+        back -= taken
+        if one.calls > taken:
+            rest.append(Spent(one.at, one.calls - taken))
+    return replace(standing, spent=tuple(rest))
 
 
 def heed(standing: Standing, told: Told, now: datetime) -> Standing:
@@ -179,7 +219,7 @@ def heed(standing: Standing, told: Told, now: datetime) -> Standing:
         calls_left = min(
             told.left, standing.told_left if standing.told_left is not None else told.left
         )
-        until = max(until, known) if calls_left < told.left else until
+        until = max(until, known) if calls_left < told.left or not calls_left else until
     return replace(standing, told_limit=told.limit, told_left=calls_left, told_until=until)
 
 
@@ -197,22 +237,33 @@ class Book:
         Of all its limits one alone may give an instant to come: the fastest rate of the whole
         app. Were it reserved beside a slower one, what lies between would be lost for everybody.
         """
+        for use, at in ask.over:
+            self._give_back(use, at)
         pace = _pace(ask.uses)
-        others = [use for use in ask.uses if use is not pace]
-        free = max((self._free_at(use) for use in others), default=self.now)
+        waits = [(self._free_at(use), use) for use in ask.uses if use is not pace]
+        free, by = max(waits, key=lambda one: one[0], default=(self.now, pace))
         if free > self.now:
-            return Grant(granted=False, wait=free - self.now)
+            return self._refusal(free, by)
         at = self._free_at(pace) if pace else self.now
         if at - self.now > ask.patience:
-            return Grant(granted=False, wait=at - self.now)
+            return self._refusal(at, pace)
         for use in ask.uses:
-            self.standings[use.key] = spend(use.limit, self.standings[use.key], at)
+            standing = self.standings[use.key]
+            self.standings[use.key] = spend(use.limit, standing, at, use.calls)
             self.changed[use.key] = use
         slack = pace.limit.slack / 2 if pace and pace.limit else None
-        return Grant(granted=True, wait=at - self.now, slack=slack)
+        return Grant(granted=True, wait=at - self.now, slack=slack, at=at)
+
+    def _give_back(self, use: Use, at: datetime) -> None:
+        self.standings[use.key] = give_back(self.standings[use.key], at, use.calls)
+        self.changed[use.key] = use
+
+    def _refusal(self, free: datetime, by: Use | None) -> Grant:
+        told = by is not None and self.standings[by.key].told_until == free
+        return Grant(granted=False, wait=free - self.now, by=by, told=told)
 
     def _free_at(self, use: Use) -> datetime:
-        return free_at(use.limit, self.standings[use.key], self.now)
+        return free_at(use.limit, self.standings[use.key], self.now, use.calls)
 
 
 def _pace(uses: Sequence[Use]) -> Use | None:
@@ -222,53 +273,3 @@ def _pace(uses: Sequence[Use]) -> Use | None:
         if use.limit is not None and use.limit.spaced and use.scope is Scope.APP
     ]
     return min(paced, key=lambda one: one[0])[1] if paced else None
-
-
-def uses_of(
-    limits: Sequence[Limit], connector: str, connection_id: int, request: Request
-) -> tuple[Use, ...]:
-    """Return the budgets that a request of a connection spends of."""
-    return tuple(
-        _use(limit, connector, connection_id, request)
-        for limit in limits
-        if limit.endpoint in ("", request.endpoint)
-        and (limit.scope is not Scope.ACCOUNT or request.account)
-    )
-
-
-def use_told(
-    limits: Sequence[Limit], connector: str, connection_id: int, request: Request, family: str
-) -> Use:
-    """Return the budget that a family of headers speaks of.
-
-    Where no declared limit is told by it, it is the connection's own, or the account's where the
-    family is named for accounts.
-    """
-    for use in uses_of(limits, connector, connection_id, request):
-        if use.limit is not None and use.limit.told_by == family:
-            return use
-    by_account = "account" in family and bool(request.account)
-    scope = Scope.ACCOUNT if by_account else Scope.CONNECTION
-    key = f"{connector}:{scope}:told:{family}#{connection_id}"
-    if not by_account:
-        return Use(key, connector, scope, None, connection_id)
-    key += _account_key(request)
-    return Use(key, connector, scope, None, connection_id, request.account, request.endpoint)
-
-
-def _use(limit: Limit, connector: str, connection_id: int, request: Request) -> Use:
-    kind = "rate" if limit.spaced else "quota"
-    key = f"{connector}:{limit.scope}:{kind}:{limit.window.total_seconds():g}:{limit.endpoint}"
-    if limit.scope is Scope.APP:
-        return Use(key, connector, limit.scope, limit, endpoint=limit.endpoint)
-    key += f"#{connection_id}"
-    if limit.scope is Scope.CONNECTION:
-        return Use(key, connector, limit.scope, limit, connection_id, endpoint=limit.endpoint)
-    key += _account_key(request)
-    return Use(key, connector, limit.scope, limit, connection_id, request.account, request.endpoint)
-
-
-def _account_key(request: Request) -> str:
-    """Return what tells accounts apart, in a length that is always the same."""
-    digest = hashlib.blake2b(request.account.encode(), digest_size=12).hexdigest()
-    return f"#{request.endpoint}#{digest}"

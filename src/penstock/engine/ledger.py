@@ -80,14 +80,23 @@ class SharedLedger:
             if grant is not None:
                 return grant, now
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((ask, answer))
-        if self._serving is None:
-            self._serving = asyncio.create_task(self._serve(), name="ledger")
+        self._wait(ask, answer)
         return await answer
+
+    async def give_back(self, uses: Sequence[Use], at: datetime) -> None:
+        """Take back calls of quotas that were granted for `at` (`Grant.at`): they are over."""
+        over: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._wait(Ask((), timedelta(0), tuple((use, at) for use in uses)), over)
+        await over
 
     async def heed(self, use: Use, told: Told) -> None:
         """Store what the bank said."""
         await self.database.write(self._heed, use, told)
+
+    def _wait(self, ask: Ask, answer: asyncio.Future[Answer]) -> None:
+        self._waiting.append((ask, answer))
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve(), name="ledger")
 
     async def _serve(self) -> None:
         try:
@@ -99,7 +108,7 @@ class SharedLedger:
             self._serving = None
 
     async def _answer(self, batch: Sequence[Waiting]) -> None:
-        live = [(ask, answer) for ask, answer in batch if not answer.done()]
+        live = [(ask, answer) for ask, answer in batch if ask.over or not answer.done()]
         asks = [ask for ask, _ in live]
         try:
             answers, spare = await self.database.write(self._grant, asks, self._wanted(asks))
@@ -143,7 +152,7 @@ class SharedLedger:
     ) -> tuple[list[Answer], dict[str, list[datetime]]]:
         self.transactions += 1
         self._tidy(connection)
-        uses = [use for ask in asks for use in ask.uses]
+        uses = [use for ask in asks for use in (*ask.uses, *(use for use, _ in ask.over))]
         held = budgets.lock(connection, uses, now=self.clock())
         now = self._now(connection)  # only now, when nobody else can take what lies before it
         ours = self.clock()
@@ -177,6 +186,8 @@ class SharedLedger:
 
 def _pace_alone(ask: Ask) -> Use | None:
     """Return the rate of the app, where a request spends of nothing else."""
-    (first, *others) = ask.uses
+    if not ask.uses:
+        return None
+    first, *others = ask.uses
     paced = first.limit is not None and first.limit.spaced and first.scope is Scope.APP
     return first if paced and not others else None

@@ -17,7 +17,7 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain import outcome
 from penstock.domain.breaker import BreakerState
-from penstock.domain.budget import Ask, Grant, Ledger, Use, use_told, uses_of
+from penstock.domain.budget import Ask, Grant, Ledger, Use
 from penstock.domain.clock import Clock
 from penstock.domain.errors import DestinationRefused, LeaseLost, TransportFailure
 from penstock.domain.limit import Limit, Scope
@@ -26,6 +26,7 @@ from penstock.domain.protocol import Connector, Sender
 from penstock.domain.rate_headers import Told, read_told
 from penstock.domain.remedy import wait
 from penstock.domain.request import Request, Response
+from penstock.domain.uses import use_told, uses_of
 from penstock.engine.health import Health
 from penstock.observe.log import get_logger
 from penstock.observe.metrics import Metrics

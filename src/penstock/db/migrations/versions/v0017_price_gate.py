@@ -39,14 +39,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_prices_day"), "prices", ["instrument", "day", "as_of"], unique=False)
     op.create_table(
-        "price_places",
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
-        sa.Column("until", Instant, nullable=False),
-        sa.PrimaryKeyConstraint("host", "slot", name=op.f("pk_price_places")),
-    )
-    op.create_table(
         "price_robots",
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("until", Instant, nullable=False),
