@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from penstock.db import rates
 from penstock.db.connect import open_database
 from penstock.db.lane import Database as Lanes
-from penstock.db.rates import Difference, Document, Stated, Stored
+from penstock.db.rates import Difference, Document, Stored
 from penstock.domain.errors import InvalidInput
 from penstock.domain.fx import NoRate, Rates
+from penstock.domain.rate import Stated
 from tests.databases import Database
 
 NOW = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)

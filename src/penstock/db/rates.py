@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.db.metadata import Exact, Instant, metadata
 from penstock.domain.fx import Rates, needed
-from penstock.domain.rate import MAX_AGE, OWN, checked
+from penstock.domain.rate import MAX_AGE, OWN, Stated, checked
 
 rates: Final = sa.Table(
     "rates",
@@ -45,14 +45,6 @@ rate_documents: Final = sa.Table(
 
 _c: Final = rates.c
 _d: Final = rate_documents.c
-
-
-class Stated(NamedTuple):
-    """What one euro costs in a currency, as somebody says it."""
-
-    day: date
-    currency: str
-    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +170,12 @@ def load(
             series.setdefault(source, {}).setdefault(code, []).append((day, rate))
     own = series.pop(OWN, {})
     return Rates(_joined(series), own=own, max_age=max_age)
+
+
+def of_day(connection: sa.Connection, day: date, *, source: str) -> dict[str, Stated]:
+    """Return what a source said of a day, by currency."""
+    query = sa.select(_c.currency, _c.rate).where(_c.day == day, _c.source == source)
+    return {code: Stated(day, code, rate) for code, rate in connection.execute(query)}
 
 
 def documents(connection: sa.Connection) -> Mapping[str, Document]:

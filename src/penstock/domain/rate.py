@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from penstock.domain.errors import InvalidInput, PenstockError
 from penstock.domain.remedy import ask_person
@@ -56,6 +56,14 @@ class NoRate(PenstockError):
                 f"or set what one euro costs: `penstock rates set {shown} RATE --day {day}`."
             ),
         )
+
+
+class Stated(NamedTuple):
+    """What one euro costs in a currency, on a day, as somebody says it."""
+
+    day: date
+    currency: str
+    rate: Decimal
 
 
 @dataclass(frozen=True, slots=True)
