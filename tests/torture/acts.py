@@ -11,12 +11,21 @@ from typing import Any
 
 from penstock.cli.stopping import asked_to_stop
 from penstock.db import credentials
+from penstock.db.connect import open_database
 from penstock.domain.clock import utc_now
 from penstock.domain.consent import Credentials
 from penstock.domain.outcome import Halt
+from penstock.domain.pricing import Quota, Visit
+from penstock.domain.quote import QuotaSpent, RateLimited
+from penstock.domain.request import Request
+from penstock.engine.health import Health
+from penstock.engine.ledger import SharedLedger
+from penstock.engine.price_gate import PriceGate
 from penstock.engine.refresh import ConnectionTokens
 from penstock.engine.runner import Runner
 from penstock.observe.log import configure
+from penstock.observe.metrics import Metrics
+from penstock.outbound.client import Outbound
 from penstock.wiring import Penstock, open_penstock
 from penstock.worker.jobs import JobEngine
 from penstock.worker.schedule import kept_fresh
@@ -111,3 +120,50 @@ async def _renew(tokens: ConnectionTokens, refused: Credentials) -> str:
     except Halt as halt:
         return str(halt.ending.outcome)
     return sha256(renewed.access.reveal().encode()).hexdigest()
+
+
+async def ask_prices(
+    *, url: str, port: int, calls: int, interval: float, lease: float, tasks: int = 3
+) -> None:
+    """Ask an exchange for prices, as fast as the gate lets one, until its quota is spent."""
+    host = f"127.0.0.1:{port}"
+    reset = (utc_now() + timedelta(hours=12)).strftime("%H:%M")
+    visit = Visit(
+        source="exchange",
+        title="The Exchange",
+        host=host,
+        interval=timedelta(seconds=interval),
+        quota=Quota(calls, at=reset),
+    )
+    async with open_database(url) as database, Outbound(allow=[host]) as outbound:
+        gate = PriceGate(
+            database=database,
+            ledger=SharedLedger(database, utc_now),
+            health=Health(database, utc_now),
+            metrics=Metrics(),
+            clock=utc_now,
+            sleep=pause,
+            lease=timedelta(seconds=lease),
+        )
+
+        async def ask() -> None:
+            while True:
+                try:
+                    await _ask_price(gate, outbound, visit)
+                except RateLimited as refused:
+                    again = refused.retry_at or utc_now()
+                    await pause(max((again - utc_now()).total_seconds(), 0.01))
+                except QuotaSpent:
+                    return
+
+        await asyncio.gather(*(ask() for _ in range(tasks)))
+
+
+async def _ask_price(gate: PriceGate, outbound: Outbound, visit: Visit) -> None:
+    place = f"http://{visit.host}"
+    async with gate.visit(visit):
+        sent = {"x-sent": repr(utc_now().timestamp())}
+        answer = await outbound.send(Request("GET", f"{place}/price", sent))
+        await gate.heard(visit, answer, utc_now())
+        if closing := answer.headers.get("x-closing"):
+            await outbound.send(Request("GET", f"{place}/noted/{closing}"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.torture import crowding, cutting, filling, killing, pausing, refreshing
+from tests.torture import crowding, cutting, filling, killing, pausing, pricing, refreshing
 from tests.torture.report import Torture
 
 TORTURES: Final[Mapping[str, Torture]] = {
@@ -13,4 +13,5 @@ TORTURES: Final[Mapping[str, Torture]] = {
     "fill": filling.run,
     "cut": cutting.run,
     "crowd": crowding.run,
+    "prices": pricing.run,
 }
