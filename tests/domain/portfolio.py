@@ -33,11 +33,10 @@ from typing import Any, Final
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
 from penstock.domain.counting import Account, Standing
-from penstock.domain.currency import in_whole_units
 from penstock.domain.holding import SecurityType
 from penstock.domain.quote import Basis, Quote
 from penstock.domain.says import Invested
-from penstock.domain.valuation import Position, Price, Rate, value
+from penstock.domain.valuation import Position, Price, Rate, in_whole_units, value
 
 NOW: Final = datetime(2026, 11, 20, 17, tzinfo=UTC)
 DAY: Final = NOW.date()

@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.domain.currency import in_whole_units
 from penstock.domain.gain import gain
 from penstock.domain.holding import SecurityType
 from penstock.domain.quote import Basis
-from penstock.domain.valuation import Line, Position, Price, Reason, Source, rounded, value
+from penstock.domain.valuation import (
+    Line,
+    Position,
+    Price,
+    Reason,
+    Source,
+    in_whole_units,
+    rounded,
+    value,
+)
 from tests.domain.portfolio import NOW, convert
 
 HOUR = timedelta(hours=1)

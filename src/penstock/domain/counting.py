@@ -17,10 +17,9 @@ from typing import Final
 
 from penstock.domain.account import AccountType
 from penstock.domain.balance import BalanceKind
-from penstock.domain.currency import in_whole_units
 from penstock.domain.holding import SecurityType
 from penstock.domain.says import Invested
-from penstock.domain.valuation import Line, Reason, Source, Valued, product, total
+from penstock.domain.valuation import Line, Reason, Source, Valued, in_whole_units, product, total
 
 
 class Kind(StrEnum):

@@ -1,6 +1,5 @@
 """Currencies, and how many digits follow the point (ISO 4217, list one, of 2026-01-01)."""
 
-from decimal import Decimal
 from typing import Final
 
 _DIGITS: Final = {
@@ -17,17 +16,3 @@ _DIGITS: Final = {
 def minor_digits(currency: str) -> int:
     """Return how many decimals the currency's smallest unit has; 2 where nothing else is known."""
     return _DIGITS.get(currency, 2)
-
-
-_MINOR_UNITS: Final = {"GBX": "GBP", "ILA": "ILS", "ZAC": "ZAR", "USX": "USD"}
-_HUNDREDTH: Final = Decimal("0.01")
-_ONE: Final = Decimal(1)
-
-
-def in_whole_units(currency: str) -> tuple[str, Decimal]:
-    """Return a currency and what one of it is: GBX are hundredths of GBP, EUR is one EUR.
-
-    These units of exchanges (pence, agorot, cents) are in no list of ISO 4217.
-    """
-    whole = _MINOR_UNITS.get(currency)
-    return (whole, _HUNDREDTH) if whole else (currency, _ONE)

@@ -4,8 +4,15 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
-from penstock.domain.currency import in_whole_units
-from penstock.domain.valuation import Convert, Line, in_currency, product, rounded, total
+from penstock.domain.valuation import (
+    Convert,
+    Line,
+    in_currency,
+    in_whole_units,
+    product,
+    rounded,
+    total,
+)
 
 _PERCENT: Final = Decimal("0.01")
 _WIDE: Final = Context(prec=200, rounding=ROUND_HALF_EVEN)

@@ -17,9 +17,10 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from penstock.domain.currency import in_whole_units, minor_digits
+from penstock.domain.currency import minor_digits
 from penstock.domain.holding import SecurityType
 from penstock.domain.quote import ONE, Basis, Quote
+from penstock.domain.rate import MINOR_UNITS
 
 FRESH_FOR: Final = timedelta(days=4)
 """So old may a quote of ours be: a long weekend. After it, what the institution says counts."""
@@ -28,6 +29,7 @@ APART: Final = Decimal(5)
 """So many times the institution's value, or the like part of it, our own is not believed."""
 
 _EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_HUNDREDTH: Final = Decimal("0.01")
 _EACH: Final = frozenset(
     {SecurityType.STOCK, SecurityType.ETF, SecurityType.FUND, SecurityType.CRYPTO}
 )
@@ -141,6 +143,12 @@ class Line:
     flags: tuple[str, ...] = field(default=())
 
 
+def in_whole_units(currency: str) -> tuple[str, Decimal]:
+    """Return a currency and what one of it is: GBX are hundredths of GBP, EUR is one EUR."""
+    whole = MINOR_UNITS.get(currency)
+    return (whole, _HUNDREDTH) if whole else (currency, ONE)
+
+
 def rounded(exact: Decimal, currency: str) -> Decimal:
     """Return an amount to the currency's minor digits, half to even; never a negative zero."""
     coin = Decimal(1).scaleb(-minor_digits(currency))
@@ -231,7 +239,7 @@ def _multiplies(type_: SecurityType, price: Price) -> bool:
 def _by_price(position: Position, price: Price) -> Valued:
     share = product(price.price, price.scale)
     if price.basis is Basis.PERCENT_OF_PAR:
-        share = product(share, Decimal("0.01"))
+        share = product(share, _HUNDREDTH)
     source = Source.OWN_PRICE if price.own else Source.QUOTE
     exact = product(position.quantity, share)
     as_of = min(price.as_of, position.stated)

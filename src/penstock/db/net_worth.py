@@ -1,0 +1,144 @@
+"""What people were worth on days that are over, so that it need not be worked out again.
+
+One row a person, currency and day. `change_number` is how far the owner's feed was when it was
+worked out, and `computed_at` when that was: by them is known what came later (db/worth_stale.py).
+`missing` is what was not in it, as JSON: lists of id, name and reason. `oldest` is the id and
+`oldest_as_of` the age of the part whose value was the oldest.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from penstock.db.metadata import Exact, Id, Instant, metadata
+
+net_worth = sa.Table(
+    "net_worth",
+    metadata,
+    sa.Column(
+        "owner_id",
+        Id,
+        sa.ForeignKey("users.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("currency", sa.Text, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("total", Exact, nullable=False),
+    sa.Column("assets", Exact, nullable=False),
+    sa.Column("liabilities", Exact, nullable=False),
+    sa.Column("counted", sa.Integer, nullable=False),
+    sa.Column("oldest", sa.Text),
+    sa.Column("oldest_as_of", Instant),
+    sa.Column("missing", sa.Text, nullable=False),
+    sa.Column("computed_at", Instant, nullable=False),
+    sa.Column("change_number", sa.BigInteger, nullable=False),
+)
+
+_c: Final = net_worth.c
+
+
+class Lacking(NamedTuple):
+    """What was not in a total: its public id, what it is called, and the reason's code."""
+
+    id: str
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayWorth:
+    """What somebody was worth on a day. `counted` 0: nothing was known, and it is no figure."""
+
+    day: date
+    total: Decimal
+    assets: Decimal
+    liabilities: Decimal
+    counted: int
+    oldest: str | None
+    oldest_as_of: datetime | None
+    missing: tuple[Lacking, ...]
+
+
+class Mark(NamedTuple):
+    """What was known when a row was worked out."""
+
+    change_number: int
+    computed_at: datetime
+
+
+def between(
+    connection: sa.Connection, *, owner_id: int, currency: str, first: date, last: date
+) -> list[tuple[DayWorth, Mark]]:
+    """Return the stored days from `first` to `last`, each with its mark."""
+    query = net_worth.select().where(_c.owner_id == owner_id, _c.currency == currency)
+    rows = connection.execute(query.where(_c.day.between(first, last)).order_by(_c.day))
+    return [(_as_day(row), Mark(row.change_number, row.computed_at)) for row in rows]
+
+
+def store(
+    connection: sa.Connection,
+    days: Sequence[DayWorth],
+    mark: Mark,
+    *,
+    owner_id: int,
+    currency: str,
+) -> None:
+    """Store days in place of what stood there; one that somebody worked out later stays."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+    for at in range(0, len(days), _AT_ONCE):
+        rows = [_as_row(one, mark, owner_id, currency) for one in days[at : at + _AT_ONCE]]
+        new = insert(net_worth).values(rows)
+        kept = {name: new.excluded[name] for name in _VALUES}
+        connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["owner_id", "currency", "day"],
+                set_=kept,
+                where=_c.change_number <= new.excluded.change_number,
+            )
+        )
+
+
+def forget(connection: sa.Connection, *, owner_id: int, since: date = date.min) -> None:
+    """Drop what was worked out of days from `since` on, in every currency."""
+    connection.execute(net_worth.delete().where(_c.owner_id == owner_id, _c.day >= since))
+
+
+_AT_ONCE: Final = 200
+_KEY: Final = ("owner_id", "currency", "day")
+_VALUES: Final = tuple(column.name for column in net_worth.columns if column.name not in _KEY)
+
+
+def _as_row(one: DayWorth, mark: Mark, owner_id: int, currency: str) -> dict[str, Any]:
+    return {
+        "owner_id": owner_id,
+        "currency": currency,
+        "day": one.day,
+        "total": one.total,
+        "assets": one.assets,
+        "liabilities": one.liabilities,
+        "counted": one.counted,
+        "oldest": one.oldest,
+        "oldest_as_of": one.oldest_as_of,
+        "missing": json.dumps(one.missing),
+        **mark._asdict(),
+    }
+
+
+def _as_day(row: sa.Row[Any]) -> DayWorth:
+    return DayWorth(
+        day=row.day,
+        total=row.total,
+        assets=row.assets,
+        liabilities=row.liabilities,
+        counted=row.counted,
+        oldest=row.oldest,
+        oldest_as_of=row.oldest_as_of,
+        missing=tuple(Lacking(*one) for one in json.loads(row.missing)),
+    )
