@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from penstock.domain.errors import InvalidInput
-from penstock.domain.instrument import is_mic
+from penstock.domain.instrument import AMERICAN, is_mic
 from penstock.domain.option import Option
 from penstock.domain.quote import Basis
 from penstock.quotes.currency_codes import CODES, ISO, MINOR_UNITS
@@ -31,7 +31,7 @@ from penstock.quotes.declared.terms import (
 )
 from penstock.quotes.declared.ways import Anchored, Css, Csv, Extractor, Json, Rates, Table
 from penstock.quotes.manners import Politeness, Sane, Strict
-from penstock.quotes.symbol import Symbol
+from penstock.quotes.symbol import Listing, Symbol
 
 __all__ = [
     "Anchored",
@@ -165,6 +165,22 @@ class Declaration(Strict, frozen=True, dict=True):
                 known.clear()
             words = known[symbol] = _words(self.ask, symbol)
         return words
+
+    def label(self, symbol: Symbol) -> tuple[str, str | None]:
+        """Return the one name of a symbol in answers, "" without one; and the MIC of its venue."""
+        known = self._labels
+        label = known.get(symbol)
+        if label is None:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            mic = symbol.mic if isinstance(symbol, Listing) and symbol.mic != AMERICAN else None
+            name = self.words(symbol).get("symbol", "").upper()
+            label = known[symbol] = (name, self.venue or mic)
+        return label
+
+    @cached_property
+    def _labels(self) -> dict[Symbol, tuple[str, str | None]]:
+        return {}
 
     @cached_property
     def _words(self) -> dict[Symbol, Mapping[str, str]]:

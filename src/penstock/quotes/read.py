@@ -19,6 +19,7 @@ from penstock.domain.quote import (
 )
 from penstock.domain.rate import STATED
 from penstock.domain.request import Response
+from penstock.quotes.batch import quick_quotes
 from penstock.quotes.declaration import Declaration, Json
 from penstock.quotes.document import Document
 from penstock.quotes.exchanges import mic_of
@@ -65,8 +66,12 @@ def read_quotes(
     `wanted` says how somebody wrote each. What is wrong with one is told in its place.
     """
     document = Document(response)
-    read: dict[Symbol, Quote | QuoteError] = {}
+    read: dict[Symbol, Quote | QuoteError] = {**quick_quotes(source, wanted, response.body, now)}
+    if len(read) == len(wanted):
+        return read
     for symbol, asked in wanted.items():
+        if symbol in read:
+            continue
         try:
             read[symbol] = _quote(source, symbol, document, now, asked)
         except QuoteError as error:
