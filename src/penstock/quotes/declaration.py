@@ -117,6 +117,14 @@ class Declaration(Strict, frozen=True, dict=True):
 
         Symbols of the same place can be asked in one request. None: the source covers it not.
         """
+        known = self._places
+        if symbol not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[symbol] = self._place(symbol)
+        return known[symbol]
+
+    def _place(self, symbol: Symbol) -> str | None:
         template = self.ask.template(symbol.kind)
         if template is None or not self.covers.include(symbol):
             return None
@@ -165,6 +173,10 @@ class Declaration(Strict, frozen=True, dict=True):
                 known.clear()
             words = known[symbol] = _words(self.ask, symbol)
         return words
+
+    @cached_property
+    def _places(self) -> dict[Symbol, str | None]:
+        return {}
 
     @cached_property
     def _words(self) -> dict[Symbol, Mapping[str, str]]:

@@ -26,14 +26,12 @@ from penstock.quotes.extract import found_in
 from penstock.quotes.figure import Figure, figure_of
 from penstock.quotes.found import Found
 from penstock.quotes.guards import check_about, check_page
-from penstock.quotes.instants import instant_of, is_timed
+from penstock.quotes.instants import UNDATED, instant_of, is_timed
+from penstock.quotes.quick import quick_rows
 from penstock.quotes.rates import days_in, rate_of
 from penstock.quotes.symbol import Listing, Pair, Symbol
 
 _log = logging.getLogger("penstock.quotes")
-
-UNDATED: Final = "undated"
-"""A flag: the source does not say when the price was made, `as_of` is when we fetched it."""
 
 DAY_ONLY: Final = "day_only"
 """A flag: the source says the day alone, which is today: `as_of` is when we fetched it."""
@@ -65,10 +63,16 @@ def read_quotes(
     `wanted` says how somebody wrote each. What is wrong with one is told in its place.
     """
     document = Document(response)
+    quick = quick_rows(source, response.body, now)
     read: dict[Symbol, Quote | QuoteError] = {}
     for symbol, asked in wanted.items():
+        if quick is not None and (usual := quick.quote(symbol, asked)) is not None:
+            read[symbol] = usual
+            continue
         try:
-            read[symbol] = _quote(source, symbol, document, now, asked)
+            quote = read[symbol] = _quote(source, symbol, document, now, asked)
+            if quick is not None:
+                quick.learn(symbol, quote)
         except QuoteError as error:
             own = copy(error)
             own.symbol, own.source = asked, source.id
