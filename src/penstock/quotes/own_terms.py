@@ -42,7 +42,8 @@ def overstepped(declared: Declaration, name: str, terms: Terms) -> Iterator[Over
     for host in declared.hosts:
         if not _HOST.fullmatch(host):
             yield ("hosts",), f"{host!r} is no host: www.example.com"
-    for kind, address in (("listing", declared.ask.listing), ("pair", declared.ask.pair)):
+    for kind in declared.ask.kinds:
+        address = declared.ask.template(kind)
         if address and (why := _kept_from(address, terms.allowed)):
             yield ("ask", kind), why
     if declared.tier is Tier.SCRAPE:

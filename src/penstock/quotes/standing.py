@@ -123,5 +123,5 @@ def sources_in(folder: Path, named: Sequence[str], terms: Terms) -> Sources:
 def covers(declared: Declaration) -> list[str]:
     """Return what a source has prices of, in words."""
     ask = declared.ask
-    said = {"listings": ask.listing, "pairs": ask.pair}
+    said = {"listings": ask.listing, "pairs": ask.pair, "coins": ask.coin, "isins": ask.isin}
     return [word for word, address in said.items() if address]
