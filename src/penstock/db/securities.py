@@ -8,7 +8,7 @@ rows that turned out to be one, the younger stays as a record, and says into whi
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -92,6 +92,34 @@ def get(connection: sa.Connection, number: int, *, owner_id: int) -> Security:
     if row is None:
         raise NotFound("There is no such security.")
     return as_security(row)
+
+
+class Wanted(NamedTuple):
+    """Which securities to list: by ticker, by an ISIN they ever had, those held now or not."""
+
+    ticker: str | None = None
+    isin: str | None = None
+    held: bool | None = None
+
+
+def page(
+    connection: sa.Connection, wanted: Wanted, *, owner_id: int, after: int = 0, limit: int
+) -> list[Security]:
+    """Return the owner's securities past number `after`, but those that were merged."""
+    c = securities.c
+    query = sa.select(*COLUMNS).where(c.owner_id == owner_id, c.id > after)
+    query = query.where(c.merged_into_id.is_(None)).order_by(c.id).limit(limit)
+    if wanted.ticker is not None:
+        query = query.where(c.ticker == wanted.ticker)
+    if wanted.isin is not None:
+        t = metadata.tables["security_ids"].c
+        told = sa.exists().where(t.security_id == c.id, t.isin == wanted.isin)
+        query = query.where(sa.or_(c.isin == wanted.isin, told))
+    if wanted.held is not None:
+        h = metadata.tables["holdings"].c
+        held = sa.exists().where(h.security_id == c.id, h.ended_at.is_(None))
+        query = query.where(held if wanted.held else ~held)
+    return [as_security(row) for row in connection.execute(query)]
 
 
 def some(

@@ -4,6 +4,7 @@ A name is believed only where it is valid: an ISIN, a CUSIP and a FIGI by their 
 market by the form of a MIC. What is not is no name at all.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -18,6 +19,7 @@ PERSON: Final = "person"
 COINS: Final = frozenset("ADA BCH BTC DOGE DOT ETH LTC SOL XLM XRP".split())
 """Coins whose ticker names one thing wherever it is told; other tokens share theirs."""
 
+_PAIR: Final = re.compile(r"(?!(.*)/\1$)[A-Z0-9]{2,10}/[A-Z]{3,4}")
 _NATIONAL: Final = frozenset({"US", "CA"})
 """Where the nine signs within an ISIN are always a CUSIP."""
 
@@ -95,6 +97,17 @@ def valid_cusip(text: str | None) -> str | None:
     """Return a CUSIP as we write it, None for what is none."""
     written = (text or "").strip().upper()
     return written if is_cusip(written) else None
+
+
+def valid_instrument(text: str) -> str | None:
+    """Return an instrument as quotes call it, None for what is none (domain/instrument.py)."""
+    written = text.strip().upper()
+    if _PAIR.fullmatch(written):
+        return written
+    first, colon, mic = written.partition(":")
+    if valid_isin(first):
+        return of_isin(first, mic) if mic or not colon else None
+    return of_listing(first, mic) if colon else None
 
 
 def cusip_within(isin: str) -> str | None:
