@@ -62,6 +62,10 @@ COMMANDS: Final[Sections] = {
         "accounts": ("penstock.cli.accounts:accounts", "List accounts."),
         "balances": ("penstock.cli.accounts:balances", "List balances."),
         "holdings": ("penstock.cli.holdings:holdings", "List what accounts hold: shares, coins."),
+        "securities": (
+            "penstock.cli.securities:securities",
+            "What is held, by all its names.",
+        ),
         "tie-out": ("penstock.cli.tie_out:tie_out", "Say whether the accounts add up."),
         "transactions": ("penstock.cli.transactions:transactions", "List transactions."),
         "changes": ("penstock.cli.changes:changes", "Follow what changed."),
