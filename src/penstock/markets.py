@@ -7,14 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
+from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.engine.worth import Valuer
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
@@ -30,7 +33,8 @@ Sleep = Callable[[float], Awaitable[None]]
 class Ground:
     """What an installation has, that all of this stands on.
 
-    `program` are the database's lanes for what is done for everybody (db/wall.py).
+    `program` are the database's lanes for what is done for everybody (db/wall.py), `database` those
+    for whoever asks.
     """
 
     settings: Settings
@@ -39,6 +43,8 @@ class Ground:
     program: Database
     outbound: Outbound
     metrics: Metrics
+    database: Database
+    connectors: Mapping[str, Connector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Markets:
     gate: PriceGate
     answers: KeptAnswers
     believed: Believed
+    valuer: Valuer
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -66,7 +73,8 @@ def open_markets(ground: Ground) -> Markets:
         patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
     )
     answers, believed = KeptAnswers(database, clock), Believed(database, clock)
-    return Markets(sources, _quotes(ground, sources), gate, answers, believed)
+    quotes = _quotes(ground, sources)
+    return Markets(sources, quotes, gate, answers, believed, _valuer(ground))
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -95,3 +103,8 @@ def _options(settings: Settings) -> Mapping[str, Secret]:
     """Return what was set by names that are no settings of the installation itself."""
     given = settings.provider_options
     return {name: Secret(value.get_secret_value()) for name, value in given.items()}
+
+
+def _valuer(ground: Ground) -> Valuer:
+    invested = {name: one.says.invested for name, one in ground.connectors.items()}
+    return Valuer(ground.database, ground.clock, ZoneInfo(ground.settings.zone), invested)

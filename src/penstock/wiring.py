@@ -42,6 +42,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import Vault
+from penstock.engine.worth import Valuer
 from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
@@ -99,6 +100,7 @@ class Penstock:
     notifier: Notifier
     quotes: QuoteEngine
     sources: Sources
+    valuer: Valuer
     markets: Markets
 
 
@@ -212,7 +214,8 @@ def _assemble(
         proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
-    markets = open_markets(Ground(settings, timing.clock, timing.sleep, program, outbound, metrics))
+    ground = (settings, timing.clock, timing.sleep, program, outbound, metrics)
+    markets = open_markets(Ground(*ground, database, connectors))
     clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
@@ -252,6 +255,7 @@ def _assemble(
         notifier=_notifier(settings, timing, program, key),
         quotes=markets.quotes,
         sources=markets.sources,
+        valuer=markets.valuer,
         markets=markets,
     )
 

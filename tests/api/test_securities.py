@@ -35,7 +35,13 @@ def test_a_security_as_it_is_shown(api: Api) -> None:
     client = api.signed_in("ada")
     number = holding(api, isin=SAP, symbol="sap", mic="XETR", name="SAP SE", figi="nonsense")
     shown = client.get(f"/v1/securities/{number}").json()
-    wanted: dict[str, Any] = {"id": number, "name": "SAP SE", "ticker": "SAP", "mic": "XETR", "isin": SAP}
+    wanted: dict[str, Any] = {
+        "id": number,
+        "name": "SAP SE",
+        "ticker": "SAP",
+        "mic": "XETR",
+        "isin": SAP,
+    }
     wanted |= {"figi": None, "instrument": "SAP:XETR", "merged_into": None, "by_person": []}
     assert {name: shown[name] for name in wanted} == wanted
     assert [(one["kind"], one["value"]) for one in shown["identifiers"]] == [

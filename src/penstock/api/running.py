@@ -19,6 +19,7 @@ from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.replay import Replayer
+from penstock.engine.worth import Valuer
 from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
@@ -159,6 +160,10 @@ class Installation(Protocol):
     @property
     def sources(self) -> Sources:
         """Where prices may come from, and how each source stands."""
+
+    @property
+    def valuer(self) -> Valuer:
+        """What people and their positions are worth."""
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Installation]]
