@@ -243,14 +243,15 @@ _CHANGED: Final = f"""
         ({_each("t.{0}", _COMPARED)}) {{differ}} ({_each("s.{0}", _COMPARED)}))
 """
 # A removed row that comes back revives, as the same row.
+# The plus keeps SQLite from walking all that is staged, to find the few that are touched.
 _CHANGE: Final = f"""
     UPDATE transactions AS t SET {_each("{0} = s.{0}", _COMPARED)}, dated_on = {{dated_of_s}},
         posted_run_id = CASE WHEN s.status = 'pending' THEN NULL
             WHEN t.status = 'pending' OR t.removed_at IS NOT NULL THEN :run
             ELSE t.posted_run_id END,
         removed_at = NULL, last_run_id = :run, updated_at = :now, change_number = :change
-    FROM touched c, stage s WHERE c.id = t.id AND s.op = 0
-        AND t.account_id = s.account_id AND t.external_id = s.external_id
+    FROM stage s WHERE t.id IN (SELECT id FROM touched) AND s.op = 0
+        AND s.account_id = +t.account_id AND s.external_id = t.external_id
 """
 _INSERT: Final = f"""
     INSERT INTO transactions (owner_id, account_id, {", ".join(SEEN)}, dated_on, posted_run_id,
