@@ -37,9 +37,8 @@ _OF_IDS: Final = (
 )
 # Few rows name another one, or are taken back, and several statements ask for those alone.
 _OF_FEW: Final = (
-    "CREATE INDEX {}stage_links ON stage (account_id, pending_external_id)"
-    " WHERE pending_external_id IS NOT NULL",
-    "CREATE INDEX {}stage_removals ON stage (account_id, external_id) WHERE op = 1",
+    "CREATE INDEX {}stage_links ON stage (account_id) WHERE pending_external_id IS NOT NULL",
+    "CREATE INDEX {}stage_removals ON stage (account_id) WHERE op = 1",
 )
 
 
@@ -109,7 +108,7 @@ def _load_sqlite(
 ) -> int:
     columns = ", ".join(f"{name} TEXT" for name in SEEN)
     connection.exec_driver_sql(
-        f"CREATE TEMP TABLE IF NOT EXISTS stage (account_id INTEGER, {columns}, op INTEGER NOT NULL)"
+        f"CREATE TEMP TABLE IF NOT EXISTS stage (account_id INTEGER, {columns}, op INTEGER)"
     )
     cursor: Any = connection.connection.cursor()
     cursor.execute(_OF_IDS)
