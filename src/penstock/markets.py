@@ -12,6 +12,7 @@ from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
+from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
 from penstock.observe.metrics import Metrics
@@ -44,7 +45,7 @@ class Markets:
     """All that has to do with prices in a running installation."""
 
     sources: Sources
-    quotes: QuoteEngine
+    quotes: CountedQuotes
     gate: PriceGate
     answers: KeptAnswers
     believed: Believed
@@ -64,7 +65,18 @@ def open_markets(ground: Ground) -> Markets:
         patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
     )
     answers, believed = KeptAnswers(database, clock), Believed(database, clock)
-    return Markets(sources, _quotes(ground, sources), gate, answers, believed)
+    engine = QuoteEngine(
+        sources.used,
+        partial(ground.outbound.send, connector="quotes"),
+        clock=clock,
+        disabled=sources.disabled,
+        gate=gate,
+        answers=answers,
+        accepted=believed,
+        sleep=ground.sleep,
+    )
+    quotes = CountedQuotes(engine, ground.metrics, clock)
+    return Markets(sources, quotes, gate, answers, believed)
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -75,13 +87,3 @@ def sources_of(settings: Settings) -> Sources:
 def terms_of(settings: Settings) -> Terms:
     """Return what a source that a person adds may not do."""
     return Terms(taken=shipped_ids(), allowed=settings.loopback_providers)
-
-
-def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
-    return QuoteEngine(
-        sources.used,
-        partial(ground.outbound.send, connector="quotes"),
-        clock=ground.clock,
-        disabled=sources.disabled,
-        sleep=ground.sleep,
-    )
