@@ -15,6 +15,7 @@ from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
+from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
 from penstock.engine.worth import Valuer
@@ -52,7 +53,7 @@ class Markets:
     """All that has to do with prices in a running installation."""
 
     sources: Sources
-    quotes: QuoteEngine
+    quotes: CountedQuotes
     gate: PriceGate
     answers: KeptAnswers
     believed: Believed
@@ -73,7 +74,18 @@ def open_markets(ground: Ground) -> Markets:
         patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
     )
     answers, believed = KeptAnswers(database, clock), Believed(database, clock)
-    quotes = _quotes(ground, sources)
+    engine = QuoteEngine(
+        sources.used,
+        partial(ground.outbound.send, connector="quotes"),
+        clock=clock,
+        disabled=sources.disabled,
+        gate=gate,
+        answers=answers,
+        accepted=believed,
+        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
+        sleep=ground.sleep,
+    )
+    quotes = CountedQuotes(engine, ground.metrics, clock)
     return Markets(sources, quotes, gate, answers, believed, _valuer(ground))
 
 
@@ -86,17 +98,6 @@ def sources_of(settings: Settings) -> Sources:
 def terms_of(settings: Settings) -> Terms:
     """Return what a source that a person adds may not do."""
     return Terms(taken=shipped_ids(), allowed=settings.loopback_providers)
-
-
-def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
-    return QuoteEngine(
-        sources.used,
-        partial(ground.outbound.send, connector="quotes"),
-        clock=ground.clock,
-        disabled=sources.disabled,
-        sleep=ground.sleep,
-        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
-    )
 
 
 def _options(settings: Settings) -> Mapping[str, Secret]:

@@ -35,6 +35,7 @@ from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.opening import Bounds
+from penstock.engine.price_count import CountedQuotes
 from penstock.engine.replay import Replayer
 from penstock.engine.revoking import Revoker
 from penstock.engine.runner import Runner
@@ -54,7 +55,6 @@ from penstock.observe.trace import traced
 from penstock.outbound.certificate import showing
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
-from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.standing import Sources
 from penstock.settings import Profile, Settings
 from penstock.store import open_store
@@ -98,7 +98,7 @@ class Penstock:
     runner: Runner
     inbox: Inbox
     notifier: Notifier
-    quotes: QuoteEngine
+    quotes: CountedQuotes
     sources: Sources
     valuer: Valuer
     markets: Markets

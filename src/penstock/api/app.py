@@ -137,6 +137,7 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     docs,
     setup,
     sign_in,
+    prices,
     sources,
     passkeys_script,
     security,

@@ -12,7 +12,7 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.protocol import Connector
-from penstock.domain.quote import Quote, QuoteError
+from penstock.domain.trail import Trail
 from penstock.engine.forget import Forgetter
 from penstock.engine.hooks import Inbox
 from penstock.engine.importing import Importer
@@ -44,10 +44,13 @@ class Runner(Protocol):
 class Quotes(Protocol):
     """Asks sources for prices (quotes/fetch.py)."""
 
-    async def fetch(
-        self, symbols: Iterable[str], *, source: str | None = None
-    ) -> list[Quote | QuoteError]:
-        """Return one quote or one error for each symbol, in order; with `source`, from it alone."""
+    async def explain(
+        self, symbols: Iterable[str], *, source: str | None = None, deadline: float | None = None
+    ) -> list[Trail]:
+        """Return how each symbol came to its quote or its error, in order.
+
+        With `source`, from it alone. After so many seconds, what has no price has an error.
+        """
 
 
 class Rules(Protocol):

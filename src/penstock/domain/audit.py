@@ -44,6 +44,7 @@ class AuditKind(StrEnum):
     RESTORED = "restored"
     KEY_ROTATED = "key_rotated"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
+    PRICE_ACCEPTED = "price_accepted"
     DECOY_TOUCHED = "decoy_touched"
 
 
