@@ -174,6 +174,12 @@ def any_days(
     return sorted(found)[:limit]
 
 
+def currencies(connection: sa.Connection, *, first: date, last: date) -> list[str]:
+    """Return the currencies of which there are rates of these days, in the order of their codes."""
+    query = sa.select(_c.currency).where(_c.day.between(first, last)).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
 def of_day(connection: sa.Connection, day: date, *, source: str) -> dict[str, Stated]:
     """Return what a source said of a day, by currency."""
     query = sa.select(_c.currency, _c.rate).where(_c.day == day, _c.source == source)

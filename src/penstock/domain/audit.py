@@ -44,6 +44,8 @@ class AuditKind(StrEnum):
     RESTORED = "restored"
     KEY_ROTATED = "key_rotated"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
+    RATE_SET = "rate_set"
+    RATE_REMOVED = "rate_removed"
     DECOY_TOUCHED = "decoy_touched"
 
 
