@@ -14,10 +14,12 @@ from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.engine.rates import RateKeeper
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.own_terms import Terms
+from penstock.quotes.reference_rates import EUROPEAN_CENTRAL_BANK
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
 
@@ -48,6 +50,7 @@ class Markets:
     gate: PriceGate
     answers: KeptAnswers
     believed: Believed
+    rates: RateKeeper
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -64,7 +67,14 @@ def open_markets(ground: Ground) -> Markets:
         patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
     )
     answers, believed = KeptAnswers(database, clock), Believed(database, clock)
-    return Markets(sources, _quotes(ground, sources), gate, answers, believed)
+    return Markets(
+        sources=sources,
+        quotes=_quotes(ground, sources),
+        gate=gate,
+        answers=answers,
+        believed=believed,
+        rates=_rates(ground, sources, gate),
+    )
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -84,4 +94,16 @@ def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
         clock=ground.clock,
         disabled=sources.disabled,
         sleep=ground.sleep,
+    )
+
+
+def _rates(ground: Ground, sources: Sources, gate: PriceGate) -> RateKeeper:
+    publisher = EUROPEAN_CENTRAL_BANK
+    return RateKeeper(
+        ground.program,
+        publisher,
+        partial(ground.outbound.send, connector="quotes"),
+        gate,
+        ground.clock,
+        in_use=any(one.id == publisher.source for one in sources.used),
     )

@@ -35,6 +35,7 @@ from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.opening import Bounds
+from penstock.engine.rates import RateKeeper
 from penstock.engine.replay import Replayer
 from penstock.engine.revoking import Revoker
 from penstock.engine.runner import Runner
@@ -99,6 +100,7 @@ class Penstock:
     notifier: Notifier
     quotes: QuoteEngine
     sources: Sources
+    rates: RateKeeper
     markets: Markets
 
 
@@ -252,6 +254,7 @@ def _assemble(
         notifier=_notifier(settings, timing, program, key),
         quotes=markets.quotes,
         sources=markets.sources,
+        rates=markets.rates,
         markets=markets,
     )
 

@@ -18,6 +18,7 @@ from penstock.engine.hooks import Inbox
 from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.rates import Refreshed
 from penstock.engine.replay import Replayer
 from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
@@ -47,6 +48,13 @@ class Quotes(Protocol):
         self, symbols: Iterable[str], *, source: str | None = None
     ) -> list[Quote | QuoteError]:
         """Return one quote or one error for each symbol, in order; with `source`, from it alone."""
+
+
+class Rates(Protocol):
+    """Keeps official exchange rates (engine/rates.py)."""
+
+    async def refresh(self) -> Refreshed:
+        """Ask for what is missing and store it. Raises QuoteError."""
 
 
 class Rules(Protocol):
@@ -155,6 +163,10 @@ class Installation(Protocol):
     @property
     def quotes(self) -> Quotes:
         """How prices are asked for."""
+
+    @property
+    def rates(self) -> Rates:
+        """How exchange rates are kept."""
 
     @property
     def sources(self) -> Sources:

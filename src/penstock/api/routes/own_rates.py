@@ -6,10 +6,12 @@ from typing import Annotated
 from pydantic import Field
 
 from penstock.api.auth import require
+from penstock.api.routes.quotes import NoQuote, no_quote
+from penstock.api.routes.rates import Code
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.routes.rates import Code
-from penstock.api.schemas import AmountText, Day, ExactNumber, Incoming, On, Outgoing
+from penstock.api.schemas import AmountText, Day, ExactNumber, Incoming, On, Outgoing, Whole
+from penstock.domain.quote import QuoteError
 from penstock.domain.rate import Stated
 from penstock.engine import own_rates
 from penstock.identity.caller import Caller
@@ -35,6 +37,59 @@ class OwnRateSet(Outgoing):
     day: On
     rate: Annotated[AmountText | None, Field(examples=["45.10"])]
     before: Annotated[AmountText | None, Field(examples=["44.90"])]
+
+
+class Differing(Outgoing):
+    """What a source says of a past day, and did not say before. It is not used."""
+
+    day: On
+    currency: Code
+    kept: Annotated[AmountText, Field(examples=["1.0163"])]
+    said: Annotated[AmountText, Field(examples=["1.0164"])]
+
+
+class RatesRefreshed(Outgoing):
+    """What asking for new rates brought, or why it brought nothing."""
+
+    added: Annotated[Whole, Field(description="Rates that are new.", examples=[31])]
+    through: Annotated[On | None, Field(description="Up to this day, none is missing.")]
+    edition: Annotated[
+        str | None,
+        Field(description="Of which document; null: nothing was new.", examples=["daily"]),
+    ]
+    differences: list[Differing]
+    error: NoQuote | None
+
+
+@router.post("/rates/refresh")
+async def refresh_rates(
+    caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
+    running: Running,
+) -> RatesRefreshed:
+    """Ask the central bank for the rates that are missing here, and keep them.
+
+    The first time, those are all since 1999.
+    """
+    try:
+        found = await running.rates.refresh()
+    except QuoteError as error:
+        why = no_quote(error)
+        return RatesRefreshed(added=0, through=None, edition=None, differences=[], error=why)
+    return RatesRefreshed(
+        added=found.added,
+        through=found.through,
+        edition=found.edition,
+        differences=[
+            Differing(
+                day=one.day,
+                currency=one.currency,
+                kept=format(one.kept, "f"),
+                said=format(one.said, "f"),
+            )
+            for one in found.differences
+        ],
+        error=None,
+    )
 
 
 @router.post("/rates")

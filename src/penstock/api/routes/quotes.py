@@ -108,7 +108,7 @@ def _read(symbols: str) -> list[str]:
 def _answer(symbol: str, outcome: prices.Quote | prices.QuoteError) -> Answer:
     if isinstance(outcome, prices.Quote):
         return Answer(symbol=symbol, quote=_quote(outcome), error=None)
-    return Answer(symbol=symbol, quote=None, error=_no_quote(outcome))
+    return Answer(symbol=symbol, quote=None, error=no_quote(outcome))
 
 
 def _quote(found: prices.Quote) -> Quote:
@@ -129,7 +129,8 @@ def _quote(found: prices.Quote) -> Quote:
     )
 
 
-def _no_quote(error: prices.QuoteError) -> NoQuote:
+def no_quote(error: prices.QuoteError) -> NoQuote:
+    """Return an error as it is shown."""
     advice = error.remedy
     return NoQuote(
         code=error.code,

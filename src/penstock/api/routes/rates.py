@@ -1,7 +1,6 @@
 """Exchange rates of a day or of many, each with its own day and how it was made."""
 
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date
 from typing import Annotated, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -211,17 +210,14 @@ def _of_days(
 
 def _check_known(connection: sa.Connection, asked: _Asked) -> None:
     found = rates.load(
-        connection,
-        [asked.base, *asked.currencies],
-        first=asked.first,
-        last=asked.last,
-        max_age=timedelta(days=36525),
+        connection, [asked.base, *asked.currencies], first=asked.first, last=asked.last
     )
     for code in asked.currencies:
         try:
             found.rate(asked.base, code, asked.last)
         except NoRate as error:
-            raise InvalidInput(error.message, remedy=error.remedy) from error
+            if error.last is None:
+                raise InvalidInput(error.message, remedy=error.remedy) from error
 
 
 def _row(found: Rates, base: str, currency: str, day: date) -> RateRow:
