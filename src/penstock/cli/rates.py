@@ -20,10 +20,12 @@ _DAY: Final = click.DateTime(["%Y-%m-%d"])
 class _Rates(Commands):
     """A group whose first word may be a currency: `penstock rates USD` lists."""
 
+    usual = "list"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `list` before what names no other command."""
+        """Put the usual command before what names no other."""
         if not args or (args[0] not in self.commands and args[0] != "--help"):
-            args = ["list", *args]
+            args = [self.usual, *args]
         return super().parse_args(ctx, args)
 
 
