@@ -18,12 +18,14 @@ from penstock.engine.ledger import SharedLedger
 from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.engine.rates import RateKeeper
 from penstock.engine.worth import Valuer
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.keys import keys_of
 from penstock.quotes.own_terms import Terms
+from penstock.quotes.reference_rates import EUROPEAN_CENTRAL_BANK
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
 
@@ -58,6 +60,7 @@ class Markets:
     answers: KeptAnswers
     believed: Believed
     valuer: Valuer
+    rates: RateKeeper
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -86,7 +89,15 @@ def open_markets(ground: Ground) -> Markets:
         sleep=ground.sleep,
     )
     quotes = CountedQuotes(engine, ground.metrics, clock)
-    return Markets(sources, quotes, gate, answers, believed, _valuer(ground))
+    return Markets(
+        sources=sources,
+        quotes=quotes,
+        gate=gate,
+        answers=answers,
+        believed=believed,
+        valuer=_valuer(ground),
+        rates=_rates(ground, sources, gate),
+    )
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -109,3 +120,15 @@ def _options(settings: Settings) -> Mapping[str, Secret]:
 def _valuer(ground: Ground) -> Valuer:
     invested = {name: one.says.invested for name, one in ground.connectors.items()}
     return Valuer(ground.database, ground.clock, ZoneInfo(ground.settings.zone), invested)
+
+
+def _rates(ground: Ground, sources: Sources, gate: PriceGate) -> RateKeeper:
+    publisher = EUROPEAN_CENTRAL_BANK
+    return RateKeeper(
+        ground.program,
+        publisher,
+        partial(ground.outbound.send, connector="quotes"),
+        gate,
+        ground.clock,
+        in_use=any(one.id == publisher.source for one in sources.used),
+    )

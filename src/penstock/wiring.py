@@ -36,6 +36,7 @@ from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.opening import Bounds
 from penstock.engine.price_count import CountedQuotes
+from penstock.engine.rates import RateKeeper
 from penstock.engine.replay import Replayer
 from penstock.engine.revoking import Revoker
 from penstock.engine.runner import Runner
@@ -101,6 +102,7 @@ class Penstock:
     quotes: CountedQuotes
     sources: Sources
     valuer: Valuer
+    rates: RateKeeper
     markets: Markets
 
 
@@ -256,6 +258,7 @@ def _assemble(
         quotes=markets.quotes,
         sources=markets.sources,
         valuer=markets.valuer,
+        rates=markets.rates,
         markets=markets,
     )
 

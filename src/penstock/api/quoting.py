@@ -83,7 +83,7 @@ def answer_of(one: trail.Trail, now: datetime, *, explained: bool) -> Answer:
     steps = [_step(step, now) for step in one.steps] if explained else None
     if isinstance(found, prices.Quote):
         return Answer(symbol=one.symbol, quote=quote_of(found, now), error=None, steps=steps)
-    return Answer(symbol=one.symbol, quote=None, error=_no_quote(found, now), steps=steps)
+    return Answer(symbol=one.symbol, quote=None, error=no_quote(found, now), steps=steps)
 
 
 def _step(step: trail.Step, now: datetime) -> Step:
@@ -93,7 +93,7 @@ def _step(step: trail.Step, now: datetime) -> Step:
         address=step.address,
         how=step.how,
         quote=None if step.quote is None else quote_of(step.quote, now),
-        error=None if step.error is None else _no_quote(step.error, now),
+        error=None if step.error is None else no_quote(step.error, now),
     )
 
 
@@ -118,7 +118,8 @@ def quote_of(found: prices.Quote, now: datetime) -> Quote:
     )
 
 
-def _no_quote(error: prices.QuoteError, now: datetime) -> NoQuote:
+def no_quote(error: prices.QuoteError, now: datetime) -> NoQuote:
+    """Return an error as it is shown."""
     advice = error.remedy
     suspicious = error if isinstance(error, prices.Suspicious) else None
     doubted = suspicious and suspicious.quote

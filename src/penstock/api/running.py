@@ -18,6 +18,7 @@ from penstock.engine.hooks import Inbox
 from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.rates import Refreshed
 from penstock.engine.replay import Replayer
 from penstock.engine.worth import Valuer
 from penstock.identity.authorization import Authorization
@@ -51,6 +52,13 @@ class Quotes(Protocol):
 
         With `source`, from it alone. After so many seconds, what has no price has an error.
         """
+
+
+class Rates(Protocol):
+    """Keeps official exchange rates (engine/rates.py)."""
+
+    async def refresh(self) -> Refreshed:
+        """Ask for what is missing and store it. Raises QuoteError."""
 
 
 class Rules(Protocol):
@@ -159,6 +167,10 @@ class Installation(Protocol):
     @property
     def quotes(self) -> Quotes:
         """How prices are asked for."""
+
+    @property
+    def rates(self) -> Rates:
+        """How exchange rates are kept."""
 
     @property
     def sources(self) -> Sources:

@@ -70,6 +70,7 @@ COMMANDS: Final[Sections] = {
         "transactions": ("penstock.cli.transactions:transactions", "List transactions."),
         "changes": ("penstock.cli.changes:changes", "Follow what changed."),
         "quote": ("penstock.cli.quote:quote", "Prices now."),
+        "rates": ("penstock.cli.rates:rates", "Exchange rates, and those that you set."),
         "sources": ("penstock.cli.sources:sources", "Where prices come from."),
         "export": ("penstock.cli.export:export", "Take everything out, as CSV or JSON lines."),
     },

@@ -45,6 +45,8 @@ class AuditKind(StrEnum):
     KEY_ROTATED = "key_rotated"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
     PRICE_ACCEPTED = "price_accepted"
+    RATE_SET = "rate_set"
+    RATE_REMOVED = "rate_removed"
     DECOY_TOUCHED = "decoy_touched"
 
 

@@ -31,7 +31,7 @@ class _Mark(NamedTuple):
 
 
 @router.get("/quotes/history")
-async def list_prices(
+async def list_quote_history(
     caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
     running: Running,
     page: Page,
