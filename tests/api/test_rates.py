@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from penstock.db import rates
+from penstock.db import prices, rates
 from penstock.db.rates import Difference
-from penstock.domain.quote import QuoteError, RateLimited
+from penstock.domain.quote import Quote, QuoteError, RateLimited
 from penstock.domain.rate import Stated
 from penstock.engine.rates import Refreshed
 from tests.api.serving import Api
@@ -96,6 +96,25 @@ def test_a_series_has_the_days_that_brought_a_rate(api: Api) -> None:
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert paged == found
+
+
+def test_days_that_bring_nothing_end_no_page(api: Api) -> None:
+    """Prices of a pair that is published bring no new rate, and hide none that comes later."""
+    client = stocked(api)
+    noons = [api.clock() - timedelta(days=days) for days in range(5, 15)]
+    believed = [
+        Quote(
+            *("EUR/USD", Decimal(2), "USD", "USD", noon, noon, "web", "json", "2"),
+            instrument="EUR/USD",
+        )
+        for noon in noons
+    ]
+    api.write(prices.accept, believed, now=api.clock())
+    earlier = [Stated(date(2026, 11, 6), "USD", Decimal("1.2300"))]
+    api.write(rates.store, earlier, source="ecb", now=api.clock())
+    page = client.get("/v1/rates?currencies=USD&from=2026-11-07&limit=1").json()
+    assert [row["day"] for row in page["rows"]] == ["2026-11-19"]
+    assert page["next_cursor"] is not None
 
 
 def test_all_of_a_day_come_in_pages(api: Api) -> None:

@@ -149,7 +149,12 @@ def load(
     if first > last or not codes:
         return Rates({})
     series = _series(connection, codes, first, last)
-    lacking = codes - series.official.keys() - FIXED.keys()
+    ended = last - min(max_age, last - date.min)
+    lacking = {
+        code
+        for code in codes - FIXED.keys()
+        if max((day for day, _ in series.official.get(code, ())), default=date.min) < ended
+    }
     prices: dict[tuple[str, str], list[tuple[date, Decimal, str]]] = {}
     if lacking:
         series = _series(connection, codes | {_DOLLAR}, first, last)

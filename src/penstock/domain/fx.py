@@ -150,9 +150,9 @@ class Rates:
     def _add_price(
         self, pair: tuple[str, str], points: Sequence[tuple[date, Decimal, str]]
     ) -> None:
-        """Add prices of a pair for that one of the two that nobody publishes."""
+        """Add prices of a pair for that one of the two that nobody publishes, or not any more."""
         base, quote = pair
-        known = {EURO, *self._official}
+        known = {EURO} if EURO in pair else {*self._official}
         if (base in known) == (quote in known):
             return
         line = _Line()

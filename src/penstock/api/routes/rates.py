@@ -1,6 +1,6 @@
 """Exchange rates of a day or of many, each with its own day and how it was made."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
@@ -195,17 +195,23 @@ def _of_days(
     first = after.day if after else asked.first
     if after is None:
         _check_known(connection, asked)
-    days = rates.any_days(connection, pair, first=first, last=asked.last, limit=limit + 1)
-    if not days:
-        return []
-    found = rates.load(connection, pair, first=days[0], last=days[-1])
-    places = sorted(
-        _Place(day, code)
-        for code in asked.currencies
-        for day in found.days(asked.base, code, days[0], days[-1])
-        if after is None or (day, code) > after
-    )
-    return [_row(found, asked.base, code, day) for day, code in places[:limit]]
+    rows: list[RateRow] = []
+    while len(rows) < limit:
+        days = rates.any_days(connection, pair, first=first, last=asked.last, limit=limit)
+        if not days:
+            break
+        found = rates.load(connection, pair, first=days[0], last=days[-1])
+        places = sorted(
+            _Place(day, code)
+            for code in asked.currencies
+            for day in found.days(asked.base, code, days[0], days[-1])
+            if after is None or (day, code) > after
+        )
+        rows += [_row(found, asked.base, code, day) for day, code in places[: limit - len(rows)]]
+        if len(days) < limit or days[-1] == asked.last:
+            break
+        first = days[-1] + timedelta(days=1)
+    return rows
 
 
 def _check_known(connection: sa.Connection, asked: _Asked) -> None:
