@@ -69,7 +69,8 @@ def open_markets(ground: Ground) -> Markets:
 
 def sources_of(settings: Settings) -> Sources:
     """Return the sources of an installation. Raises InvalidInput for a name that none has."""
-    return sources_in(settings.sources, settings.quote_sources, terms_of(settings))
+    given = [name for name, value in settings.provider_options.items() if value]
+    return sources_in(settings.sources, settings.quote_sources, terms_of(settings), given)
 
 
 def terms_of(settings: Settings) -> Terms:

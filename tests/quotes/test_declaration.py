@@ -113,6 +113,13 @@ def test_a_wrong_declaration_says_what_is_wrong(right: str, wrong: str, said: st
     assert "example.toml" in str(refusal.value)
 
 
+@pytest.mark.parametrize("said", ["robots = false", ""])
+def test_no_file_reads_pages_without_heeding_robots_txt(said: str) -> None:
+    """For the tier that scrapes, `robots = true` is not left to choice."""
+    with pytest.raises(InvalidInput, match=r"heeds robots\.txt"):
+        read_declaration(TEXT.replace("robots = true", said, 1), "example.toml")
+
+
 @pytest.mark.parametrize("pattern", ["(", "(?P<amount>.)", "[0-9]+", "(?P<price>.)(?P<other>.)"])
 def test_a_wrong_pattern_is_refused(pattern: str) -> None:
     """A pattern has to compile, and to name the price."""

@@ -38,8 +38,16 @@ def test_a_right_one_holds_against_its_recorded_answers(tmp_path: Path) -> None:
     [
         ("interval = 2.0", 'interval = "slow"', "politeness.interval", "float"),
         ("interval = 2.0", "interval = 0.2", "politeness.interval", "a second between"),
+        ("robots = true", "robots = false", "politeness.robots", "heeds robots.txt"),
+        ("robots = true", "", "politeness.robots", "heeds robots.txt"),
         ("robots = true", "robots = true\nconcurrency = 4", "politeness.concurrency", "at a time"),
         ("robots = true", "robots = true\ncolour = 1", "politeness.colour", "unknown"),
+        (
+            "[politeness]",
+            '[ask.headers]\nUser-Agent = "Mozilla"\n[politeness]',
+            "ask",
+            "who we are",
+        ),
         ('kind = "anchored"', 'kind = "magic"', "extract[0].kind", "magic"),
         ("(?P<price>", "(?P<cost>", "extract[0]", "groups"),
         ('locale = "de-DE"', "", "number.locale", "locale"),

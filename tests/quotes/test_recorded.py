@@ -24,6 +24,7 @@ from penstock.quotes.declaration import (
     Guards,
     Means,
     Numbers,
+    Politeness,
     Tier,
     Unit,
 )
@@ -49,6 +50,7 @@ def yahoo(select: str = f'{STREAMER}[data-symbol="{{ticker}}"]') -> Declaration:
         docs="https://finance.yahoo.com",
         hosts=("finance.yahoo.com",),
         ask=Ask(listing="https://finance.yahoo.com/quote/{ticker}"),
+        politeness=Politeness(interval=1, robots=True),
         guards=Guards(
             type="text/html",
             blocked=(

@@ -90,3 +90,14 @@ def test_a_name_that_nothing_has_is_refused(tmp_path: Path) -> None:
         sources_in(tmp_path, ["acne"], TERMS)
     assert refusal.value.remedy is not None
     assert "acme" in refusal.value.remedy.text
+
+
+def test_a_source_that_wants_a_key_waits_for_it(tmp_path: Path) -> None:
+    """Named without its key it is not asked, and says which variable to set."""
+    without = sources_in(tmp_path, ["finnhub", "ecb"], TERMS)
+    assert [one.id for one in without.used] == ["ecb"]
+    (finnhub,) = (one for one in without.all() if one.id == "finnhub")
+    assert (finnhub.standing, finnhub.missing) == (Standing.NEEDS_KEY, ("PENSTOCK_FINNHUB_KEY",))
+    given = sources_in(tmp_path, ["finnhub"], TERMS, ["finnhub_key"])
+    assert [one.id for one in given.used] == ["finnhub"]
+    assert known(given)["finnhub"] is Standing.IN_USE

@@ -92,6 +92,7 @@ def _show(rows: list[Row]) -> None:
         plain("tier", "tier"),
         Column("has", lambda row, _: ", ".join(row["covers"])),
         Column("stands", lambda row, _: _STANDING[row["standing"]]),
+        Column("to set", lambda row, _: ", ".join(row["missing_settings"])),
         plain("terms", "docs"),
     )
     print_rows(columns, rows, Seen(utc_now()))

@@ -193,9 +193,23 @@ _MOST_REMEMBERED = 4096
 def read_declaration(text: str, name: str) -> Declaration:
     """Read a declaration from TOML. Raises InvalidInput, which says what is wrong and where."""
     try:
-        return msgspec.toml.decode(text, type=Declaration)
+        declared = msgspec.toml.decode(text, type=Declaration)
     except (msgspec.DecodeError, ValueError) as error:
         raise InvalidInput(f"The quote source {name} is not declared right: {error}.") from error
+    if is_rude(declared):
+        raise InvalidInput(f"The quote source {name} is not declared right: {RUDE}.")
+    return declared
+
+
+RUDE = "who reads pages heeds robots.txt, so that politeness.robots is true for the tier scrape"
+
+
+def is_rude(source: Declaration) -> bool:
+    """Say whether a declaration would read pages without heeding what their site asks of programs.
+
+    None that is read from a file may.
+    """
+    return source.tier is Tier.SCRAPE and not source.politeness.robots
 
 
 def _words(ask: Ask, symbol: Symbol) -> Mapping[str, str]:

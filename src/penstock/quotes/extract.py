@@ -4,16 +4,18 @@ An answer is decoded once, however many symbols are looked for in it.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from penstock.domain.quote import LayoutChanged, SymbolNotFound
+from penstock.quotes.agreement import agreed
 from penstock.quotes.declaration import Anchored, Css, Csv, Declaration, Json, Table, fill, fits
-from penstock.quotes.declared.ways import Extractor
+from penstock.quotes.declared.ways import Embedded, Extractor, Meta
 from penstock.quotes.document import Document
 from penstock.quotes.found import Found
 from penstock.quotes.json_answer import JsonAnswer
+from penstock.quotes.pages import embedded, in_meta
 from penstock.quotes.rows import Rows, rows_of_csv, rows_of_table
 from penstock.quotes.symbol import Symbol
 
@@ -57,11 +59,13 @@ def _by(
 ) -> Found | None:
     """Return what one way finds; `seen` collects whether those with rows have the symbol."""
     if isinstance(way, Anchored):
-        return _behind_anchor(way, words, document.body) if fits(way.anchor, words) else None
+        return agreed(_behind_anchors(way, words, document.body))
     if isinstance(way, Css):
-        return (
-            _selected(way, words, document.tree) if _required(way, words, document.body) else None
-        )
+        return agreed(_selected(way, words, document))
+    if isinstance(way, Meta):
+        return in_meta(way, document.body)
+    if isinstance(way, Embedded):
+        return agreed(embedded(way, words, names, document.body))
     if isinstance(way, Json | Csv | Table):
         decoded = _decoded(way, document)
         found = decoded.find(words, names)
@@ -79,7 +83,9 @@ def _decoded(way: Json | Csv | Table, document: Document) -> JsonAnswer | Rows:
     return document.once(way.name, lambda _: rows_of_table(way, document.tree))
 
 
-def _behind_anchor(extractor: Anchored, words: Mapping[str, str], body: bytes) -> Found | None:
+def _behind_anchors(extractor: Anchored, words: Mapping[str, str], body: bytes) -> Iterator[Found]:
+    if not fits(extractor.anchor, words):
+        return
     anchor = fill(extractor.anchor, words).encode()
     pattern = _compiled(extractor.pattern)
     for place in _places(body, anchor):
@@ -87,14 +93,13 @@ def _behind_anchor(extractor: Anchored, words: Mapping[str, str], body: bytes) -
         if match:
             groups = {name: _text(value) for name, value in match.groupdict().items()}
             currency = extractor.currency and fill(extractor.currency, words)
-            return Found(
+            yield Found(
                 extractor.name,
                 groups["price"] or "",
                 currency or groups.get("currency"),
                 groups.get("time"),
                 groups.get("symbol"),
             )
-    return None
 
 
 def _places(body: bytes, anchor: bytes) -> Iterator[int]:
@@ -122,18 +127,27 @@ def _required(extractor: Css, words: Mapping[str, str], body: bytes) -> bool:
     return all(fill(text, words).encode() in body for text in extractor.requires)
 
 
-def _selected(extractor: Css, words: Mapping[str, str], page: "LexborHTMLParser") -> Found | None:
+def _selected(extractor: Css, words: Mapping[str, str], document: Document) -> Iterator[Found]:
+    if not _required(extractor, words, document.body):
+        return
     # A symbol is made of letters, digits and `.&:-` (symbol.py): in quotes it selects nothing else.
-    node = page.css_first(fill(extractor.select, words))
-    if node is None:
-        return None
-    return Found(
-        extractor.name,
-        _field(node, extractor.price) or "",
-        _field(node, extractor.currency),
-        _field(node, extractor.time),
-        (_field(node, extractor.symbol) or "") if extractor.symbol else None,
-    )
+    for node in _nodes(document.tree, fill(extractor.select, words)):
+        yield Found(
+            extractor.name,
+            _field(node, extractor.price) or "",
+            _field(node, extractor.currency),
+            _field(node, extractor.time),
+            (_field(node, extractor.symbol) or "") if extractor.symbol else None,
+        )
+
+
+def _nodes(page: "LexborHTMLParser", selector: str) -> "Sequence[LexborNode]":
+    from selectolax.lexbor import SelectolaxError  # noqa: PLC0415 - it is there if the page is
+
+    try:
+        return page.css(selector)
+    except SelectolaxError as error:
+        raise LayoutChanged(f"{selector!r} is no CSS selector that can be read.") from error
 
 
 def _field(node: "LexborNode", field: str | None) -> str | None:

@@ -12,15 +12,15 @@ from penstock.domain.quote import Quote, QuoteError, SymbolNotFound
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration, Sane, Tier
 from penstock.quotes.read import read_quote
-from penstock.quotes.symbol import Isin, Listing, Pair, Symbol, candidates_of
+from penstock.quotes.symbol import Isin, Listing, Symbol, candidates_of
 
 Wrong = tuple[str, str]
 """A field of a golden part, and why it does not hold."""
 
 _SOON: Final = timedelta(minutes=1)
 _LONG_AFTER: Final = datetime(2200, 1, 1, tzinfo=UTC)
-_STRANGE: Final = "QZXQ"
-_STRANGE_ISIN: Final = "XX9999999991"
+_REMOTE: Final = ("BTN", "TOP", "STN")
+"""Currencies that few pages mention: of Bhutan, Tonga, and Sao Tome and Principe."""
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,9 +135,9 @@ def _told_from_others(
     Some interfaces never say whose price they answer with. A page does: a page that is read
     without looking for the symbol in it will give the price of something else one day.
     """
-    if source.tier is not Tier.SCRAPE:
-        return
     other = _other_than(symbol)
+    if source.tier is not Tier.SCRAPE or source.address(other) is None:
+        return
     if isinstance(_outcome(source, other, golden, body), Quote):
         yield (
             "symbol",
@@ -149,9 +149,9 @@ def _told_from_others(
 
 
 def _other_than(symbol: Symbol) -> Symbol:
-    """Return a symbol of the same kind that nothing has."""
+    """Return a symbol of the same kind, at the same place, that a page is hardly about."""
     if isinstance(symbol, Listing):
-        return replace(symbol, ticker=_STRANGE)
+        return replace(symbol, ticker="QZXQ")
     if isinstance(symbol, Isin):
-        return replace(symbol, isin=_STRANGE_ISIN)
-    return Pair(_STRANGE, symbol.quote)
+        return replace(symbol, isin=f"{symbol.isin[:2]}00QZXQ0008")
+    return replace(symbol, base=next(one for one in _REMOTE if one not in symbol.words.values()))

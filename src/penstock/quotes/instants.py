@@ -1,5 +1,6 @@
 """Instants as sources write them, read by what their declaration says of them."""
 
+import re
 from datetime import UTC, datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -7,6 +8,8 @@ from zoneinfo import ZoneInfo
 from penstock.quotes.declared.terms import Time
 
 _LONGEST: Final = 80
+_HALF: Final = re.compile(r"\b([ap])\.\s?m\.", re.IGNORECASE)
+"""What many write for AM and PM."""
 _HOURS: Final = ("%H", "%I", "%X", "%c", "%T", "%R")
 
 
@@ -18,7 +21,7 @@ def instant_of(written: str, declared: Time) -> datetime:
         return _since_1970(written, 1000 if declared.kind == "epoch_ms" else 1)
     if declared.kind == "iso":
         return _completed(datetime.fromisoformat(written), declared, timed=":" in written)
-    return _by_format(written.strip(), declared)
+    return _by_format(_plain(written), declared)
 
 
 def is_timed(written: str, declared: Time) -> bool:
@@ -27,8 +30,13 @@ def is_timed(written: str, declared: Time) -> bool:
         return True
     if declared.kind == "iso":
         return ":" in written
-    forms = (form for form in declared.ways if _fits(written.strip(), form))
+    forms = (form for form in declared.ways if _fits(_plain(written), form))
     return any(hour in next(forms, "") for hour in _HOURS)
+
+
+def _plain(written: str) -> str:
+    """Return a text as formats read it: AM for `a.m.`."""
+    return _HALF.sub(r"\1m", written.strip())
 
 
 def _fits(written: str, form: str) -> bool:

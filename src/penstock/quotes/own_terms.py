@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from penstock.quotes.declaration import Declaration, Tier
+from penstock.quotes.declaration import RUDE, Declaration, Tier, is_rude
 
 SLOWEST: Final = 1.0
 """The least seconds between two pages that a person's own declaration may scrape."""
@@ -42,14 +42,16 @@ def overstepped(declared: Declaration, name: str, terms: Terms) -> Iterator[Over
     for host in declared.hosts:
         if not _HOST.fullmatch(host):
             yield ("hosts",), f"{host!r} is no host: www.example.com"
-    for kind, address in (("listing", declared.ask.listing), ("pair", declared.ask.pair)):
-        if address and (why := _kept_from(address, terms.allowed)):
+    for kind in declared.ask.kinds:
+        if why := _kept_from(declared.ask.template(kind) or "", terms.allowed):
             yield ("ask", kind), why
     if declared.tier is Tier.SCRAPE:
         yield from _hasty(declared)
 
 
 def _hasty(declared: Declaration) -> Iterator[Overstepped]:
+    if is_rude(declared):
+        yield ("politeness", "robots"), RUDE
     if declared.politeness.interval < SLOWEST:
         yield ("politeness", "interval"), "pages are asked with a second between them at least"
     if declared.politeness.concurrency != 1:

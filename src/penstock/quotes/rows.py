@@ -28,6 +28,7 @@ class Rows:
             raise LayoutChanged("The answer has no table, or one of another kind.")
         head, *body = rows
         self._way = way
+        self._width = len(head)
         self._columns = {name.strip(): place for place, name in reversed([*enumerate(head)])}
         self._body = [row for row in body if any(cell.strip() for cell in row)]
 
@@ -38,6 +39,8 @@ class Rows:
         price = self._cell(row, way.price) if row is not None else None
         if row is None or price is None:
             return None
+        if len(row) != self._width:
+            raise LayoutChanged(f"A row has {len(row)} cells, and the head {self._width}.")
         times = (way.time,) if isinstance(way.time, str) else way.time or ()
         parts = [self._cell(row, column) for column in times]
         if None in parts:
@@ -106,6 +109,9 @@ def rows_of_table(way: Table, page: "LexborHTMLParser") -> Rows:
     if not tables:
         raise LayoutChanged("The page has not the table that the price was in.")
     rows = [
-        [" ".join(cell.text().split()) for cell in row.css("th, td")] for row in tables[0].css("tr")
+        [" ".join(cell.text().split()) for cell in row.css("th, td")]
+        for row in tables[0].css("tr")
+        # A foot repeats the head, or adds the rows up: it is about no day and no symbol.
+        if row.parent is None or row.parent.tag != "tfoot"
     ]
     return Rows(way, [row for row in rows if row])

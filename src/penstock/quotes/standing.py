@@ -1,14 +1,15 @@
 """Every source that an installation knows, and how each stands: in use, switched off, broken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from penstock.domain.errors import InvalidInput
+from penstock.domain.option import variable
 from penstock.domain.remedy import fix_code
 from penstock.quotes.catalogue import all_sources
-from penstock.quotes.declaration import Declaration
+from penstock.quotes.declaration import Covers, Declaration
 from penstock.quotes.fault import Fault
 from penstock.quotes.own import OwnSource, proven, read_folder
 from penstock.quotes.own_terms import Terms
@@ -18,19 +19,24 @@ class Standing(StrEnum):
     """How a source stands."""
 
     IN_USE = "in_use"
+    NEEDS_KEY = "needs_key"
     SWITCHED_OFF = "switched_off"
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A source, and how it stands; `declared` is None where its file could not be read."""
+    """A source, and how it stands; `declared` is None where its file could not be read.
+
+    `missing` are the variables to be set before it can be used: its key.
+    """
 
     id: str
     declared: Declaration | None
     standing: Standing
     own: bool = False
     faults: tuple[Fault, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
@@ -42,17 +48,20 @@ class Known:
 class Sources:
     """The sources that come with Penstock and a person's own, and which of them are named.
 
+    `given` are the options that are set, such as `finnhub_key`.
     Own ones that are named are proven when this is made; the others when somebody looks.
     """
 
     named: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
     own: Mapping[str, OwnSource] = field(default_factory=dict)
 
     @property
     def used(self) -> tuple[Declaration, ...]:
         """Those to ask, in the order in which they are named."""
         sound = self._sound
-        return tuple(sound[name] for name in self.named if name in sound)
+        named = (sound[name] for name in self.named if name in sound)
+        return tuple(one for one in named if not self.missing(one))
 
     @property
     def disabled(self) -> tuple[Declaration, ...]:
@@ -64,14 +73,15 @@ class Sources:
 
         Reads the recorded answers of those that are not.
         """
-        known = [self._standing(one.id, one) for one in all_sources()]
+        known = [self._known(one) for one in all_sources()]
         known += [self._own(proven(one)) for one in self.own.values()]
         order = {name: place for place, name in enumerate(self.named)}
         return sorted(known, key=lambda one: order.get(one.id, len(order)))
 
-    def broken(self) -> list[Known]:
-        """Return the own sources that are named, and of no use."""
-        return [self._own(self.own[name]) for name in self.named if not self._is_sound(name)]
+    def missing(self, declared: Declaration) -> tuple[str, ...]:
+        """Return the variables without which a source cannot be asked."""
+        wanted = (f"{declared.id}_{one.name}" for one in declared.options if one.required)
+        return tuple(variable(name) for name in wanted if name not in self.given)
 
     @property
     def _sound(self) -> Mapping[str, Declaration]:
@@ -79,19 +89,18 @@ class Sources:
         shipped = {one.id: one for one in all_sources()}
         return {**shipped, **{name: one for name, one in own.items() if one}}
 
-    def _is_sound(self, name: str) -> bool:
-        return name not in self.own or self.own[name].is_sound
-
-    def _standing(self, name: str, declared: Declaration) -> Known:
-        used = name in self.named
-        return Known(name, declared, Standing.IN_USE if used else Standing.SWITCHED_OFF)
+    def _known(self, declared: Declaration, *, own: bool = False) -> Known:
+        missing = self.missing(declared)
+        if declared.id not in self.named:
+            standing = Standing.SWITCHED_OFF
+        else:
+            standing = Standing.NEEDS_KEY if missing else Standing.IN_USE
+        return Known(declared.id, declared, standing, own=own, missing=missing)
 
     def _own(self, one: OwnSource) -> Known:
-        if one.is_sound:
-            standing = Standing.IN_USE if one.id in self.named else Standing.SWITCHED_OFF
-        else:
-            standing = Standing.BROKEN
-        return Known(one.id, one.declared, standing, own=True, faults=one.faults)
+        if one.declared is not None and one.is_sound:
+            return self._known(one.declared, own=True)
+        return Known(one.id, one.declared, Standing.BROKEN, own=True, faults=one.faults)
 
 
 def shipped_ids() -> frozenset[str]:
@@ -99,8 +108,12 @@ def shipped_ids() -> frozenset[str]:
     return frozenset(one.id for one in all_sources())
 
 
-def sources_in(folder: Path, named: Sequence[str], terms: Terms) -> Sources:
+def sources_in(
+    folder: Path, named: Sequence[str], terms: Terms, given: Collection[str] = ()
+) -> Sources:
     """Read the sources of an installation: those named are used, own ones if they prove sound.
+
+    `given` are the options that are set: a source that wants a key is used once it has it.
 
     Raises InvalidInput for a name that no source has.
     """
@@ -117,11 +130,24 @@ def sources_in(folder: Path, named: Sequence[str], terms: Terms) -> Sources:
                 remedy=fix_code(f"Choose from {', '.join(sorted({*terms.taken, *own}))}."),
             )
     own |= {name: proven(one) for name, one in own.items() if name in named}
-    return Sources(tuple(dict.fromkeys(named)), own)
+    return Sources(tuple(dict.fromkeys(named)), frozenset(given), own)
 
 
 def covers(declared: Declaration) -> list[str]:
-    """Return what a source has prices of, in words."""
-    ask = declared.ask
-    said = {"listings": ask.listing, "pairs": ask.pair}
-    return [word for word, address in said.items() if address]
+    """Return what a source has prices of, in words: `listings of XPAR`, `pairs to EUR`."""
+    only = declared.covers
+    places = " ".join([*only.mics, *only.countries])
+    said = {
+        "listing": f"listings of {places}" if places else "listings",
+        "pair": _of_pairs("pairs", only),
+        "coin": _of_pairs("coins", only),
+        "isin": f"ISINs of {' '.join(only.isins)}" if only.isins else "ISINs",
+    }
+    return [said[kind] for kind in declared.ask.kinds]
+
+
+def _of_pairs(what: str, only: Covers) -> str:
+    parts = [what]
+    parts += [f"from {' '.join(only.bases)}"] if only.bases else []
+    parts += [f"to {' '.join(only.quotes)}"] if only.quotes else []
+    return " ".join(parts)

@@ -45,6 +45,10 @@ class Source(Outgoing):
     delay_seconds: Annotated[
         int | None, Field(description="How far it says it is behind.", examples=[900])
     ]
+    missing_settings: Annotated[
+        list[str],
+        Field(description="What has to be set for it.", examples=[["PENSTOCK_FINNHUB_KEY"]]),
+    ]
     faults: list[Fault]
 
 
@@ -77,5 +81,6 @@ def _source(known: Known) -> Source:
         own=known.own,
         docs=declared.docs if declared else None,
         delay_seconds=declared.delay_seconds if declared else None,
+        missing_settings=list(known.missing),
         faults=[Fault(field=one.field, why=one.why, line=one.line) for one in known.faults],
     )

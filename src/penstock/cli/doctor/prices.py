@@ -21,6 +21,9 @@ def checks(settings: Settings) -> Iterator[Check]:
     for one in known:
         if one.standing is Standing.BROKEN:
             yield _broken(one, named=one.id in settings.quote_sources)
+        if one.standing is Standing.NEEDS_KEY:
+            found = f"the source {one.id} is not used: it wants a key"
+            yield warn("prices", found, f"Set {', '.join(one.missing)}.")
 
 
 def _used(known: list[Known]) -> Check:

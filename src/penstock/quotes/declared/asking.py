@@ -80,6 +80,9 @@ class Ask(Strict, frozen=True):
                 "headers: a key does not stand in a declaration, name it in auth": any(
                     _is_secret(name) for name in self.headers
                 ),
+                "headers: we say who we are, so that user-agent is not among them": any(
+                    name.strip().lower() == "user-agent" for name in self.headers
+                ),
                 "headers are one line each": any(
                     not re.fullmatch(r"[\x20-\x7e]*", text)
                     for text in (*self.headers, *self.headers.values())

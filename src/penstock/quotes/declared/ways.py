@@ -19,6 +19,7 @@ _FIELDS: Final = (
     "percent_of_par",
     "unknown",
 )
+_WIDEST: Final = 65_536
 _GROUPS: Final = frozenset(["price", "currency", "time", "symbol"])
 
 
@@ -37,11 +38,13 @@ class Anchored(Strict, frozen=True, tag_field="kind", tag="anchored"):
 
     def __post_init__(self) -> None:
         try:
-            groups = set(re.compile(self.pattern).groupindex)
+            groups = set(re.compile(self.pattern.encode()).groupindex)  # answers are bytes
         except re.error as error:
             raise ValueError(f"pattern: {error}") from error
         if "price" not in groups or not groups <= _GROUPS:
             raise ValueError(f"the pattern's groups are {sorted(_GROUPS)}, price among them")
+        if not self.anchor or not 1 <= self.window <= _WIDEST:
+            raise ValueError(f"anchor is a text, and window 1 to {_WIDEST} bytes")
 
 
 class Css(Strict, frozen=True, tag_field="kind", tag="css"):
@@ -157,7 +160,41 @@ class Table(Strict, frozen=True, tag_field="kind", tag="table"):
     row: Literal["first", "last"] = "first"
 
 
-Extractor = Anchored | Css | Rates | Json | Csv | Table
+class Meta(Strict, frozen=True, tag_field="kind", tag="meta"):
+    """Reads what `<meta>` elements of a page say, by their name, property or itemprop.
+
+    Each field is such a name; `currency` may also be a code. `symbol` says whose page it is.
+    """
+
+    name: str
+    price: str
+    symbol: str
+    currency: str | None = None
+    time: str | None = None
+
+    def __post_init__(self) -> None:
+        for named in filter(None, (self.price, self.symbol, self.currency, self.time)):
+            if not re.fullmatch(r"[A-Za-z][\w:.-]{0,79}", named):
+                raise ValueError(f"{named!r} is no name of a meta element")
+
+
+class Embedded(Json, frozen=True, tag_field="kind", tag="embedded"):
+    """Follows paths in JSON that stands inside a page: in an attribute, or in a script of an id.
+
+    There may be several; with `symbol`, those about something else do not count.
+    """
+
+    attribute: str | None = None
+    script: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        place = self.attribute or self.script or ""
+        if bool(self.attribute) == bool(self.script) or not re.fullmatch(r"[\w:.-]{1,80}", place):
+            raise ValueError("name an attribute, or the id of a script, that the JSON stands in")
+
+
+Extractor = Anchored | Css | Rates | Json | Csv | Table | Meta | Embedded
 
 
 def _is_currency(text: str) -> bool:
