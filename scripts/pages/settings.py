@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from penstock.connectors import KINDS
+from penstock.domain.option import variable
+from penstock.quotes.catalogue import all_sources
 from penstock.settings import Settings
 from scripts.pages.table import table
 
@@ -28,6 +30,14 @@ Without those that are required a connector is not ready.
 """
 
 
+SOURCES = """
+## Of quote sources
+
+A source that wants a key is asked when it is named in `PENSTOCK_QUOTE_SOURCES` and its key is set.
+
+"""
+
+
 def page() -> str:
     """Return the page."""
     rows = [
@@ -36,7 +46,8 @@ def page() -> str:
         if not field.exclude
     ]
     head = ["variable", "default", "what it does"]
-    return TOP + table(head, rows) + CONNECTORS + table(head, list(options()))
+    parts = [TOP, table(head, rows), CONNECTORS, table(head, list(options()))]
+    return "".join([*parts, SOURCES, table(head, list(keys()))])
 
 
 def options() -> Iterator[tuple[str, str, str]]:
@@ -47,6 +58,15 @@ def options() -> Iterator[tuple[str, str, str]]:
             if name not in Settings.model_fields:
                 needed = " Required." if one.required else ""
                 yield f"`PENSTOCK_{name.upper()}`", written(one.default), one.description + needed
+
+
+def keys() -> Iterator[tuple[str, str, str]]:
+    """Yield the keys of the quote sources that come with Penstock."""
+    for source in all_sources():
+        for one in source.options:
+            needed = " Required." if one.required else ""
+            name = variable(f"{source.id}_{one.name}")
+            yield f"`{name}`", "", f"{source.title}: {one.description}{needed}"
 
 
 def default(field: FieldInfo) -> str:

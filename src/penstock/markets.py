@@ -3,13 +3,14 @@
 Beside wiring.py, which calls it: who adds something that prices, converts or values adds it here.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
+from penstock.domain.secret import Secret
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.engine.price_gate import PriceGate
@@ -17,6 +18,7 @@ from penstock.engine.price_memory import Believed, KeptAnswers
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.keys import keys_of
 from penstock.quotes.own_terms import Terms
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
@@ -85,4 +87,11 @@ def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
         clock=ground.clock,
         disabled=sources.disabled,
         sleep=ground.sleep,
+        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
     )
+
+
+def _options(settings: Settings) -> Mapping[str, Secret]:
+    """Return what was set by names that are no settings of the installation itself."""
+    given = settings.provider_options
+    return {name: Secret(value.get_secret_value()) for name, value in given.items()}

@@ -189,7 +189,8 @@ class Settings(BaseSettings):
     )
     quote_sources: Words = Field(
         ("ecb",),
-        description="Quote sources to use, best first, comma-separated: ecb, google_finance.",
+        description="Quote sources to use, best first, comma-separated: those that "
+        "`penstock sources` shows.",
     )
     sources_folder: Path | None = Field(
         None,

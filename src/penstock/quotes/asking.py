@@ -1,14 +1,13 @@
 """Sending one request of a source: through the gate, as robots.txt allows, within its hosts."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from math import ceil
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from penstock.domain.clock import Clock
 from penstock.domain.errors import PenstockError
@@ -24,14 +23,11 @@ from penstock.domain.quote import (
     SourceUnavailable,
 )
 from penstock.domain.request import Request, Response
-from penstock.domain.secret import Secret
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.guards import check_page, redirection
 from penstock.quotes.keeping import CONDITIONS
+from penstock.quotes.keys import Keys, scrubbed, signed
 from penstock.quotes.robots import Robots, robots_from, rules_in
-
-Keys = Mapping[str, Mapping[str, Secret]]
-"""API keys: by source, then by option (`Auth.option`)."""
 
 MOST_HOPS: Final = 4
 
@@ -106,34 +102,17 @@ class Asker:
         """Send, and tell the gate what came: a wall is no answer, and a text may say 429."""
         try:
             async with asyncio.timeout(self._patience):
-                response = await self._send(self._signed(source, request))
+                response = await self._send(signed(source, request, self._keys))
         except (PenstockError, TimeoutError) as error:
             await self._gate.heard(visit, None, self._clock())
             why = error.message if isinstance(error, PenstockError) else "It took too long."
             raise SourceUnavailable(f"{source.title}: {why}") from error
         # Guards look at the address that was asked, which has no key in it.
-        response = replace(response, url=request.url)
+        response = scrubbed(source, replace(response, url=request.url), self._keys)
         now = self._clock()
         problem = _problem_with(source, request, response, now)
         await self._gate.heard(visit, _as_heard(visit, response, problem, now), now)
         return response, problem
-
-    def _signed(self, source: Declaration, request: Request) -> Request:
-        """Put API keys where the declaration wants them, at the last moment."""
-        keys = self._keys.get(source.id, {})
-        headers, query = dict(request.headers), []
-        for auth in source.auth:
-            key = keys.get(auth.option)
-            if key and auth.header:
-                headers[auth.header] = f"{auth.prefix}{key.reveal()}"
-            elif key and auth.query:
-                query.append((auth.query, f"{auth.prefix}{key.reveal()}"))
-        if not source.auth:
-            return request
-        url = request.url
-        if query:
-            url += ("&" if urlsplit(url).query else "?") + urlencode(query)
-        return replace(request, url=url, headers=headers)
 
     async def _robots(self, visit: Visit, url: str) -> Robots | None:
         """Return the host's rules, None where nothing may be asked; read anew when they are old."""

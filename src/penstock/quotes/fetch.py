@@ -15,10 +15,11 @@ from penstock.domain.protocol import Sender
 from penstock.domain.quote import QuoteError
 from penstock.domain.trail import Trail
 from penstock.quotes.alone import AcceptedAlone, AnswersAlone, GateAlone, Sleep
-from penstock.quotes.asking import Asker, Keys
+from penstock.quotes.asking import Asker
 from penstock.quotes.believing import Believer
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.errand import Errand
+from penstock.quotes.keys import Keys
 from penstock.quotes.plan import attempts_for
 from penstock.quotes.quest import Outcome, Quest
 from penstock.quotes.remembering import Believed, Recalled

@@ -46,7 +46,7 @@ class Figure:
 def figure_of(source: Declaration, symbol: Symbol, found: Found) -> Figure:
     """Return the price that was found. Raises the QuoteError that says why it is none."""
     price = _number(source, found)
-    if found.unknown or price is None or price.amount == 0:
+    if price is None or price.amount == 0:
         raise SymbolNotFound(f"{source.title} has no price for {symbol}, but {found.price[:60]!r}.")
     if price.amount < 0:
         raise LayoutChanged(f"{found.price[:60]!r} is no price of {symbol}.")

@@ -55,10 +55,13 @@ class _Plan:
 class JsonAnswer:
     """One answer, as one way of a declaration reads it."""
 
-    def __init__(self, way: Json, body: bytes) -> None:
-        """Decode what the way looks at. Raises LayoutChanged for what is no JSON."""
+    def __init__(self, way: Json, body: bytes, *, quick: bool = True) -> None:
+        """Decode what the way looks at. Raises LayoutChanged for what is no JSON.
+
+        Without `quick` it is followed step by step, whatever its shape.
+        """
         self._way = way
-        self._plan, self._root = _decoded(way, body)
+        self._plan, self._root = _decoded(way, body, quick=quick)
 
     def find(self, words: Mapping[str, str], names: Collection[str]) -> Found | None:
         """Return what the way finds about a symbol, by its words and the names it may have there.
@@ -90,7 +93,7 @@ class JsonAnswer:
             symbol=(_text(read["symbol"]) or "") if way.symbol else None,
             venue=_text(read.get("venue")),
             delay=_text(read.get("delay")),
-            percent_of_par=_truth(read.get("percent_of_par")),
+            percent_of_par=_truth(way, read.get("percent_of_par")),
             unknown=unknown,
         )
 
@@ -135,11 +138,12 @@ class JsonAnswer:
         return rows
 
 
-def _decoded(way: Json, body: bytes) -> tuple[_Plan, Node]:
+def _decoded(way: Json, body: bytes, *, quick: bool) -> tuple[_Plan, Node]:
     """Return a document as far as a way looks into it, and how to follow its paths there."""
-    quick, slow = _plans_of(way)
+    expected, slow = _plans_of(way)
+    plan = expected if quick else slow
     try:
-        return quick, quick.decoder.decode(body)
+        return plan, plan.decoder.decode(body)
     except msgspec.ValidationError:
         return slow, slow.decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -253,5 +257,13 @@ def _text(written: str | None) -> str | None:
         return written
 
 
-def _truth(written: str | None) -> bool | None:
-    return {"true": True, "false": False}.get(written or "")
+def _truth(way: Json, written: str | None) -> bool | None:
+    """Say whether a price is in percent of par, None where the way does not ask.
+
+    Raises LayoutChanged where it asks, and the answer does not say.
+    """
+    if way.percent_of_par is None:
+        return None
+    if written not in ("true", "false"):
+        raise LayoutChanged("The answer does not say whether its price is in percent of par.")
+    return written == "true"

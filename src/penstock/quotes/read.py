@@ -15,6 +15,7 @@ from penstock.domain.quote import (
     Quote,
     QuoteError,
     Stale,
+    SymbolNotFound,
     WrongSymbol,
 )
 from penstock.domain.rate import STATED
@@ -110,8 +111,10 @@ def _quote(
         found = found_in(source, symbol, document)
         if found is None:
             raise LayoutChanged(f"{source.title} has {symbol}, but not its price where it was.")
+        if found.unknown:
+            raise SymbolNotFound(f"{source.title} does not know {symbol}.")
         _check_symbol(source, found, symbol)
-        venue = _named_venue(found, symbol) or venue
+        venue = _named_venue(source, found, symbol) or venue
         delay = _delay(source, found) if found.delay is not None else delay
         figure = figure_of(source, symbol, found)
     as_of, flags = _instant(source, figure, now)
@@ -163,10 +166,10 @@ def _venue(source: Declaration, symbol: Symbol) -> str | None:
     return source.words(symbol).get("mic")
 
 
-def _named_venue(found: Found, symbol: Symbol) -> str | None:
+def _named_venue(source: Declaration, found: Found, symbol: Symbol) -> str | None:
     """Return the MIC of the exchange that the answer names. Raises WrongSymbol for another one."""
     mic = mic_of(found.venue.strip().upper()) if found.venue else None
-    asked = None if isinstance(symbol, Pair) or symbol.mic == AMERICAN else symbol.mic
+    asked = source.words(symbol).get("mic")
     if mic and asked and mic != asked:
         raise WrongSymbol(f"{symbol} was asked for, and a price of {mic} came.")
     return mic
