@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from penstock.connectors import NAMES
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.secret import Secret
@@ -77,7 +78,7 @@ def sources_of(settings: Settings) -> Sources:
 
 def terms_of(settings: Settings) -> Terms:
     """Return what a source that a person adds may not do."""
-    return Terms(taken=shipped_ids(), allowed=settings.loopback_providers)
+    return Terms(taken=shipped_ids(), allowed=settings.loopback_providers, others=NAMES)
 
 
 def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
