@@ -3,6 +3,7 @@
 Beside wiring.py, which calls it: who adds something that prices, converts or values adds it here.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,8 @@ from penstock.quotes.keys import keys_of
 from penstock.quotes.own_terms import Terms
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
+
+_log = logging.getLogger("penstock.markets")
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -56,6 +59,8 @@ class Markets:
 def open_markets(ground: Ground) -> Markets:
     """Put it together. Raises InvalidInput where the settings name what there is not."""
     sources = sources_of(ground.settings)
+    for one in sources.broken():
+        _log.warning("quote_source_broken", extra={"source": one.id, "why": one.why})
     database, clock = ground.program, ground.clock
     gate = PriceGate(
         database=database,

@@ -81,6 +81,23 @@ class Sources:
         order = {name: place for place, name in enumerate(self.named)}
         return sorted(known, key=lambda one: order.get(one.id, len(order)))
 
+    def broken(self) -> list[Known]:
+        """Return the own sources that are named, and cannot be used."""
+        return [self._own(one) for name in self.named if (one := self._unsound(name))]
+
+    def check(self, name: str) -> None:
+        """Raise InvalidInput if there is a source of this name that cannot be used, and say why."""
+        one = self._unsound(name)
+        if one is not None:
+            raise InvalidInput(
+                f"The source {name} is not used: {self._own(one).why}",
+                remedy=fix_code("Mend its file, and look with `penstock sources check FILE`."),
+            )
+
+    def _unsound(self, name: str) -> OwnSource | None:
+        one = self.own.get(name)
+        return None if one is None or one.is_sound else one
+
     def missing(self, declared: Declaration) -> tuple[str, ...]:
         """Return the variables without which a source cannot be asked."""
         wanted = (f"{declared.id}_{one.name}" for one in declared.options if one.required)

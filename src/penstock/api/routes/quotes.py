@@ -88,6 +88,8 @@ async def list_quotes(
 ) -> Answers:
     """Ask the sources in use for prices. One that fails never hides the others."""
     asked = _read(symbols)
+    if source is not None:
+        running.sources.check(source)
     outcomes = await running.quotes.fetch(asked, source=source)
     return Answers(rows=list(map(_answer, asked, outcomes)))
 
