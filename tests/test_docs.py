@@ -116,11 +116,20 @@ def fault(line: str) -> str | None:
                 next(words, None)
         elif isinstance(context.command, click.Group):
             path = f"{context.command_path} {word}"
+            if path not in COMMANDS and usual(context):
+                context = usual(context) or context
+                continue
             if path not in COMMANDS:
                 return f"there is no command {path}"
             context = COMMANDS[path]
-            known |= known_options(context)
+            known |= known_options(context) | known_options(usual(context) or context)
     return None
+
+
+def usual(context: click.Context) -> click.Context | None:
+    """Return the command that a group runs where none is named: `penstock rates USD`."""
+    name = getattr(context.command, "usual", None)
+    return COMMANDS[f"{context.command_path} {name}"] if name else None
 
 
 def known_options(context: click.Context) -> dict[str, bool]:

@@ -8,20 +8,26 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from penstock.connectors import NAMES
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
+from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
+from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.engine.rates import RateKeeper
+from penstock.engine.worth import Valuer
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.keys import keys_of
 from penstock.quotes.own_terms import Terms
+from penstock.quotes.reference_rates import EUROPEAN_CENTRAL_BANK
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
 
@@ -34,7 +40,8 @@ Sleep = Callable[[float], Awaitable[None]]
 class Ground:
     """What an installation has, that all of this stands on.
 
-    `program` are the database's lanes for what is done for everybody (db/wall.py).
+    `program` are the database's lanes for what is done for everybody (db/wall.py), `database` those
+    for whoever asks.
     """
 
     settings: Settings
@@ -43,6 +50,8 @@ class Ground:
     program: Database
     outbound: Outbound
     metrics: Metrics
+    database: Database
+    connectors: Mapping[str, Connector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,12 @@ class Markets:
     """All that has to do with prices in a running installation."""
 
     sources: Sources
-    quotes: QuoteEngine
+    quotes: CountedQuotes
     gate: PriceGate
     answers: KeptAnswers
     believed: Believed
+    valuer: Valuer
+    rates: RateKeeper
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -72,7 +83,27 @@ def open_markets(ground: Ground) -> Markets:
         patience=timedelta(seconds=ground.settings.wait_at_most_seconds),
     )
     answers, believed = KeptAnswers(database, clock), Believed(database, clock)
-    return Markets(sources, _quotes(ground, sources), gate, answers, believed)
+    engine = QuoteEngine(
+        sources.used,
+        partial(ground.outbound.send, connector="quotes"),
+        clock=clock,
+        disabled=sources.disabled,
+        gate=gate,
+        answers=answers,
+        accepted=believed,
+        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
+        sleep=ground.sleep,
+    )
+    quotes = CountedQuotes(engine, ground.metrics, clock)
+    return Markets(
+        sources=sources,
+        quotes=quotes,
+        gate=gate,
+        answers=answers,
+        believed=believed,
+        valuer=_valuer(ground),
+        rates=_rates(ground, sources, gate),
+    )
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -86,18 +117,24 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(taken=shipped_ids(), allowed=settings.loopback_providers, others=NAMES)
 
 
-def _quotes(ground: Ground, sources: Sources) -> QuoteEngine:
-    return QuoteEngine(
-        sources.used,
-        partial(ground.outbound.send, connector="quotes"),
-        clock=ground.clock,
-        disabled=sources.disabled,
-        sleep=ground.sleep,
-        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
-    )
-
-
 def _options(settings: Settings) -> Mapping[str, Secret]:
     """Return what was set by names that are no settings of the installation itself."""
     given = settings.provider_options
     return {name: Secret(value.get_secret_value()) for name, value in given.items()}
+
+
+def _valuer(ground: Ground) -> Valuer:
+    invested = {name: one.says.invested for name, one in ground.connectors.items()}
+    return Valuer(ground.database, ground.clock, ZoneInfo(ground.settings.zone), invested)
+
+
+def _rates(ground: Ground, sources: Sources, gate: PriceGate) -> RateKeeper:
+    publisher = EUROPEAN_CENTRAL_BANK
+    return RateKeeper(
+        ground.program,
+        publisher,
+        partial(ground.outbound.send, connector="quotes"),
+        gate,
+        ground.clock,
+        in_use=any(one.id == publisher.source for one in sources.used),
+    )

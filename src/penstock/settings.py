@@ -9,10 +9,18 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from penstock.domain.errors import InvalidInput
@@ -187,6 +195,10 @@ class Settings(BaseSettings):
     notify_new: bool = Field(
         False, description="Whether new transactions are told as well: how many, and where."
     )
+    zone: str = Field(
+        "UTC",
+        description="Whose days the worth of a day is told by: a zone such as `Europe/Berlin`.",
+    )
     quote_sources: Words = Field(
         ("ecb",),
         description="Quote sources to use, best first, comma-separated: those that "
@@ -206,6 +218,15 @@ class Settings(BaseSettings):
                     word.strip() for word in values[name].split(",") if word.strip()
                 )
         return values
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # KeyError: there is none of this name
+            raise ValueError("there is no such time zone: write it like Europe/Berlin") from None
+        return name
 
     @model_validator(mode="after")
     def _production_is_strict(self) -> Self:

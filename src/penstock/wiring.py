@@ -35,6 +35,8 @@ from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.notices import Listener, Notifier
 from penstock.engine.opening import Bounds
+from penstock.engine.price_count import CountedQuotes
+from penstock.engine.rates import RateKeeper
 from penstock.engine.replay import Replayer
 from penstock.engine.revoking import Revoker
 from penstock.engine.runner import Runner
@@ -42,6 +44,7 @@ from penstock.engine.seal import Seals
 from penstock.engine.subscribing import hook_url
 from penstock.engine.sync import Syncer
 from penstock.engine.unlock import Vault
+from penstock.engine.worth import Valuer
 from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
@@ -53,7 +56,6 @@ from penstock.observe.trace import traced
 from penstock.outbound.certificate import showing
 from penstock.outbound.client import Outbound
 from penstock.outbound.notify import notify, scheme_of
-from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.standing import Sources
 from penstock.settings import Profile, Settings
 from penstock.store import open_store
@@ -97,8 +99,10 @@ class Penstock:
     runner: Runner
     inbox: Inbox
     notifier: Notifier
-    quotes: QuoteEngine
+    quotes: CountedQuotes
     sources: Sources
+    valuer: Valuer
+    rates: RateKeeper
     markets: Markets
 
 
@@ -212,7 +216,8 @@ def _assemble(
         proving=proving,
         hook_url=hook_url(str(settings.public_url) if settings.public_url else None),
     )
-    markets = open_markets(Ground(settings, timing.clock, timing.sleep, program, outbound, metrics))
+    ground = (settings, timing.clock, timing.sleep, program, outbound, metrics)
+    markets = open_markets(Ground(*ground, database, connectors))
     clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
@@ -252,6 +257,8 @@ def _assemble(
         notifier=_notifier(settings, timing, program, key),
         quotes=markets.quotes,
         sources=markets.sources,
+        valuer=markets.valuer,
+        rates=markets.rates,
         markets=markets,
     )
 

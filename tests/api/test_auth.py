@@ -54,7 +54,7 @@ def test_every_route_wants_its_scopes(sqlite_api: Api) -> None:
 
 
 _CHANGE_NOTHING = {"/v1/sign-out", "/v1/imports/preview", "/v1/me/prove"}
-_OF_OTHERS = ("/v1/quotes", "/v1/links", "/v1/institutions")
+_OF_OTHERS = ("/v1/quotes", "/v1/rates", "/v1/sources", "/v1/links", "/v1/institutions")
 
 
 def test_every_get_needs_only_to_read(sqlite_api: Api) -> None:

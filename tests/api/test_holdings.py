@@ -49,6 +49,7 @@ def test_a_position_as_it_is_shown(api: Api) -> None:
         "as_of": "2026-11-20T12:00:00Z",
         "observed_at": "2026-11-20T12:00:00Z",
         "ended_at": None,
+        "security_id": None,
     }
     assert client.get("/v1/holdings").json() == {"rows": [expected], "next_cursor": None}
     rows, _ = follow(client, None, 9)

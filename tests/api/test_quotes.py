@@ -9,52 +9,81 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from penstock.domain.quote import Quote, QuoteError, RateLimited, SymbolNotFound
+from penstock.domain.quote import (
+    Quote,
+    QuoteError,
+    RateLimited,
+    Suspicious100x,
+    SymbolNotFound,
+)
+from penstock.domain.trail import How, Step, Trail
 from tests.api.serving import Api
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 class Prices:
-    """A source that knows pence, and one symbol only."""
+    """A source that knows pence, one symbol, and one price that nobody believes."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.source: str | None = None
 
-    async def fetch(
-        self, symbols: Iterable[str], *, source: str | None = None
-    ) -> list[Quote | QuoteError]:
+    async def explain(
+        self, symbols: Iterable[str], *, source: str | None = None, deadline: float | None = None
+    ) -> list[Trail]:
+        """Tell what there is, by one step each."""
+        assert deadline is None or deadline <= 100
         self.asked = list(symbols)
         self.source = source
-        return [self._one(symbol) for symbol in self.asked]
+        return [self._trail(symbol) for symbol in self.asked]
+
+    def _trail(self, symbol: str) -> Trail:
+        found = self._one(symbol)
+        good = isinstance(found, Quote)
+        step = Step(
+            "google_finance",
+            symbol,
+            "https://google.example/",
+            How.FETCHED,
+            quote=found if isinstance(found, Quote) else None,
+            error=None if isinstance(found, Quote) else found,
+        )
+        return Trail(symbol, found, (step,) if good or symbol == "BUSY" else ())
 
     def _one(self, symbol: str) -> Quote | QuoteError:
         if symbol == "BUSY":
             return RateLimited(symbol=symbol, source="google_finance", retry_at=NOON)
+        if symbol == "OCDO.L":
+            doubted = dataclasses.replace(PENCE, price=Decimal(7410), instrument="OCDO:XLON")
+            return Suspicious100x(symbol=symbol, source="google_finance", quote=doubted, last=PENCE)
         if symbol != "VOD.L":
             return SymbolNotFound(symbol=symbol, source="google_finance")
-        return Quote(
-            symbol=symbol,
-            price=Decimal("74.10"),
-            currency="GBP",
-            quoted_unit="GBX",
-            as_of=NOON,
-            fetched_at=NOON,
-            source="google_finance",
-            extractor="json",
-            raw="GBX 74.10",
-            scale=Decimal("0.01"),
-            venue="LON",
-            delay=timedelta(minutes=15),
-            flags=("pence",),
-        )
+        return PENCE
 
 
-def pricing(api: Api) -> tuple[TestClient, Prices]:
+PENCE = Quote(
+    symbol="VOD.L",
+    price=Decimal("74.10"),
+    currency="GBP",
+    quoted_unit="GBX",
+    as_of=NOON,
+    fetched_at=NOON,
+    source="google_finance",
+    extractor="json",
+    raw="GBX 74.10",
+    scale=Decimal("0.01"),
+    venue="LON",
+    delay=timedelta(minutes=15),
+    flags=("pence",),
+    instrument="VOD:XLON",
+)
+
+
+def pricing(api: Api, *, admin: bool = False) -> tuple[TestClient, Prices]:
     """Return a client of an API that asks our source."""
     prices = Prices()
-    client = api.signed_in("ada", "quotes")
+    client = api.admin() if admin else api.signed_in("ada", "quotes")
     priced: Any = {"quotes": prices}
     api.app.state.installation = dataclasses.replace(api.penstock, **priced)
     return client, prices
@@ -121,3 +150,69 @@ def test_a_bare_installation_says_which_source_is_off(sqlite_api: Api) -> None:
     (row,) = client.get("/v1/quotes?symbols=AAPL:NASDAQ").json()["rows"]
     assert row["error"]["code"] == "source_disabled"
     assert "google_finance" in (row["error"]["message"] + row["error"]["remedy"]["text"])
+
+
+def test_the_way_to_a_price_is_told_where_it_is_asked_for(sqlite_api: Api) -> None:
+    """`explain=true` tells every step: the source, what was asked, which way of reading, its text.
+
+    Without it there is none.
+    """
+    client, _ = pricing(sqlite_api)
+    told = client.get("/v1/quotes?symbols=VOD.L,NOPE,BUSY&explain=true").json()
+    assert told["in_time"] is True
+    good, none, busy = told["rows"]
+    (step,) = good["steps"]
+    assert (step["source"], step["how"]) == ("google_finance", "fetched")
+    assert (step["quote"]["extractor"], step["quote"]["raw"]) == ("json", "GBX 74.10")
+    assert none["steps"] == []
+    assert busy["steps"][0]["error"]["code"] == "rate_limited"
+    (row,) = client.get("/v1/quotes?symbols=VOD.L").json()["rows"]
+    assert row["steps"] is None
+    assert (row["quote"]["instrument"], row["quote"]["age_seconds"] >= 0) == ("VOD:XLON", True)
+
+
+def test_a_doubted_price_is_shown_beside_the_last_one(sqlite_api: Api) -> None:
+    """Whoever is to decide sees both: the price that is not believed, and the one that was."""
+    client, _ = pricing(sqlite_api)
+    (row,) = client.get("/v1/quotes?symbols=OCDO.L").json()["rows"]
+    assert row["quote"] is None
+    assert row["error"]["code"] == "suspicious100x"
+    assert row["error"]["doubted"]["price"] == "7410"
+    assert row["error"]["believed"]["price"] == "74.10"
+
+
+def test_an_admin_accepts_a_doubted_price(sqlite_api: Api) -> None:
+    """The price that was looked at is believed from then on, and who said so is written down."""
+    client, prices = pricing(sqlite_api, admin=True)
+    given = {"symbol": "OCDO.L", "source": "google_finance", "price": "7410.0"}
+    answer = client.post("/v1/quotes/accept", json=given)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["instrument"], prices.source) == ("OCDO:XLON", "google_finance")
+    believed = client.get("/v1/prices?instrument=OCDO:XLON").json()["rows"]
+    assert [row["price"] for row in believed] == ["7410"]
+    records = client.get("/v1/audit").json()["rows"]
+    (record,) = [one for one in records if one["kind"] == "price_accepted"]
+    assert record["subject"] == "OCDO:XLON"
+    assert record["facts"]["price"] == "7410"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "status"),
+    [("OCDO.L", "7411", 409), ("VOD.L", "74.10", 409), ("NOPE", "1", 409), ("A,B", "1", 422)],
+)
+def test_only_what_was_looked_at_is_accepted(
+    sqlite_api: Api, symbol: str, price: str, status: int
+) -> None:
+    """Another price than the source tells now, or one that nobody doubts, changes nothing."""
+    client, _ = pricing(sqlite_api, admin=True)
+    given = {"symbol": symbol, "source": "google_finance", "price": price}
+    assert client.post("/v1/quotes/accept", json=given).status_code == status
+    rows = client.get("/v1/prices?instrument=OCDO:XLON").json()["rows"]
+    assert rows == []
+
+
+def test_only_admins_accept(sqlite_api: Api) -> None:
+    """T5: who may ask for prices may not say what everybody's holdings cost."""
+    client, _ = pricing(sqlite_api)
+    given = {"symbol": "OCDO.L", "source": "google_finance", "price": "7410"}
+    assert client.post("/v1/quotes/accept", json=given).status_code == 403

@@ -25,12 +25,15 @@ from penstock.db import (
     links,
     quarantine,
     runs,
+    security_events,
     suggestions,
 )
 from penstock.db.clients import ClientRow
 from penstock.db.holdings import holdings
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
+from penstock.domain.security_event import Event, EventKind, EventState, Ratio
+from penstock.engine import securities as linking
 from penstock.identity.caller import Caller
 from penstock.identity.personal import Wish
 from penstock.identity.scopes import ALL, Scope
@@ -79,6 +82,20 @@ def _suggestion(api: Api, owner_id: int) -> str:
 
 def _quarantined(api: Api, owner_id: int) -> str:
     return public_id("qua", api.write(_add_quarantined, api, owner_id))
+
+
+def _security(api: Api, owner_id: int) -> str:
+    return public_id("sec", api.write(_add_security, api, owner_id))
+
+
+def _holding(api: Api, owner_id: int) -> str:
+    api.write(_add_account, api, owner_id)
+    query = sa.select(holdings.c.id).where(holdings.c.owner_id == owner_id)
+    return public_id("hol", api.read(lambda one: one.execute(query).scalars().first()) or 0)
+
+
+def _security_event(api: Api, owner_id: int) -> str:
+    return public_id("sev", api.write(_add_security_event, api, owner_id))
 
 
 def _factor(api: Api, owner_id: int) -> str:
@@ -158,6 +175,30 @@ def _add_holding(connection: sa.Connection, api: Api, owner_id: int, account_id:
         "change_number": feeds.next_change(connection, owner_id),
     }
     connection.execute(holdings.insert().values(values))
+
+
+def _add_security(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    """Let the holding's security be known, by what the holding says of it."""
+    account_id = _add_account(connection, api, owner_id)
+    book = linking.Book(owner_id, api.clock())
+    linking.link(connection, book, change_number=0)
+    query = sa.select(holdings.c.security_id).where(holdings.c.account_id == account_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def _add_security_event(connection: sa.Connection, api: Api, owner_id: int) -> int:
+    event = Event(
+        id=0,
+        security_id=_add_security(connection, api, owner_id),
+        kind=EventKind.SPLIT,
+        state=EventState.OPEN,
+        day=api.clock().date(),
+        source="detected",
+        reason="It looks like one.",
+        created_at=api.clock(),
+        ratio=Ratio(4, 1),
+    )
+    return security_events.add(connection, event, owner_id=owner_id)
 
 
 def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:
@@ -255,9 +296,12 @@ MAKERS: Final[Mapping[str, Maker]] = {
     "client_id": _client,
     "connection_id": _connection,
     "consent_id": _consent,
+    "event_id": _security_event,
     "factor_id": _factor,
+    "holding_id": _holding,
     "link_id": _link,
     "quarantine_id": _quarantined,
+    "security_id": _security,
     "session_id": _session,
     "suggestion_id": _suggestion,
     "sync_id": _run,

@@ -8,12 +8,13 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from penstock.db import rates
+from penstock.db import prices, rates
 from penstock.db.connect import open_database
 from penstock.db.lane import Database as Lanes
 from penstock.db.rates import Difference, Document, Stored
 from penstock.domain.errors import InvalidInput
 from penstock.domain.fx import NoRate, Rates
+from penstock.domain.quote import Basis, Quote
 from penstock.domain.rate import Stated
 from tests.databases import Database
 
@@ -138,3 +139,49 @@ def test_many_at_once_store_each_rate_once(lanes: Lanes) -> None:
         return await asyncio.gather(*writes)
 
     assert sum(one.added for one in asyncio.run(all_at_once())) == 3
+
+
+def priced(instrument: str, price: str, day: date, currency: str = "USD") -> Quote:
+    """Return a believed price of a pair, at noon."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    return Quote(
+        *(instrument, Decimal(price), currency, currency, noon, noon, "coingecko", "json", price),
+        basis=Basis.RATE,
+        instrument=instrument,
+    )
+
+
+def test_coins_are_worked_out_with_their_believed_prices(lanes: Lanes) -> None:
+    """BTC has the last price up to the day, in pounds through the rates of dollar and pound."""
+    store(lanes, TABLE)
+    believed = [
+        priced("BTC/USD", "96000", THURSDAY),
+        priced("BTC/USD", "100000", FRIDAY),
+        priced("BTC/USD", "1", FRIDAY + timedelta(1)),
+        priced("ETH/EUR", "0.000000000000000000001", FRIDAY, "EUR"),
+        priced("EUR/USD", "77", FRIDAY),
+    ]
+    lanes.write_now(prices.accept, believed, now=NOW)
+    found = load(lanes, "BTC", "GBP", "ETH")
+    used = found.rate("BTC", "GBP", FRIDAY)
+    assert (used.value, used.day, used.sources) == (Decimal(64000), FRIDAY, ("coingecko", "ecb"))
+    assert load(lanes, "BTC", first=THURSDAY).rate("BTC", "USD", THURSDAY).value == Decimal(96000)
+    sunday = FRIDAY + timedelta(2)
+    later = load(lanes, "BTC", first=sunday, last=sunday)
+    assert later.rate("BTC", "USD", sunday).day == FRIDAY + timedelta(1)
+    assert found.rate("EUR", "USD", FRIDAY).value == Decimal("1.25")
+    with pytest.raises(NoRate):
+        found.rate("ETH", "EUR", FRIDAY)
+
+
+def test_the_days_that_bring_something_new(lanes: Lanes) -> None:
+    """Days of published, own and believed figures, each once, in order, as many as asked for."""
+    store(lanes, TABLE)
+    lanes.write_now(prices.accept, [priced("BTC/EUR", "1", FRIDAY + timedelta(1))], now=NOW)
+
+    def days(limit: int) -> list[date]:
+        span = {"first": THURSDAY, "last": FRIDAY + timedelta(9)}
+        return lanes.read_now(rates.any_days, ["USD", "BTC"], limit=limit, **span)
+
+    assert days(9) == [THURSDAY, FRIDAY, FRIDAY + timedelta(1)]
+    assert days(2) == [THURSDAY, FRIDAY]

@@ -19,8 +19,9 @@ from penstock.domain.quote import (
 )
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Anchored, Css, Declaration, Numbers, Time
+from penstock.quotes.instants import UNDATED
 from penstock.quotes.manners import Sane
-from penstock.quotes.read import UNDATED, read_quote
+from penstock.quotes.read import read_quote
 from tests.quotes.answers import HTML, NOW, example, page, recorded, source, symbol
 
 PRICE = Css(

@@ -12,13 +12,15 @@ from penstock.db.lane import Database
 from penstock.db.runs import Tally
 from penstock.domain.clock import Clock
 from penstock.domain.protocol import Connector
-from penstock.domain.quote import Quote, QuoteError
+from penstock.domain.trail import Trail
 from penstock.engine.forget import Forgetter
 from penstock.engine.hooks import Inbox
 from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.rates import Refreshed
 from penstock.engine.replay import Replayer
+from penstock.engine.worth import Valuer
 from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
@@ -43,10 +45,20 @@ class Runner(Protocol):
 class Quotes(Protocol):
     """Asks sources for prices (quotes/fetch.py)."""
 
-    async def fetch(
-        self, symbols: Iterable[str], *, source: str | None = None
-    ) -> list[Quote | QuoteError]:
-        """Return one quote or one error for each symbol, in order; with `source`, from it alone."""
+    async def explain(
+        self, symbols: Iterable[str], *, source: str | None = None, deadline: float | None = None
+    ) -> list[Trail]:
+        """Return how each symbol came to its quote or its error, in order.
+
+        With `source`, from it alone. After so many seconds, what has no price has an error.
+        """
+
+
+class Rates(Protocol):
+    """Keeps official exchange rates (engine/rates.py)."""
+
+    async def refresh(self) -> Refreshed:
+        """Ask for what is missing and store it. Raises QuoteError."""
 
 
 class Rules(Protocol):
@@ -157,8 +169,16 @@ class Installation(Protocol):
         """How prices are asked for."""
 
     @property
+    def rates(self) -> Rates:
+        """How exchange rates are kept."""
+
+    @property
     def sources(self) -> Sources:
         """Where prices may come from, and how each source stands."""
+
+    @property
+    def valuer(self) -> Valuer:
+        """What people and their positions are worth."""
 
 
 Opener = Callable[[], AbstractAsyncContextManager[Installation]]

@@ -81,6 +81,8 @@ TransactionId = Annotated[str, _id("txn")]
 SyncId = Annotated[str, _id("run")]
 LinkId = Annotated[str, _id("lnk")]
 SuggestionId = Annotated[str, _id("sug")]
+SecurityId = Annotated[str, _id("sec")]
+SecurityEventId = Annotated[str, _id("sev")]
 QuarantineId = Annotated[str, _id("qua")]
 
 Moment = Annotated[datetime, Field(examples=["2026-11-21T09:30:00Z"])]

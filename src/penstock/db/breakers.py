@@ -29,6 +29,9 @@ breakers = sa.Table(
 )
 """`institution` is the provider's id of it; the empty text where it is not known yet."""
 
+QUOTES = "quotes"
+"""Instead of a connector, for hosts that prices come from: there `institution` is the host."""
+
 _c = breakers.c
 
 
@@ -87,7 +90,7 @@ def unwell(connection: sa.Connection) -> list[BreakerRow]:
 
 
 def seen_by(connection: sa.Connection, *, owner_id: int) -> list[BreakerRow]:
-    """Return the breakers of whole providers, and of institutions where the owner has an account.
+    """Return the breakers of providers, of hosts of prices, and of where the owner has an account.
 
     Where somebody else banks is nobody's business.
     """
@@ -97,7 +100,10 @@ def seen_by(connection: sa.Connection, *, owner_id: int) -> list[BreakerRow]:
         own.connector == _c.connector,
         own.institution_id == _c.institution,
     )
-    return _rows(connection, breakers.select().where(sa.or_(_c.institution == "", here)))
+    return _rows(
+        connection,
+        breakers.select().where(sa.or_(_c.institution == "", _c.connector == QUOTES, here)),
+    )
 
 
 def _rows(connection: sa.Connection, query: sa.Select[Any]) -> list[BreakerRow]:

@@ -94,7 +94,8 @@ def store(
         counts, linked = _merge(statements, feed, covered, _told_in(told, into))
         counts = replace(counts, unchanged=counts.unchanged + known)
     removed = 0 if feed.sends_removals else _remove(statements, _EXPIRED)
-    removed += sum(_sweep(connection, statements, into, one) for one in covered)
+    for one in sweeping.incomplete(statements, covered):
+        removed += _sweep(connection, statements, into, one)
     _ask(connection, statements, into, feed, counts, linked)
     staging.clear(connection)
     counts = replace(counts, removed=counts.removed + removed)
@@ -165,10 +166,11 @@ def _merge(
     )
     settling.drop_settled_within(statements)
     upserts = statements.one("SELECT count(*) FROM stage WHERE op = 0")
-    new = fresh.find(statements)
+    new, changed = fresh.find(statements)
     renamed = reissued.settle(statements, covered, new) if new else 0
     linked = linking.link(statements, feed.source, told) if new > renamed else linking.Linked()
-    changed = touch.found(statements, _CHANGED)
+    if renamed or linked.count or feed.source:  # rows may have become others' meanwhile
+        changed = touch.found(statements, _CHANGED)
     if changed:
         images.keep_touched(statements)
         statements.do(_CHANGE)
@@ -239,18 +241,18 @@ _ANY_STORED: Final = "SELECT 1 FROM transactions WHERE account_id IN {accounts} 
 _CHANGED: Final = f"""
     SELECT t.id FROM stage s JOIN transactions t
         ON t.account_id = s.account_id AND t.external_id = s.external_id
-    WHERE s.op = 0 AND (t.removed_at IS NOT NULL OR
-        ({_each("t.{0}", _COMPARED)}) {{differ}} ({_each("s.{0}", _COMPARED)}))
+    WHERE s.op = 0 AND {fresh.DIFFERS}
 """
 # A removed row that comes back revives, as the same row.
+# The plus keeps SQLite from walking all that is staged, to find the few that are touched.
 _CHANGE: Final = f"""
     UPDATE transactions AS t SET {_each("{0} = s.{0}", _COMPARED)}, dated_on = {{dated_of_s}},
         posted_run_id = CASE WHEN s.status = 'pending' THEN NULL
             WHEN t.status = 'pending' OR t.removed_at IS NOT NULL THEN :run
             ELSE t.posted_run_id END,
         removed_at = NULL, last_run_id = :run, updated_at = :now, change_number = :change
-    FROM touched c, stage s WHERE c.id = t.id AND s.op = 0
-        AND t.account_id = s.account_id AND t.external_id = s.external_id
+    FROM stage s WHERE t.id IN (SELECT id FROM touched) AND s.op = 0
+        AND s.account_id = +t.account_id AND s.external_id = t.external_id
 """
 _INSERT: Final = f"""
     INSERT INTO transactions (owner_id, account_id, {", ".join(SEEN)}, dated_on, posted_run_id,

@@ -31,3 +31,9 @@ def next_change(connection: sa.Connection, owner_id: int) -> int:
         .returning(feeds.c.last)
     )
     return int(connection.execute(step).scalar_one())
+
+
+def last(connection: sa.Connection, owner_id: int) -> int:
+    """Return the number of the owner's latest change; 0: there is none."""
+    query = sa.select(feeds.c.last).where(feeds.c.owner_id == owner_id)
+    return connection.execute(query).scalar() or 0

@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from penstock.db.holdings import holdings
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.domain.split_seen import Stated
 
 holding_versions = sa.Table(
     "holding_versions",
@@ -58,6 +59,15 @@ class Version:
     run_id: int
 
 
+class Moved(NamedTuple):
+    """A position of which something else was stated from a day on."""
+
+    holding_id: int
+    day: date
+    before: Stated
+    after: Stated
+
+
 _STATED: Final = ("quantity", "price", "value", "cost_basis", "currency")
 _AT_ONCE: Final = 1000
 _OF_HOLDING: Final = ("account_id", "security_id")
@@ -94,18 +104,18 @@ def of_holding(connection: sa.Connection, holding_id: int, *, owner_id: int) -> 
 
 def append(
     connection: sa.Connection, *, owner_id: int, change_number: int, run_id: int, today: date
-) -> None:
+) -> list[Moved]:
     """Add a version of each position that was written under this change number.
 
-    Nothing is added for one that is held, and worth, what its last version says.
+    Nothing is added for one that is held, and worth, what its last version says. Returns those
+    that were held before and still are.
     """
     h = holdings.c
-    query = sa.select(h.id, h.ended_at, *(h[name] for name in _STATED), h.as_of)
-    rows = connection.execute(
-        query.where(h.owner_id == owner_id, h.change_number == change_number).order_by(h.id)
-    ).all()
+    query: sa.Select[Any] = sa.select(h.id, h.ended_at, *(h[name] for name in _STATED), h.as_of)
+    written = query.where(h.owner_id == owner_id, h.change_number == change_number)
+    rows: Sequence[sa.Row[Any]] = connection.execute(written.order_by(h.id)).all()
     last = _last_of(connection, [row.id for row in rows])
-    new = []
+    new, moved = [], []
     for row in rows:
         before, ended = last.get(row.id), row.ended_at is not None
         stated = {name: getattr(row, name) for name in _STATED}
@@ -114,8 +124,11 @@ def append(
             day = max(day, before.day) if before else day
             known = {"owner_id": owner_id, "holding_id": row.id, "run_id": run_id}
             new.append({**known, **stated, "as_of": row.as_of, "day": day, "ended": ended})
+            if before is not None and not before.ended and not ended:
+                moved.append(Moved(row.id, day, _stated(before), _stated(row)))
     if new:
         connection.execute(holding_versions.insert(), new)
+    return moved
 
 
 def undo(connection: sa.Connection, run_id: int, *, owner_id: int, kept: Collection[int]) -> None:
@@ -123,6 +136,10 @@ def undo(connection: sa.Connection, run_id: int, *, owner_id: int, kept: Collect
     v = holding_versions.c
     gone = holding_versions.delete().where(v.run_id == run_id, v.owner_id == owner_id)
     connection.execute(gone.where(v.holding_id.not_in(list(kept))))
+
+
+def _stated(row: sa.Row[Any]) -> Stated:
+    return Stated(row.quantity, row.price, row.cost_basis, row.currency)
 
 
 def _last_of(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, sa.Row[Any]]:

@@ -191,7 +191,8 @@ def reading() -> sa.Select[Any]:
     stated = ("quantity", "price", "value", "cost_basis", "currency", "as_of")
     heard = plain(c.updated_at).label("observed_at")
     columns = (c[name] for name in texts), (plain(c[name]) for name in stated)
-    return sa.select(c.id, c.account_id, *columns[0], *columns[1], heard, plain(c.ended_at))
+    last = (heard, plain(c.ended_at), c.security_id)
+    return sa.select(c.id, c.account_id, *columns[0], *columns[1], *last)
 
 
 def page(

@@ -7,7 +7,7 @@ worked out, and `computed_at` when that was: by them is known what came later (d
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -105,12 +105,31 @@ def store(
         )
 
 
+def confirm(
+    connection: sa.Connection,
+    days: Sequence[date],
+    marks: Collection[Mark],
+    mark: Mark,
+    *,
+    owner_id: int,
+    currency: str,
+) -> None:
+    """Note that days with one of these marks were found to be still so under a newer one."""
+    ours = sa.and_(_c.owner_id == owner_id, _c.currency == currency)
+    for old in marks:
+        for at in range(0, len(days), _MOST_BOUND):
+            part = _c.day.in_(days[at : at + _MOST_BOUND])
+            same = sa.and_(_c.change_number == old[0], _c.computed_at == old[1])
+            connection.execute(net_worth.update().where(ours, part, same).values(mark._asdict()))
+
+
 def forget(connection: sa.Connection, *, owner_id: int, since: date = date.min) -> None:
     """Drop what was worked out of days from `since` on, in every currency."""
     connection.execute(net_worth.delete().where(_c.owner_id == owner_id, _c.day >= since))
 
 
 _AT_ONCE: Final = 200
+_MOST_BOUND: Final = 5_000
 _KEY: Final = ("owner_id", "currency", "day")
 _VALUES: Final = tuple(column.name for column in net_worth.columns if column.name not in _KEY)
 

@@ -17,8 +17,10 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from penstock.db import rate_prices
 from penstock.db.metadata import Exact, Instant, metadata
 from penstock.domain.fx import Rates, needed
+from penstock.domain.pegs import FIXED
 from penstock.domain.rate import MAX_AGE, OWN, Stated, checked
 
 rates: Final = sa.Table(
@@ -43,6 +45,7 @@ rate_documents: Final = sa.Table(
     sa.Column("last_modified", sa.Text),
 )
 
+_DOLLAR: Final = "USD"
 _c: Final = rates.c
 _d: Final = rate_documents.c
 
@@ -142,34 +145,39 @@ def load(
 
     The last one before `first` is with them, so that each day has one that could have one.
     """
-    codes = sorted(needed(currencies))
-    series: dict[str, dict[str, list[tuple[date, Decimal]]]] = {}
-    if codes and first <= last:
-        before = (
-            sa.select(_c.currency, _c.source, sa.func.max(_c.day).label("day"))
-            .where(_c.currency.in_(codes), _c.day < first)
-            .group_by(_c.currency, _c.source)
-            .subquery()
-        )
-        query = (
-            sa.select(_c.source, _c.currency, _c.day, _c.rate)
-            .where(_c.currency.in_(codes), _c.day.between(first, last))
-            .union_all(
-                sa.select(_c.source, _c.currency, _c.day, _c.rate).join_from(
-                    before,
-                    rates,
-                    sa.and_(
-                        _c.currency == before.c.currency,
-                        _c.source == before.c.source,
-                        _c.day == before.c.day,
-                    ),
-                )
-            )
-        )
-        for source, code, day, rate in connection.execute(query):
-            series.setdefault(source, {}).setdefault(code, []).append((day, rate))
-    own = series.pop(OWN, {})
-    return Rates(_joined(series), own=own, max_age=max_age)
+    codes = needed(currencies)
+    if first > last or not codes:
+        return Rates({})
+    series = _series(connection, codes, first, last)
+    lacking = codes - series.official.keys() - FIXED.keys()
+    prices: dict[tuple[str, str], list[tuple[date, Decimal, str]]] = {}
+    if lacking:
+        series = _series(connection, codes | {_DOLLAR}, first, last)
+        prices = rate_prices.of_pairs(connection, lacking, first=first, last=last)
+    return Rates(series.official, own=series.own, prices=prices, max_age=max_age)
+
+
+def any_days(
+    connection: sa.Connection, currencies: Iterable[str], *, first: date, last: date, limit: int
+) -> list[date]:
+    """Return the first so many days of a time on which one of these currencies has a new rate."""
+    codes = needed(currencies)
+    query = (
+        sa.select(_c.day)
+        .where(_c.currency.in_(codes), _c.day.between(first, last))
+        .distinct()
+        .order_by(_c.day)
+        .limit(limit)
+    )
+    found = {*connection.execute(query).scalars()}
+    found |= rate_prices.days(connection, codes - FIXED.keys(), first=first, last=last, limit=limit)
+    return sorted(found)[:limit]
+
+
+def currencies(connection: sa.Connection, *, first: date, last: date) -> list[str]:
+    """Return the currencies of which there are rates of these days, in the order of their codes."""
+    query = sa.select(_c.currency).where(_c.day.between(first, last)).distinct()
+    return sorted(connection.execute(query).scalars())
 
 
 def of_day(connection: sa.Connection, day: date, *, source: str) -> dict[str, Stated]:
@@ -231,12 +239,35 @@ def _inserting(
     return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
 
-def _joined(
-    series: Mapping[str, Mapping[str, list[tuple[date, Decimal]]]],
-) -> dict[str, list[tuple[date, Decimal]]]:
-    """Return the official series; of two of one day, the first source's by name."""
-    joined: dict[str, dict[date, Decimal]] = {}
-    for source in sorted(series, reverse=True):
-        for code, points in series[source].items():
-            joined.setdefault(code, {}).update(points)
-    return {code: list(points.items()) for code, points in joined.items()}
+class _Series(NamedTuple):
+    """The official rates and those that a person set."""
+
+    official: dict[str, list[tuple[date, Decimal]]]
+    own: dict[str, list[tuple[date, Decimal]]]
+
+
+def _series(connection: sa.Connection, codes: set[str], first: date, last: date) -> _Series:
+    """Return the rates of a time, and the last ones before it."""
+    before = (
+        sa.select(_c.currency, _c.source, sa.func.max(_c.day).label("day"))
+        .where(_c.currency.in_(codes), _c.day < first)
+        .group_by(_c.currency, _c.source)
+        .subquery()
+    )
+    columns = sa.select(_c.source, _c.currency, _c.day, _c.rate)
+    query = columns.where(_c.currency.in_(codes), _c.day.between(first, last)).union_all(
+        columns.join_from(
+            before,
+            rates,
+            sa.and_(
+                _c.currency == before.c.currency,
+                _c.source == before.c.source,
+                _c.day == before.c.day,
+            ),
+        )
+    )
+    found = _Series({}, {})
+    for source, code, day, rate in connection.execute(query):
+        known = found.own if source == OWN else found.official
+        known.setdefault(code, []).append((day, rate))
+    return found

@@ -26,10 +26,11 @@ def settle(statements: Statements, *, unlinked: bool, sends_removals: bool) -> i
 
     `unlinked`: also where the provider does not name the pending row.
     """
-    if statements.one(_ANY_GUESSED):
-        statements.do(_KEEP_GUESSES)
-        statements.do(_TAKE_BACK_GUESSES)
-    statements.do(_DROP_SUPERSEDED)
+    if statements.one(_ANY_ALIASED):
+        if statements.one(_ANY_GUESSED):
+            statements.do(_KEEP_GUESSES)
+            statements.do(_TAKE_BACK_GUESSES)
+        statements.do(_DROP_SUPERSEDED)
     pairs = _linked(statements)
     if unlinked:
         taken = {one.row_id for one in pairs}
@@ -104,10 +105,13 @@ _GUESSED: Final = """
             AND t.pending_external_id = aliases.external_id)
 """
 # From the stage on: as a list, SQLite sorts every id of it.
-_ANY_GUESSED: Final = """
+_ALIASED: Final = """
     SELECT 1 FROM stage s CROSS JOIN aliases a
-    WHERE s.op = 0 AND s.status = 'posted'
-        AND a.account_id = s.account_id AND a.external_id = s.external_id
+    WHERE a.account_id = s.account_id AND a.external_id = s.external_id
+"""
+_ANY_ALIASED: Final = f"{_ALIASED} LIMIT 1"
+_ANY_GUESSED: Final = f"""
+    {_ALIASED} AND s.op = 0 AND s.status = 'posted'
         AND NOT EXISTS (SELECT 1 FROM transactions t WHERE t.id = a.transaction_id
             AND t.pending_external_id = a.external_id)
     LIMIT 1

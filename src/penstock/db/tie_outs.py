@@ -68,11 +68,13 @@ def take_footing(
     )
 
 
+# Within coalesce the day is no key, or SQLite walks all rows up to it, not those of this merge.
 _SHAKE: Final = """
     UPDATE tie_outs SET footed_on = NULL WHERE account_id IN {accounts} AND footed_on IS NOT NULL
         AND (EXISTS (SELECT 1 FROM transactions t
                 WHERE t.owner_id = :owner AND t.change_number = :change
-                    AND t.account_id = tie_outs.account_id AND t.dated_on <= tie_outs.footed_on)
+                    AND t.account_id = tie_outs.account_id
+                    AND coalesce(t.dated_on, :today) <= tie_outs.footed_on)
             OR EXISTS (SELECT 1 FROM before_images i JOIN transactions t ON t.id = i.transaction_id
                 WHERE i.run_id = :run AND i.dated_on <= tie_outs.footed_on
                     AND t.account_id = tie_outs.account_id))

@@ -126,7 +126,7 @@ def opening_day(connection: sa.Connection, account_id: int, currency: str) -> da
 
 
 class HeldRow(NamedTuple):
-    """What does not change of a position."""
+    """A position, as it was stated last."""
 
     id: int
     account_id: int
@@ -134,14 +134,20 @@ class HeldRow(NamedTuple):
     name: str
     symbol: str | None
     type: str
+    quantity: Decimal
+    price: Decimal | None
+    value: Decimal | None
+    cost_basis: Decimal | None
+    currency: str
+    as_of: datetime
+    ended_at: datetime | None
 
 
 def held_of(connection: sa.Connection, *, owner_id: int) -> list[HeldRow]:
     """Return every position of a person, also those that have ended."""
-    h = holdings.c
-    columns = (h.id, h.account_id, h.security_id, h.name, h.symbol, h.type)
-    query = sa.select(*columns).where(h.owner_id == owner_id).order_by(h.id)
-    return [HeldRow(*row) for row in connection.execute(query)]
+    columns = [holdings.c[name] for name in HeldRow._fields]
+    query = sa.select(*columns).where(holdings.c.owner_id == owner_id)
+    return [HeldRow(*row) for row in connection.execute(query.order_by(holdings.c.id))]
 
 
 def first_held(connection: sa.Connection, *, owner_id: int) -> dict[int, date]:

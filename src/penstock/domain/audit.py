@@ -44,6 +44,9 @@ class AuditKind(StrEnum):
     RESTORED = "restored"
     KEY_ROTATED = "key_rotated"
     SIGNING_KEY_ROTATED = "signing_key_rotated"
+    PRICE_ACCEPTED = "price_accepted"
+    RATE_SET = "rate_set"
+    RATE_REMOVED = "rate_removed"
     DECOY_TOUCHED = "decoy_touched"
 
 

@@ -105,7 +105,7 @@ def parts(account: Account) -> list[Part]:
         reason = Reason.NOT_KNOWN_YET if account.unknown else Reason.NO_BALANCE
         return [_missing(account, reason, why)]
     if not account.lines:
-        return [_of_balance(account, one) for one in standing]
+        return [_of_balance(account, one, _undivided(account)) for one in standing]
     if account.invested is Invested.TOTAL and standing:
         return _of_total(account, standing)
     holds = {in_whole_units(one.currency)[0] for one in standing}
@@ -151,6 +151,12 @@ def _of_total(account: Account, standing: Sequence[Standing]) -> list[Part]:
         flags=("rest_of_total",),
     )
     return [rest, *(_of_line(account, one) for one in account.lines)]
+
+
+def _undivided(account: Account) -> Kind | None:
+    """Return what a broker's whole is, of which it does not say what it is made of."""
+    whole = account.type is AccountType.INVESTMENT and account.invested is Invested.TOTAL
+    return Kind.UNDIVIDED if whole else None
 
 
 def _is_money(line: Line, holds: set[str]) -> bool:

@@ -32,6 +32,7 @@ from penstock.domain.consent import Credentials
 from penstock.domain.errors import KeyAway, VaultError
 from penstock.domain.ids import public_id
 from penstock.domain.protocol import Connector, SenderFor
+from penstock.engine import securities
 from penstock.engine.revoking import Revoker
 from penstock.engine.seal import Seals
 from penstock.engine.subscribing import unsubscribe
@@ -114,6 +115,7 @@ class Forgetter:
 
     def _delete(self, connection: sa.Connection, connection_id: int, owner_id: int) -> None:
         _delete(connection, connection_id, owner_id)
+        securities.work_out(connection, securities.Book(owner_id, self.clock()))
         self._note(connection, AuditKind.HISTORY_DELETED, connection_id, owner_id)
 
     def _note(

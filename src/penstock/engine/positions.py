@@ -10,6 +10,7 @@ from penstock.db.holdings import Held, Position
 from penstock.db.staging import Into
 from penstock.domain.errors import ContractBroken, InvalidInput
 from penstock.domain.holding import HoldingSeen, canonical_price, canonical_quantity
+from penstock.engine import securities, splits
 
 
 def as_stored(told: Mapping[str, Sequence[HoldingSeen]], accounts: Mapping[str, int]) -> Held:
@@ -24,13 +25,16 @@ def as_stored(told: Mapping[str, Sequence[HoldingSeen]], accounts: Mapping[str, 
 
 def follow(connection: sa.Connection, into: Into) -> None:
     """Let what hangs on positions follow those that were just written."""
-    holding_versions.append(
+    moved = holding_versions.append(
         connection,
         owner_id=into.owner_id,
         change_number=into.change_number,
         run_id=into.run_id,
         today=into.today,
     )
+    book = securities.Book(into.owner_id, into.now, into.run_id)
+    securities.link(connection, book, change_number=into.change_number)
+    splits.suggest(connection, book, moved)
 
 
 def _number_of(name: str, accounts: Mapping[str, int]) -> int:

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from penstock.db import budgets, price_gate
+from penstock.db.breakers import QUOTES
 from penstock.db.lane import Database
 from penstock.domain.budget import Ask, Grant, Use, free_at
 from penstock.domain.clock import Clock
@@ -30,9 +31,6 @@ from penstock.domain.retry_after import retry_after
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
 from penstock.observe.metrics import Metrics
-
-QUOTES: Final = "quotes"
-"""What stands in budgets and breakers where a bank's have the connector's name."""
 
 LEASE: Final = timedelta(seconds=45)
 """How long a place counts that nobody gives back: longer than a request may take."""

@@ -26,8 +26,9 @@ from penstock.domain.errors import PenstockError
 from penstock.domain.pricing import Gate, Visit
 from penstock.domain.protocol import Sender
 from penstock.domain.publisher import Edition, Publisher
-from penstock.domain.quote import LayoutChanged, RateLimited, SourceUnavailable
+from penstock.domain.quote import LayoutChanged, RateLimited, SourceDisabled, SourceUnavailable
 from penstock.domain.rate import Stated
+from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request, Response
 from penstock.domain.retry_after import retry_after
 from penstock.observe.log import get_logger
@@ -62,11 +63,22 @@ class _Span:
 
 
 class RateKeeper:
-    """Keeps one publisher's rates. `database` is the program's own: rates are everybody's."""
+    """Keeps one publisher's rates. `database` is the program's own: rates are everybody's.
+
+    One that is not `in_use`, since the operator did not name it, is never asked.
+    """
 
     def __init__(
-        self, database: Database, publisher: Publisher, send: Sender, gate: Gate, clock: Clock
+        self,
+        database: Database,
+        publisher: Publisher,
+        send: Sender,
+        gate: Gate,
+        clock: Clock,
+        *,
+        in_use: bool = True,
     ) -> None:
+        self.in_use = in_use
         self._database = database
         self._publisher = publisher
         self._send = send
@@ -83,9 +95,12 @@ class RateKeeper:
     async def refresh(self) -> Refreshed:
         """Ask for what is missing, store it, and return what was new.
 
-        Raises QuoteError: RateLimited or QuotaSpent where we may not ask now, SourceUnavailable,
-        LayoutChanged where what came is no table of rates. Then nothing of it is stored.
+        Raises QuoteError: SourceDisabled, RateLimited or QuotaSpent where we may not ask (now),
+        SourceUnavailable, LayoutChanged where what came is no table of rates. Then nothing of it
+        is stored.
         """
+        if not self.in_use:
+            raise _disabled(self._publisher)
         async with self._one:
             known = await self._known()
             through, total = _through(known), Refreshed(through=_through(known))
@@ -195,6 +210,14 @@ class RateKeeper:
 
     async def _note(self, document: Document) -> None:
         await self._database.write(rates.note, document)
+
+
+def _disabled(publisher: Publisher) -> SourceDisabled:
+    return SourceDisabled(
+        f"{publisher.title} is not asked for exchange rates: it is not among the sources in use.",
+        source=publisher.source,
+        remedy=ask_person(f"Add {publisher.source} to PENSTOCK_QUOTE_SOURCES."),
+    )
 
 
 def _through(known: dict[str, Document]) -> date | None:

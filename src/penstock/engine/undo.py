@@ -37,6 +37,7 @@ from penstock.db.transactions import transactions
 from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
 from penstock.domain.remedy import ask_person, wait
+from penstock.engine import securities
 from penstock.engine.own_run import DryRun
 from penstock.engine.tieout import check_connection
 
@@ -87,6 +88,7 @@ def undo(
         connection, run_id, _numbers(run_id), owner_id=owner_id, change_number=number, now=now
     )
     holding_versions.undo(connection, run_id, owner_id=owner_id, kept=held.kept)
+    securities.undo(connection, securities.Book(owner_id, now), run_id, kept=held.kept)
     _forget(connection, run, now, afresh=bool(kept))
     _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)

@@ -15,6 +15,8 @@ from penstock.observe.states import Readings, StateCollector
 _RUN_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 _REQUEST_SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
+_AGES = (60, 300, 1_200, 3_600, 14_400, 86_400, 4 * 86_400, 14 * 86_400)
+
 
 class Metrics:
     """What is counted. Names begin with `penstock_`; durations are seconds."""
@@ -43,6 +45,12 @@ class Metrics:
         )
         self._held_back = self._counter(
             "held_back", "Runs ended because the bank was not to be asked", "connector", "reason"
+        )
+        self._quotes = self._counter(
+            "quotes", "Ways to a price that were tried", "source", "outcome"
+        )
+        self._quote_age = self._histogram(
+            "quote_age_seconds", "How old prices were when they were told", _AGES, "source"
         )
         self._hooks = self._counter("hooks", "Webhooks that came in", "connector", "outcome")
         self._decoys = self._counter("decoys_touched", "Uses of decoys", "what")
@@ -108,6 +116,14 @@ class Metrics:
             self._asked[connector, status] = known
         known[0].inc()
         known[1].observe(seconds)
+
+    def quoted(self, source: str, outcome: str) -> None:
+        """Count a way to a price: fetched, fresh, revalidated, stale, or why it led to none."""
+        self._quotes.labels(source, outcome).inc()
+
+    def price_told(self, source: str, seconds: float) -> None:
+        """Note how old a price was when somebody was told it."""
+        self._quote_age.labels(source).observe(seconds)
 
     def hook_heard(self, connector: str, outcome: str) -> None:
         """Count a webhook by what became of it: heard, duplicate, waiting, refused."""

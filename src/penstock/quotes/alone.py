@@ -14,6 +14,7 @@ from penstock.domain.clock import Clock
 from penstock.domain.pricing import Kept, RobotsSeen, Visit
 from penstock.domain.quote import QuotaSpent, Quote, RateLimited, SourceUnavailable
 from penstock.domain.request import Response
+from penstock.quotes.quest import TRUSTED
 from penstock.quotes.retry import retry_at
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -174,8 +175,8 @@ class AcceptedAlone:
         return {name: self._last[name] for name in instruments if name in self._last}
 
     async def accept(self, quotes: Sequence[Quote]) -> None:
-        """Believe prices; one that is older than the last does not replace it."""
+        """Believe prices; one that is older than the last replaces it only if a person said so."""
         for quote in quotes:
             last = self._last.get(quote.instrument)
-            if last is None or quote.as_of >= last.as_of:
+            if last is None or quote.as_of >= last.as_of or TRUSTED in quote.flags:
                 self._last[quote.instrument] = quote

@@ -8,12 +8,9 @@ from penstock.domain.pricing import Kept
 from penstock.domain.quote import Quote, Suspicious, SuspiciousJump
 from penstock.domain.trail import How
 from penstock.quotes.plan import Attempt
-from penstock.quotes.quest import Doubted, Quest
+from penstock.quotes.quest import TRUSTED, Doubted, Quest
 from penstock.quotes.remembering import Believed, Recalled
 from penstock.quotes.sanity import AFTER_SPLIT, agree, doubt_about, split_between
-
-TRUSTED: Final = "trusted"
-"""A flag: it does not go with the last price, but a person said that it is right."""
 
 CONFIRMED_BY: Final = "confirmed_by:"
 """A flag, before a source's id: it is far from the last price, but that source says the same."""

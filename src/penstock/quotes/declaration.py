@@ -117,6 +117,14 @@ class Declaration(Strict, frozen=True, dict=True):
 
         Symbols of the same place can be asked in one request. None: the source covers it not.
         """
+        known = self._places
+        if symbol not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[symbol] = self._place(symbol)
+        return known[symbol]
+
+    def _place(self, symbol: Symbol) -> str | None:
         template = self.ask.template(symbol.kind)
         if template is None or not self.covers.include(symbol):
             return None
@@ -180,6 +188,10 @@ class Declaration(Strict, frozen=True, dict=True):
 
     @cached_property
     def _labels(self) -> dict[Symbol, tuple[str, str | None]]:
+        return {}
+
+    @cached_property
+    def _places(self) -> dict[Symbol, str | None]:
         return {}
 
     @cached_property

@@ -58,7 +58,7 @@ def figure_of(source: Declaration, symbol: Symbol, found: Found) -> Figure:
     scale = Decimal(declared.scale) if declared else ONE
     if basis is Basis.PERCENT_OF_PAR:
         scale = scale.scaleb(-2)
-    if found.exact and _is_noisy(found.price):
+    if found.exact and is_noisy(found.price):
         flags = (*flags, NOISE)
     currency = declared.currency if declared else unit
     return Figure(
@@ -129,7 +129,7 @@ def _implied(source: Declaration, symbol: Symbol) -> str | None:
     return SPELLINGS.get(unit, unit) if unit else None
 
 
-def _is_noisy(written: str) -> bool:
+def is_noisy(written: str) -> bool:
     """Say whether a number was a float of 32 bits before somebody wrote it as one of 64."""
     if len(written) <= _WIDEST or sum(map(str.isdigit, written)) <= _WIDEST:
         return False

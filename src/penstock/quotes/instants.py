@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 
 from penstock.quotes.declared.terms import Time
 
+UNDATED: Final = "undated"
+"""A flag: the source does not say when the price was made, `as_of` is when we fetched it."""
+
 _LONGEST: Final = 80
 _HALF: Final = re.compile(r"\b([ap])\.\s?m\.", re.IGNORECASE)
 """What many write for AM and PM."""

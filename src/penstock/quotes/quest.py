@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from penstock.domain.pricing import Kept
 from penstock.domain.quote import (
@@ -18,9 +19,12 @@ from penstock.domain.quote import (
 from penstock.domain.trail import How, Step, Trail
 from penstock.quotes.plan import Attempt
 
+TRUSTED: Final = "trusted"
+"""A flag: it does not go with the last price, but a person said that it is right."""
+
 Outcome = Quote | QuoteError
 
-_OUTAGES = (SourceUnavailable, RetryLater, ConsentWall, BotChallenge)
+_OUTAGES: Final = (SourceUnavailable, RetryLater, ConsentWall, BotChallenge)
 
 
 @dataclass(frozen=True, slots=True)

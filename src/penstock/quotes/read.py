@@ -28,14 +28,11 @@ from penstock.quotes.extract import found_in
 from penstock.quotes.figure import Figure, figure_of
 from penstock.quotes.found import Found
 from penstock.quotes.guards import check_about, check_page
-from penstock.quotes.instants import instant_of, is_timed
+from penstock.quotes.instants import UNDATED, instant_of, is_timed
 from penstock.quotes.rates import days_in, rate_of
 from penstock.quotes.symbol import Listing, Pair, Symbol
 
 _log = logging.getLogger("penstock.quotes")
-
-UNDATED: Final = "undated"
-"""A flag: the source does not say when the price was made, `as_of` is when we fetched it."""
 
 DAY_ONLY: Final = "day_only"
 """A flag: the source says the day alone, which is today: `as_of` is when we fetched it."""

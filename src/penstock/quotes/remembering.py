@@ -9,6 +9,7 @@ from typing import Final
 
 from penstock.domain.pricing import Accepted, Answers, Kept, Splits
 from penstock.domain.quote import Quote
+from penstock.quotes.quest import TRUSTED
 from penstock.quotes.sanity import Split
 
 AT_A_TIME: Final = 100
@@ -103,9 +104,9 @@ class Believed:
         return self._factors.get(instrument, ())
 
     async def believe(self, quote: Quote) -> None:
-        """Believe a price; one that is older than the last does not replace it."""
+        """Believe a price; one that is older replaces the last only if a person said so."""
         last = self.last(quote.instrument)
-        if last is None or quote.as_of >= last.as_of:
+        if last is None or quote.as_of >= last.as_of or TRUSTED in quote.flags:
             self._last[quote.instrument] = quote
         self._new.append(quote)
         if len(self._new) >= AT_A_TIME:

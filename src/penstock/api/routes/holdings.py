@@ -22,6 +22,7 @@ from penstock.api.schemas import (
     Moment,
     NextCursor,
     Outgoing,
+    SecurityId,
     Yes,
 )
 from penstock.db import holdings
@@ -60,6 +61,7 @@ class Holding(Outgoing):
     as_of: Annotated[Moment, Field(description="When it was so.")]
     observed_at: Annotated[Moment, Field(description="When we heard it.")]
     ended_at: Annotated[Moment | None, Field(description="Since then it is held no more.")]
+    security_id: Annotated[SecurityId | None, Field(description="What it is of.")]
 
 
 class Holdings(Outgoing):
@@ -69,7 +71,7 @@ class Holdings(Outgoing):
     next_cursor: NextCursor
 
 
-_REST: Final = len(Holding.model_fields) - 2
+_REST: Final = len(Holding.model_fields) - 3
 _row: Final = row_of(Holding)
 
 
@@ -123,4 +125,5 @@ def as_row(row: sa.Row[Any]) -> Any:  # noqa: ANN401 - a struct that is only wri
 def values(row: Sequence[Any]) -> tuple[Any, ...]:
     """Return a position's values in the order of `Holding`."""
     number, account_id, *rest = row
-    return (public_id("hol", number), public_id("acc", account_id), *rest[:_REST])
+    security = None if rest[_REST] is None else public_id("sec", rest[_REST])
+    return (public_id("hol", number), public_id("acc", account_id), *rest[:_REST], security)

@@ -1,17 +1,24 @@
 """Prices now: one quote or one reason for each symbol, in the order they were asked for."""
 
+import asyncio
 import re
+from decimal import Decimal
 from typing import Annotated, Final
 
+import sqlalchemy as sa
 from fastapi import Query
 from pydantic import Field
 
 from penstock.api.auth import require
+from penstock.api.quoting import Answer, Quote, answer_of, quote_of
 from penstock.api.routing import nouns
-from penstock.api.running import Running
-from penstock.api.schemas import AmountText, Currency, Moment, Outgoing, Remedy
+from penstock.api.running import Installation, Running
+from penstock.api.schemas import AmountText, Incoming, Outgoing
+from penstock.db import prices as stored
 from penstock.domain import quote as prices
-from penstock.domain.errors import InvalidInput
+from penstock.domain.audit import AuditEvent, AuditKind
+from penstock.domain.errors import Conflict, InvalidInput
+from penstock.domain.remedy import ask_person
 from penstock.identity.caller import Caller
 
 router = nouns("quotes")
@@ -19,53 +26,28 @@ router = nouns("quotes")
 MOST_SYMBOLS: Final = 100
 _SYMBOL: Final = re.compile(r"[!-+\--~]{1,60}")  # visible ASCII, no comma
 
-
-class Quote(Outgoing):
-    """One price, with everything that says what it is worth."""
-
-    price: Annotated[
-        AmountText,
-        Field(description="As the source wrote it, in `quoted_unit`.", examples=["402.5"]),
-    ]
-    quoted_unit: Annotated[str, Field(description="GBX for pence.", examples=["GBX"])]
-    amount: Annotated[AmountText, Field(description="In `currency`.", examples=["4.025"])]
-    currency: Annotated[Currency, Field(examples=["GBP"])]
-    basis: Annotated[prices.Basis, Field(examples=["per_share"])]
-    as_of: Annotated[Moment, Field(description="When it was the price.")]
-    fetched_at: Moment
-    source: Annotated[str, Field(examples=["ecb"])]
-    venue: Annotated[str | None, Field(examples=["XLON"])]
-    delay_seconds: Annotated[
-        float | None, Field(description="How far the source says it is behind.", examples=[900.0])
-    ]
-    flags: Annotated[list[str], Field(description="What is odd about it.", examples=[[]])]
-    extractor: Annotated[
-        str, Field(description="Which way of reading the source found it.", examples=["json"])
-    ]
-    raw: Annotated[str, Field(description="The text as it stood there.", examples=["402.50p"])]
-
-
-class NoQuote(Outgoing):
-    """Why there is no quote. Decide by `code`."""
-
-    code: Annotated[str, Field(examples=["symbol_not_found"])]
-    message: Annotated[str, Field(examples=["The source does not know this symbol."])]
-    source: Annotated[str | None, Field(examples=["ecb"])]
-    remedy: Remedy | None
-
-
-class Answer(Outgoing):
-    """What there is to say of one symbol: either a quote or an error."""
-
-    symbol: Annotated[str, Field(description="As it was asked for.", examples=["EUR/USD"])]
-    quote: Quote | None
-    error: NoQuote | None
+Source = Annotated[
+    str | None,
+    Query(description="Ask this source alone.", min_length=1, max_length=60, examples=["ecb"]),
+]
 
 
 class Answers(Outgoing):
     """One answer a symbol, in the order of the symbols."""
 
     rows: list[Answer]
+    in_time: Annotated[
+        bool,
+        Field(description="False: time was over. Ask again for what has no price: it goes on."),
+    ]
+
+
+class Doubted(Incoming):
+    """A price that was not believed, and is right all the same."""
+
+    symbol: Annotated[str, Field(min_length=1, max_length=60, examples=["OCDO:XLON"])]
+    source: Annotated[str, Field(min_length=1, max_length=60, examples=["ecb"])]
+    price: Annotated[AmountText, Field(description="As the source writes it.", examples=["40250"])]
 
 
 @router.get("/quotes")
@@ -78,64 +60,85 @@ async def list_quotes(
             description=f"With commas between them, {MOST_SYMBOLS} at most.",
             min_length=1,
             max_length=MOST_SYMBOLS * 61,
-            examples=["EUR/USD,AAPL:NASDAQ"],
+            examples=["EUR/USD,AAPL:XNAS"],
         ),
     ],
-    source: Annotated[
-        str | None,
-        Query(description="Ask this source alone.", min_length=1, max_length=60, examples=["ecb"]),
-    ] = None,
+    source: Source = None,
+    explain: Annotated[bool, Query(description="Say how each came about.")] = False,
+    seconds: Annotated[
+        float, Query(description="How long it may take.", ge=1, le=100, examples=[60])
+    ] = 60,
 ) -> Answers:
     """Ask the sources in use for prices. One that fails never hides the others."""
     asked = _read(symbols)
     if source is not None:
         running.sources.check(source)
-    outcomes = await running.quotes.fetch(asked, source=source)
-    return Answers(rows=list(map(_answer, asked, outcomes)))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    trails = await running.quotes.explain(asked, source=source, deadline=seconds)
+    now = running.clock()
+    return Answers(
+        rows=[answer_of(one, now, explained=explain) for one in trails],
+        in_time=loop.time() - began < seconds,
+    )
+
+
+@router.post("/quotes/accept")
+async def accept_quote(
+    caller: Annotated[Caller, require("admin", "quotes")], running: Running, given: Doubted
+) -> Quote:
+    """Believe a price that was doubted: the source is asked again, and has to say the same.
+
+    For admins: it is the price of everybody's holdings from then on.
+    """
+    _check([given.symbol])
+    (trail,) = await running.quotes.explain([given.symbol], source=given.source, deadline=60)
+    found = _as_told(trail.outcome, Decimal(given.price))
+    await running.database.write(_accept, running, caller, found)
+    return quote_of(found, running.clock())
+
+
+def _as_told(outcome: prices.Quote | prices.QuoteError, price: Decimal) -> prices.Quote:
+    """Return the doubted price, if it is the one that was looked at. Raises Conflict."""
+    if isinstance(outcome, prices.Quote):
+        raise Conflict(f"{outcome.symbol} is {outcome.price} now, which nobody doubts.")
+    if not isinstance(outcome, prices.Suspicious) or outcome.quote is None:
+        raise Conflict(f"There is no price to accept. {outcome.message}", remedy=outcome.remedy)
+    if outcome.quote.price != price:
+        raise Conflict(
+            f"The source says {outcome.quote.price} now, not {price}.",
+            remedy=ask_person("Look at it again, and accept what it says now."),
+        )
+    return outcome.quote
+
+
+def _accept(
+    connection: sa.Connection, running: Installation, caller: Caller, found: prices.Quote
+) -> None:
+    now = running.clock()
+    stored.accept(connection, [found], now=now)
+    facts = {
+        "source": found.source,
+        "price": format(found.price, "f"),
+        "unit": found.quoted_unit,
+        "as_of": found.as_of.isoformat(),
+    }
+    event = AuditEvent(AuditKind.PRICE_ACCEPTED, caller.user_id, found.instrument, facts)
+    running.audit.record(connection, event, now=now)
 
 
 def _read(symbols: str) -> list[str]:
     asked = [symbol.strip(" ") for symbol in symbols.split(",")]
     if len(asked) > MOST_SYMBOLS:
         raise InvalidInput(f"Ask for {MOST_SYMBOLS} symbols at most, not {len(asked)}.")
+    _check(asked)
+    return asked
+
+
+def _check(asked: list[str]) -> None:
     for place, symbol in enumerate(asked, 1):
         if not _SYMBOL.fullmatch(symbol):
             raise InvalidInput(
                 f"Symbol {place} of {len(asked)} is none: write 1 to 60 visible ASCII characters, "
-                "such as AAPL:NASDAQ or EUR/USD."
+                "such as AAPL:XNAS or EUR/USD."
             )
-    return asked
-
-
-def _answer(symbol: str, outcome: prices.Quote | prices.QuoteError) -> Answer:
-    if isinstance(outcome, prices.Quote):
-        return Answer(symbol=symbol, quote=_quote(outcome), error=None)
-    return Answer(symbol=symbol, quote=None, error=_no_quote(outcome))
-
-
-def _quote(found: prices.Quote) -> Quote:
-    return Quote(
-        price=format(found.price, "f"),
-        quoted_unit=found.quoted_unit,
-        amount=format(found.amount, "f"),
-        currency=found.currency,
-        basis=found.basis,
-        as_of=found.as_of,
-        fetched_at=found.fetched_at,
-        source=found.source,
-        venue=found.venue,
-        delay_seconds=None if found.delay is None else found.delay.total_seconds(),
-        flags=list(found.flags),
-        extractor=found.extractor,
-        raw=found.raw,
-    )
-
-
-def _no_quote(error: prices.QuoteError) -> NoQuote:
-    advice = error.remedy
-    return NoQuote(
-        code=error.code,
-        message=error.message,
-        source=error.source or None,
-        remedy=advice and Remedy(kind=advice.kind, text=advice.text, until=advice.until),
-    )

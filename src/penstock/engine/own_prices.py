@@ -1,0 +1,141 @@
+"""Prices that a person sets: of what nobody quotes, or where they know better.
+
+The days of their worth from such a price on are worked out again.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from penstock.db import net_worth, own_prices, securities
+from penstock.db.own_prices import OwnPrice
+from penstock.db.securities import Security
+from penstock.domain import price_file
+from penstock.domain.errors import InvalidInput, NotFound
+from penstock.domain.holding import SecurityType, canonical_price
+from penstock.domain.ids import public_id
+from penstock.domain.price_file import PriceLine
+from penstock.domain.quote import Basis
+
+EARLIEST: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many prices a file has, how many of them are news, and of how many securities."""
+
+    lines: int
+    changed: int
+    securities: int
+
+
+def set_price(
+    connection: sa.Connection,
+    line: PriceLine,
+    *,
+    owner_id: int,
+    today: date,
+    now: datetime,
+) -> OwnPrice:
+    """Set one price. Raises NotFound for a security that there is not, and InvalidInput."""
+    names = _Names(securities.of_owner(connection, owner_id=owner_id))
+    try:
+        one = _price(line, names, today)
+    except ValueError as error:
+        raise InvalidInput(f"The price cannot be set: {error}.") from None
+    _save(connection, [one], owner_id=owner_id, now=now)
+    return one
+
+
+def import_prices(
+    connection: sa.Connection,
+    lines: Sequence[PriceLine],
+    *,
+    owner_id: int,
+    today: date,
+    now: datetime,
+    dry: bool,
+) -> Imported:
+    """Set all prices of a file, or none. Raises InvalidInput with every fault and its line."""
+    names = _Names(securities.of_owner(connection, owner_id=owner_id))
+    faults: list[str] = []
+    found: dict[tuple[int, date], OwnPrice] = {}
+    for line in lines:
+        try:
+            one = _price(line, names, today)
+        except (NotFound, ValueError) as error:
+            faults.append(f"line {line.line}: {str(error).rstrip('.')}")
+            continue
+        before = found.setdefault((one.security_id, one.day), one)
+        if before != one:
+            faults.append(f"line {line.line}: there is another price of that day above")
+    if faults:
+        raise price_file.refused(faults)
+    known = {
+        (one.security_id, one.day): one
+        for one in own_prices.of_owner(connection, owner_id=owner_id)
+    }
+    news = [one for key, one in found.items() if known.get(key) != one]
+    if not dry:
+        _save(connection, news, owner_id=owner_id, now=now)
+    return Imported(len(lines), len(news), len({one.security_id for one in found.values()}))
+
+
+def remove_price(connection: sa.Connection, security: str, day: date, *, owner_id: int) -> None:
+    """Forget the price of a day. Raises NotFound."""
+    names = _Names(securities.of_owner(connection, owner_id=owner_id))
+    number = names.find(security).id
+    if not own_prices.delete(connection, number, day, owner_id=owner_id):
+        raise NotFound(f"You have set no price of {security[:60]!r} for {day}.")
+    net_worth.forget(connection, owner_id=owner_id, since=day)
+
+
+def find(connection: sa.Connection, security: str, *, owner_id: int) -> Security:
+    """Return the security of a person's that is meant. Raises NotFound."""
+    return _Names(securities.of_owner(connection, owner_id=owner_id)).find(security)
+
+
+def _save(
+    connection: sa.Connection, prices: Sequence[OwnPrice], *, owner_id: int, now: datetime
+) -> None:
+    if prices:
+        own_prices.save(connection, prices, owner_id=owner_id, now=now)
+        net_worth.forget(connection, owner_id=owner_id, since=min(one.day for one in prices))
+
+
+def _price(line: PriceLine, names: "_Names", today: date) -> OwnPrice:
+    """Return a price as it is stored. Raises NotFound, and ValueError for a day that cannot be."""
+    security = names.find(line.security)
+    if line.day > today:
+        raise ValueError(f"{line.day} is still to come")
+    if line.day < EARLIEST:
+        raise ValueError(f"{line.day} is before {EARLIEST}")
+    usual = Basis.PERCENT_OF_PAR if security.type is SecurityType.BOND else Basis.PER_SHARE
+    price = canonical_price(line.price, line.currency)
+    return OwnPrice(security.id, line.day, price, line.currency, line.basis or usual)
+
+
+class _Names:
+    """Securities by what people call them: id, ISIN, FIGI, CUSIP, instrument, ticker, or name."""
+
+    def __init__(self, known: Sequence[Security]) -> None:
+        self._by_name: dict[str, list[Security]] = defaultdict(list)
+        for one in known:
+            listed = one.ticker and one.mic and f"{one.ticker}:{one.mic}"
+            names = (one.isin, one.figi, one.cusip, one.instrument, listed, one.ticker, one.name)
+            for name in {public_id("sec", one.id), *filter(None, names)}:
+                self._by_name[name].append(one)
+
+    def find(self, name: str) -> Security:
+        """Return the one that is meant. Raises NotFound, also where it may be one of several."""
+        found: Mapping[int, Security] = {one.id: one for one in self._by_name.get(name, ())}
+        if not found:
+            raise NotFound(f"You hold no security {name[:60]!r}.")
+        if len(found) > 1:
+            ids = ", ".join(public_id("sec", number) for number in sorted(found))
+            raise NotFound(f"{name[:60]!r} may be one of several: {ids}.")
+        return next(iter(found.values()))
