@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: commands, routes, settings and connectors.
+"""Write docs/reference from the code: commands, routes, settings, connectors and quote sources.
 
 Likewise the tables of docs/security.md, between two marks; the rest of that page is by hand.
 
@@ -20,6 +20,7 @@ from scripts.pages import (  # noqa: E402 - after the path is set
     connectors,
     security,
     settings,
+    sources,
 )
 
 FOLDER = ROOT / "docs" / "reference"
@@ -29,6 +30,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli.page,
     "connectors.md": connectors.page,
     "settings.md": settings.page,
+    "sources.md": sources.page,
 }
 PARTS: dict[str, Callable[[], str]] = {"security.md": security.part}
 """Pages by hand, in docs/, of which a part is made."""

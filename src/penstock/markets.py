@@ -3,12 +3,14 @@
 Beside wiring.py, which calls it: who adds something that prices, converts or values adds it here.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from penstock.connectors import NAMES
 from penstock.db.lane import Database
 from penstock.domain.clock import Clock
 from penstock.domain.protocol import Connector
@@ -28,6 +30,8 @@ from penstock.quotes.own_terms import Terms
 from penstock.quotes.reference_rates import EUROPEAN_CENTRAL_BANK
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
 from penstock.settings import Settings
+
+_log = logging.getLogger("penstock.markets")
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -66,6 +70,8 @@ class Markets:
 def open_markets(ground: Ground) -> Markets:
     """Put it together. Raises InvalidInput where the settings name what there is not."""
     sources = sources_of(ground.settings)
+    for one in sources.broken():
+        _log.warning("quote_source_broken", extra={"source": one.id, "why": one.why})
     database, clock = ground.program, ground.clock
     gate = PriceGate(
         database=database,
@@ -108,7 +114,7 @@ def sources_of(settings: Settings) -> Sources:
 
 def terms_of(settings: Settings) -> Terms:
     """Return what a source that a person adds may not do."""
-    return Terms(taken=shipped_ids(), allowed=settings.loopback_providers)
+    return Terms(taken=shipped_ids(), allowed=settings.loopback_providers, others=NAMES)
 
 
 def _options(settings: Settings) -> Mapping[str, Secret]:

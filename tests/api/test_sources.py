@@ -58,6 +58,15 @@ def test_a_broken_one_says_why_by_field(sqlite_api: Api, tmp_path: Path) -> None
     assert str(tmp_path) not in answer.text
 
 
+def test_asking_a_broken_one_says_why(sqlite_api: Api, tmp_path: Path) -> None:
+    """Whoever asks for a price from it alone is told what is wrong, and not that it is unknown."""
+    written(tmp_path / "own", text=ACME.replace('price = "1177.98"', 'price = "7"'))
+    client = with_sources(sqlite_api, tmp_path / "own", "acme")
+    answer = client.get("/v1/quotes?symbols=SAP.DE&source=acme")
+    assert answer.status_code in {400, 422}
+    assert "golden[0].price" in answer.text
+
+
 def test_sources_need_the_scope_of_prices(sqlite_api: Api) -> None:
     """T5: a token that may read everything may not ask for prices, nor where they come from."""
     assert sqlite_api.signed_in("ada", "read").get("/v1/sources").status_code == 403

@@ -149,6 +149,21 @@ def test_it_may_not_ask_private_networks(tmp_path: Path, address: str, said: str
     assert faults(path, Terms(taken={"ecb"}, allowed=[host])) == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("plaid", "secret"), ("plaid_client", "id"), ("pl", "aid_x"), ("ecb_x", "k")],
+)
+def test_it_may_not_have_the_secrets_of_others(tmp_path: Path, name: str, option: str) -> None:
+    """T5: a key that somebody set for a connector, or for a source of ours, is not sent to it."""
+    key = f'[[auth]]\noption = "{option}"\ndescription = "x"\nheader = "X-Key"\n[politeness]'
+    text = ACME.replace('id = "acme"', f'id = "{name}"').replace('"scrape"', '"keyed"')
+    text = text.replace("[politeness]", key)
+    path = written(tmp_path, text=text, name=name)
+    found = faults(path, Terms(taken={"ecb"}, others={"plaid"}))
+    assert [fault.field for fault in found] == (["auth"] if name != "pl" else [])
+    assert faults(path, Terms(taken=set())) == ()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
 @pytest.mark.parametrize("what", ["link", "folder", "declaration", "pipe"])
 def test_nothing_outside_its_folder_is_read(tmp_path: Path, what: str) -> None:

@@ -64,6 +64,10 @@ def test_one_that_is_not_proven_is_not_used(tmp_path: Path, right: str, wrong: s
     (acme,) = (one for one in sources.all() if one.id == "acme")
     assert (acme.standing, acme.own) == (Standing.BROKEN, True)
     assert acme.why
+    assert [one.id for one in sources.broken()] == ["acme"]
+    with pytest.raises(InvalidInput, match="acme is not used"):
+        sources.check("acme")
+    sources.check("ecb")
 
 
 def test_one_that_is_idle_is_looked_at_when_somebody_asks(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from penstock.domain.option import variable
 from penstock.quotes.declaration import RUDE, Declaration, Tier, is_rude
 
 SLOWEST: Final = 1.0
@@ -26,27 +27,41 @@ class Terms:
     """What a source of one's own may not do: take an id, or ask what is not on the internet.
 
     `taken` are the ids of the sources that come with Penstock, `allowed` the `host` or `host:port`
-    that the operator named as their own.
+    that the operator named as their own. `others` are whose settings it may not read, by the word
+    before the first `_`: the secrets of a connector are none of its business.
     """
 
     taken: Collection[str] = ()
     allowed: Collection[str] = ()
+    others: Collection[str] = ()
 
 
 def overstepped(declared: Declaration, name: str, terms: Terms) -> Iterator[Overstepped]:
     """Yield what a declaration says well, and may not say. `name` is its file's, without .toml."""
+    yield from _usurped(declared, name, terms)
+    yield from _out_of_bounds(declared, terms)
+    if declared.tier is Tier.SCRAPE:
+        yield from _hasty(declared)
+
+
+def _usurped(declared: Declaration, name: str, terms: Terms) -> Iterator[Overstepped]:
     if declared.id in terms.taken:
         yield ("id",), f"{declared.id} is a source that comes with Penstock: choose another"
     elif declared.id != name:
         yield ("id",), f"a source is called as its file: {name}, or rename it {declared.id}.toml"
+    owners = tuple(f"{owner}_" for owner in (*terms.taken, *terms.others))
+    for setting in (f"{declared.id}_{one.name}" for one in declared.options):
+        if setting.startswith(owners):
+            yield ("auth",), f"{variable(setting)} is a setting of somebody else: choose another id"
+
+
+def _out_of_bounds(declared: Declaration, terms: Terms) -> Iterator[Overstepped]:
     for host in declared.hosts:
         if not _HOST.fullmatch(host):
             yield ("hosts",), f"{host!r} is no host: www.example.com"
     for kind in declared.ask.kinds:
         if why := _kept_from(declared.ask.template(kind) or "", terms.allowed):
             yield ("ask", kind), why
-    if declared.tier is Tier.SCRAPE:
-        yield from _hasty(declared)
 
 
 def _hasty(declared: Declaration) -> Iterator[Overstepped]:

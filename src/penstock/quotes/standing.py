@@ -4,15 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from penstock.domain.errors import InvalidInput
 from penstock.domain.option import variable
 from penstock.domain.remedy import fix_code
 from penstock.quotes.catalogue import all_sources
-from penstock.quotes.declaration import Covers, Declaration
+from penstock.quotes.declaration import Declaration
 from penstock.quotes.fault import Fault
 from penstock.quotes.own import OwnSource, proven, read_folder
 from penstock.quotes.own_terms import Terms
+
+_SHOWN: Final = 5
 
 
 class Standing(StrEnum):
@@ -78,6 +81,23 @@ class Sources:
         order = {name: place for place, name in enumerate(self.named)}
         return sorted(known, key=lambda one: order.get(one.id, len(order)))
 
+    def broken(self) -> list[Known]:
+        """Return the own sources that are named, and cannot be used."""
+        return [self._own(one) for name in self.named if (one := self._unsound(name))]
+
+    def check(self, name: str) -> None:
+        """Raise InvalidInput if there is a source of this name that cannot be used, and say why."""
+        one = self._unsound(name)
+        if one is not None:
+            raise InvalidInput(
+                f"The source {name} is not used: {self._own(one).why}",
+                remedy=fix_code("Mend its file, and look with `penstock sources check FILE`."),
+            )
+
+    def _unsound(self, name: str) -> OwnSource | None:
+        one = self.own.get(name)
+        return None if one is None or one.is_sound else one
+
     def missing(self, declared: Declaration) -> tuple[str, ...]:
         """Return the variables without which a source cannot be asked."""
         wanted = (f"{declared.id}_{one.name}" for one in declared.options if one.required)
@@ -136,18 +156,20 @@ def sources_in(
 def covers(declared: Declaration) -> list[str]:
     """Return what a source has prices of, in words: `listings of XPAR`, `pairs to EUR`."""
     only = declared.covers
-    places = " ".join([*only.mics, *only.countries])
     said = {
-        "listing": f"listings of {places}" if places else "listings",
-        "pair": _of_pairs("pairs", only),
-        "coin": _of_pairs("coins", only),
-        "isin": f"ISINs of {' '.join(only.isins)}" if only.isins else "ISINs",
+        "listing": _narrowed("listings", of=(*only.mics, *only.countries)),
+        "pair": _narrowed("pairs", of=only.bases, to=only.quotes),
+        "coin": _narrowed("coins", of=only.bases, to=only.quotes),
+        "isin": _narrowed("ISINs", of=only.isins),
     }
     return [said[kind] for kind in declared.ask.kinds]
 
 
-def _of_pairs(what: str, only: Covers) -> str:
-    parts = [what]
-    parts += [f"from {' '.join(only.bases)}"] if only.bases else []
-    parts += [f"to {' '.join(only.quotes)}"] if only.quotes else []
-    return " ".join(parts)
+def _narrowed(what: str, **only: Sequence[str]) -> str:
+    parts = (f"{word} {_few(codes)}" for word, codes in only.items() if codes)
+    return " ".join([what, *parts])
+
+
+def _few(codes: Sequence[str]) -> str:
+    more = [f"{len(codes) - _SHOWN} others"] if len(codes) > _SHOWN + 1 else []
+    return ", ".join([*codes[: _SHOWN if more else None], *more])

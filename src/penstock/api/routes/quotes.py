@@ -71,6 +71,8 @@ async def list_quotes(
 ) -> Answers:
     """Ask the sources in use for prices. One that fails never hides the others."""
     asked = _read(symbols)
+    if source is not None:
+        running.sources.check(source)
     loop = asyncio.get_running_loop()
     began = loop.time()
     trails = await running.quotes.explain(asked, source=source, deadline=seconds)

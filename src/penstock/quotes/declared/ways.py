@@ -27,7 +27,8 @@ class Anchored(Strict, frozen=True, tag_field="kind", tag="anchored"):
     """Finds a fixed text with the symbol in it, and matches a pattern right behind it.
 
     The pattern's groups are price and, where it has them, currency, time (and symbol). It sees no
-    more than `window` bytes, so that no pattern can take long.
+    more than `window` bytes, so that no pattern can take long. Where the text stands several times,
+    all places must state the same price.
     """
 
     name: str
@@ -48,9 +49,10 @@ class Anchored(Strict, frozen=True, tag_field="kind", tag="anchored"):
 
 
 class Css(Strict, frozen=True, tag_field="kind", tag="css"):
-    """Finds the first element that a CSS selector matches, if the page contains `requires`.
+    """Finds the elements that a CSS selector matches, if the page contains `requires`.
 
-    Each field is `@attribute` or `text` of that element; `currency` may also be a code.
+    Each field is `@attribute` or `text` of such an element; `currency` may also be a code. Where
+    several match, all must state the same price.
     """
 
     name: str
