@@ -4,11 +4,12 @@ The fetcher of `quotes/` with the one HTTP client of this program, put together 
 Penstock as a library.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 from penstock.domain.protocol import Sender
+from penstock.domain.secret import Secret
 from penstock.outbound.client import Outbound
 from penstock.quotes import fetcher
 from penstock.quotes.catalogue import sources_named
@@ -19,14 +20,25 @@ class StockInfoFetcher(fetcher.StockInfoFetcher):
     """Fetches prices over the network: one `Quote` or one `QuoteError` for each symbol, in order.
 
     `sources` are names, asked in their order; without them, all that ask for no consent of yours.
-    Raises InvalidInput for a source that there is not.
+    `keys` are API keys by source and option: `{"finnhub": {"key": "..."}}`. A fetch ends after
+    `deadline` seconds. Raises InvalidInput for a source that there is not.
     """
 
-    def __init__(self, *symbols: str | Iterable[str], sources: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        *symbols: str | Iterable[str],
+        sources: Sequence[str] | None = None,
+        keys: Mapping[str, Mapping[str, str]] | None = None,
+        deadline: float | None = None,
+    ) -> None:
         chosen: list[Declaration] | None = None
         if sources is not None:
             chosen = list(sources_named(tuple(sources)))
-        super().__init__(*symbols, connect=_connect, sources=chosen)
+        secret = {
+            source: {option: Secret(text) for option, text in own.items()}
+            for source, own in (keys or {}).items()
+        }
+        super().__init__(*symbols, connect=_connect, sources=chosen, keys=secret, deadline=deadline)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """One fetch of many symbols: batches, sources one after the other, and an end to waiting."""
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -125,6 +126,21 @@ def test_a_hang_delays_nobody_else() -> None:
     outcomes = live(lambda: Stores().engine(site, sources).fetch(["AAA:XNYS", "BBB:XNYS"]))
     assert names(outcomes) == ["source_unavailable", "7"]
     assert site.at[site.asked.index(place("three") + "BBB")] == 0.0
+
+
+def test_who_waits_for_a_turn_takes_what_came_meanwhile() -> None:
+    """Two fetches of the same symbols at one time cost the host one request each symbol."""
+    site = Site(pages("one", {"AAA": "1", "BBB": "2"}))
+
+    async def play() -> None:
+        stores = Stores()
+        engines = [stores.engine(site, [declared("one", interval=5.0)]) for _ in range(3)]
+        symbols = ["AAA:XNYS", "BBB:XNYS"]
+        for outcomes in await asyncio.gather(*(engine.fetch(symbols) for engine in engines)):
+            assert names(outcomes) == ["1", "2"]
+        assert sorted(site.asked) == [place("one") + "AAA", place("one") + "BBB"]
+
+    live(play)
 
 
 def test_a_deadline_ends_every_wait() -> None:

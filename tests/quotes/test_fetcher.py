@@ -10,8 +10,9 @@ from penstock.domain.errors import InvalidInput
 from penstock.domain.protocol import Sender
 from penstock.domain.quote import Quote, SourceDisabled
 from penstock.quotes.fetcher import StockInfoFetcher
+from penstock.quotes.manners import Politeness
 from penstock.quotes.quest import Outcome
-from tests.quotes.answers import FakeSender, FakeTime, page, recorded, source
+from tests.quotes.answers import SITE, FakeSender, FakeTime, about, example, page, recorded, source
 
 ECB = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-daily.xml"
 
@@ -90,3 +91,25 @@ def test_it_needs_something_to_send_with() -> None:
     """Without a sender nothing can be fetched, which is said at once."""
     with pytest.raises(InvalidInput):
         StockInfoFetcher("EUR/USD")
+
+
+def test_it_keeps_what_it_learnt() -> None:
+    """A second fetch takes fresh answers from the first, whatever event loop it ran in."""
+    asked = sender()
+    time = FakeTime()
+    fetcher = StockInfoFetcher("EUR/USD", send=asked, clock=time.clock)
+    assert prices(fetcher.fetch()) == ["1.2500"]
+    assert prices(asyncio.run(fetcher.afetch())) == ["1.2500"]
+    assert prices(asyncio.run(fetcher.afetch(["EUR/USD"]))) == ["1.2500"]
+    assert asked.asked == [ECB]
+
+
+def test_it_holds_prices_against_the_last() -> None:
+    """Pence read as pounds are found out by the second fetch already."""
+    time = FakeTime()
+    site = FakeSender({f"{SITE}ACME": about("ACME", "308.8")})
+    quiet = example(politeness=Politeness(ttl=0))
+    fetcher = StockInfoFetcher("ACME:NYSE", send=site, sources=[quiet], clock=time.clock)
+    assert prices(fetcher.fetch()) == ["308.8"]
+    site.answers = {f"{SITE}ACME": about("ACME", "3.088")}
+    assert prices(fetcher.fetch()) == ["suspicious100x"]

@@ -249,7 +249,7 @@ def test_only_clean_validators_are_kept() -> None:
         "If-None-Match": '"a"',
         "If-Modified-Since": "Sat, 21 Nov 2026 12:00:00 GMT",
     }
-    assert validators(revalidated(one, kept, Response(304, {}, b""), NOW)) == validators(kept)
+    assert validators(revalidated(one, kept, Response(304, {}, b""), NOW, {})) == validators(kept)
     assert not validators(kept_from(one, ACME, {"etag": '"a"\r\nX: 1'}, NOW))
     assert not validators(kept_from(one, ACME, {"etag": '"é"'}, NOW))
     assert not validators(kept_from(one, ACME, etag | {"cache-control": "no-store"}, NOW))

@@ -1,6 +1,8 @@
 """Sending one request of a source: through the gate, as robots.txt allows, within its hosts."""
 
 import asyncio
+import re
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +33,11 @@ from penstock.quotes.robots import Robots, robots_from, rules_in
 
 MOST_HOPS: Final = 4
 
+LONG_WAIT: Final = timedelta(seconds=0.5)
+"""After such a wait for a turn, another process may have asked the same."""
+
+_HOST: Final = re.compile(r"https?://([^/?#]*)")
+
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
@@ -51,20 +58,31 @@ class Asker:
         self._clock = clock
         self._keys = keys
         self._patience = patience
+        self._visits: dict[tuple[str, str, int], Visit] = {}
         self._reading: dict[str, asyncio.Future[Robots | None]] = {}
 
     async def ask(
-        self, source: Declaration, request: Request, *, calls: int = 1
-    ) -> Response | NoAnswer:
+        self,
+        source: Declaration,
+        request: Request,
+        *,
+        calls: int = 1,
+        known: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Response | NoAnswer | None:
         """Return the answer, after redirects within the source's own hosts.
 
-        It is a 304 to a request with validators, or what the source's guards let pass.
+        It is a 304 to a request with validators, or what the source's guards let pass. None: while
+        this waited for its turn somebody else asked, as `known` tells, and nothing was sent.
         """
         sent = False
         try:
             for _ in range(MOST_HOPS + 1):
                 visit = await self._visit_for(source, request, calls)
+                since = self._clock()
                 async with self._gate.visit(visit):
+                    waited = self._clock() - since >= LONG_WAIT
+                    if waited and not sent and known is not None and await known():
+                        return None
                     sent = True
                     response, problem = await self._exchange(source, visit, request)
                 target = redirection(source, response)
@@ -78,15 +96,18 @@ class Asker:
     async def _visit_for(self, source: Declaration, request: Request, calls: int) -> Visit:
         """Return how the host is visited. Raises RobotsDenied, and SourceUnavailable unread."""
         polite = source.politeness
-        visit = Visit(
-            source=source.id,
-            title=source.title,
-            host=urlsplit(request.url).netloc,
-            interval=timedelta(seconds=polite.interval),
-            concurrency=polite.concurrency,
-            quota=polite.quota,
-            calls=calls,
-        )
+        key = source.id, _host_of(request.url), calls
+        visit = self._visits.get(key)
+        if visit is None:
+            visit = self._visits[key] = Visit(
+                source=source.id,
+                title=source.title,
+                host=key[1],
+                interval=timedelta(seconds=polite.interval),
+                concurrency=polite.concurrency,
+                quota=polite.quota,
+                calls=calls,
+            )
         if not polite.robots:
             return visit
         robots = await self._robots(visit, request.url)
@@ -108,7 +129,9 @@ class Asker:
             why = error.message if isinstance(error, PenstockError) else "It took too long."
             raise SourceUnavailable(f"{source.title}: {why}") from error
         # Guards look at the address that was asked, which has no key in it.
-        response = scrubbed(source, replace(response, url=request.url), self._keys)
+        if response.url != request.url:
+            response = replace(response, url=request.url)
+        response = scrubbed(source, response, self._keys)
         now = self._clock()
         problem = _problem_with(source, request, response, now)
         await self._gate.heard(visit, _as_heard(visit, response, problem, now), now)
@@ -145,6 +168,12 @@ class Asker:
         seen = robots_from(response, self._clock())
         await self._gate.keep_robots(visit.host, seen)
         return None if seen.text is None else rules_in(seen.text)
+
+
+def _host_of(url: str) -> str:
+    """Return the host and port of an address, which was checked before."""
+    found = _HOST.match(url)
+    return found[1] if found else ""
 
 
 def _problem_with(

@@ -85,7 +85,7 @@ class Believer:
         alone = kept
         if kept.address != attempt.url:  # One of a batch: what revalidates that is not its own.
             alone = replace(kept, address=attempt.url, etag=None, last_modified=None)
-        await self._recalled.keep(alone, {quote.instrument: quote})
+        await self._recalled.add(alone, quote)
 
 
 def _flagged(quote: Quote, *flags: str) -> Quote:

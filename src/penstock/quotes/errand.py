@@ -73,15 +73,19 @@ class Errand:
             else:
                 self._end(quest)
         await self._recalled.recall([attempt.url for attempt in attempts])
-        now = self._clock()
         for attempt in attempts:
-            kept = self._recalled.at(attempt.url)
-            quote = kept.quotes.get(attempt.symbol.instrument) if kept else None
-            if kept is not None and quote is not None and now < kept.fresh_until:
-                quest = self._quests[attempt.asked]
-                self._believer.use(quest, attempt, _as_asked(quote, attempt), How.FRESH)
+            quote = self._fresh(attempt)
+            if quote is not None:
+                self._believer.use(self._quests[attempt.asked], attempt, quote, How.FRESH)
             else:
                 self._queue(attempt)
+
+    def _fresh(self, attempt: Attempt) -> Quote | None:
+        kept = self._recalled.at(attempt.url)
+        if kept is None or kept.fresh_until <= self._clock():
+            return None
+        quote = kept.quotes.get(attempt.symbol.instrument)
+        return _as_asked(quote, attempt) if quote else None
 
     def _queue(self, attempt: Attempt) -> None:
         source = attempt.source
@@ -102,8 +106,15 @@ class Errand:
         """Make one request, and send on those whom its answer does not serve."""
         await self._recalled.recall([job.url])
         kept = self._to_revalidate(job)
-        answer = await self._asker.ask(job.source, job.request(kept), calls=job.calls)
-        if isinstance(answer, NoAnswer):
+
+        async def known() -> bool:
+            await self._recalled.recall_again([attempt.url for attempt in job.attempts])
+            return all(self._fresh(attempt) for attempt in job.attempts)
+
+        answer = await self._asker.ask(job.source, job.request(kept), calls=job.calls, known=known)
+        if answer is None:
+            self._came_elsewhere(job)
+        elif isinstance(answer, NoAnswer):
             if isinstance(answer.error, SymbolNotFound) and len(job.symbols) > 1:
                 # Which of them it does not know, it did not say.
                 for half in job.halves():
@@ -114,9 +125,22 @@ class Errand:
             await self._still(job, kept, answer)
         else:
             await self._came(job, answer)
+        if job.source.politeness.interval:
+            # Others wait for their turns at the host: what is known is theirs, too, from now on.
+            await self._recalled.flush()
+            await self._believed.flush()
         asked = dict.fromkeys(attempt.asked for attempt in job.attempts)
         quests = [self._quests[name] for name in asked]
         await self._set_out([quest for quest in quests if quest.outcome is None])
+
+    def _came_elsewhere(self, job: Job) -> None:
+        """Use what somebody else kept meanwhile."""
+        for attempt in job.attempts:
+            # It was fresh a moment ago, when the host was not asked because of it.
+            quote = self._recalled.quote_of(attempt.url, attempt.symbol.instrument)
+            if quote is not None:
+                quest = self._quests[attempt.asked]
+                self._believer.use(quest, attempt, _as_asked(quote, attempt), How.FRESH)
 
     def _to_revalidate(self, job: Job) -> Kept | None:
         """Return what is kept at the address, if it has all that is wanted and can be asked about.
@@ -134,7 +158,7 @@ class Errand:
         quotes = {
             instrument: replace(quote, fetched_at=now) for instrument, quote in kept.quotes.items()
         }
-        await self._recalled.keep(revalidated(job.source, kept, response, now), quotes)
+        await self._recalled.keep(revalidated(job.source, kept, response, now, quotes))
         for attempt in job.attempts:
             quest, quote = self._quests[attempt.asked], quotes[attempt.symbol.instrument]
             quote = _as_asked(quote, attempt)

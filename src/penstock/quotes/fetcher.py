@@ -13,6 +13,7 @@ from penstock.quotes.alone import AcceptedAlone, AnswersAlone, GateAlone
 from penstock.quotes.catalogue import all_sources
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.keys import Keys
 from penstock.quotes.quest import Outcome
 
 Connect = Callable[[], AbstractAsyncContextManager[Sender]]
@@ -25,7 +26,11 @@ class StockInfoFetcher:
     One `Quote` or one `QuoteError` comes back for each symbol, in order. Requests go out through
     what `connect` opens for each fetch, or through `send`. `sources` are asked in their order;
     without them, all that ask for no consent of yours are. It also works where an event loop is
-    running already, and blocks there as any synchronous call does.
+    running already, and blocks there as any synchronous call does; `afetch` does not block.
+
+    What it learnt it keeps from one fetch to the next: answers that are still fresh, the pace of
+    each host, and the last prices, which new ones are held against. A fetch ends after `deadline`
+    seconds; without one it takes as long as the hosts' pace wants.
     """
 
     def __init__(
@@ -35,6 +40,8 @@ class StockInfoFetcher:
         connect: Connect | None = None,
         sources: Sequence[Declaration] | None = None,
         clock: Clock = utc_now,
+        deadline: float | None = None,
+        keys: Keys | None = None,
     ) -> None:
         known = all_sources()
         self._symbols = _flat(symbols)
@@ -42,6 +49,8 @@ class StockInfoFetcher:
         self._sources = sources if sources is not None else [s for s in known if not s.opt_in]
         self._disabled = [source for source in known if source not in self._sources]
         self._clock = clock
+        self._deadline = deadline
+        self._keys = keys
         self._gate = GateAlone(clock=clock)
         self._answers = AnswersAlone()
         self._accepted = AcceptedAlone()
@@ -56,6 +65,10 @@ class StockInfoFetcher:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="quotes") as aside:
             return aside.submit(lambda: asyncio.run(self._fetch(wanted))).result()
 
+    async def afetch(self, *symbols: str | Iterable[str]) -> list[Outcome]:
+        """Fetch as `fetch` does, in the event loop that is running."""
+        return await self._fetch(_flat(symbols) or self._symbols)
+
     async def _fetch(self, symbols: list[str]) -> list[Outcome]:
         async with self._connect() as send:
             engine = QuoteEngine(
@@ -66,8 +79,9 @@ class StockInfoFetcher:
                 gate=self._gate,
                 answers=self._answers,
                 accepted=self._accepted,
+                keys=self._keys,
             )
-            return await engine.fetch(symbols)
+            return await engine.fetch(symbols, deadline=self._deadline)
 
 
 def _flat(symbols: Iterable[str | Iterable[str]]) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from penstock.domain.pricing import Kept
+from penstock.domain.quote import Quote
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration
 
@@ -36,13 +37,19 @@ def kept_from(source: Declaration, address: str, headers: Mapping[str, str], now
     return Kept(source.id, address, {}, now, now + fresh, etag, modified)
 
 
-def revalidated(source: Declaration, kept: Kept, response: Response, now: datetime) -> Kept:
+def revalidated(
+    source: Declaration,
+    kept: Kept,
+    response: Response,
+    now: datetime,
+    quotes: Mapping[str, Quote],
+) -> Kept:
     """Return what is kept after a 304: fresh again; its validators stay where none came."""
     new = kept_from(source, kept.address, response.headers, now)
     return Kept(
         source.id,
         kept.address,
-        {},
+        quotes,
         now,
         new.fresh_until,
         new.etag or kept.etag,

@@ -52,6 +52,8 @@ def signed(source: Declaration, request: Request, keys: Keys) -> Request:
 
 def scrubbed(source: Declaration, response: Response, keys: Keys) -> Response:
     """Strike a source's keys out of its answer, as they are and as addresses write them."""
+    if not source.auth:
+        return response
     own = [key.reveal() for key in keys.get(source.id, {}).values()]
     texts = {form for text in own if len(text) >= SHORTEST for form in (text, quote(text, safe=""))}
     if not texts:

@@ -3,7 +3,7 @@
 Both ask the store behind them once for what they do not know, and tell it in batches.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +30,12 @@ class Recalled:
             found = await self._answers.recall(unknown)
             self._known.update({address: found.get(address) for address in unknown})
 
+    async def recall_again(self, addresses: Collection[str]) -> None:
+        """Learn what is kept of these addresses by now."""
+        for address in addresses:
+            self._known.pop(address, None)
+        await self.recall(addresses)
+
     def at(self, address: str) -> Kept | None:
         """Return what is kept of an address; nothing where nobody recalled it."""
         return self._known.get(address)
@@ -39,17 +45,19 @@ class Recalled:
         kept = self._known.get(address)
         return kept.quotes.get(instrument) if kept else None
 
-    async def keep(self, kept: Kept, quotes: Mapping[str, Quote]) -> None:
-        """Keep an answer with these quotes, beside those that are new in it already.
-
-        Those of an older answer at the address go.
-        """
-        known = self._known.get(kept.address)
-        if known is not None and known.fetched_at == kept.fetched_at:
-            quotes = {**known.quotes, **quotes}
-        self._known[kept.address] = self._new[kept.address] = replace(kept, quotes=quotes)
+    async def keep(self, kept: Kept) -> None:
+        """Keep an answer in place of the one before at its address."""
+        self._known[kept.address] = self._new[kept.address] = kept
         if len(self._new) >= AT_A_TIME:
             await self.flush()
+
+    async def add(self, kept: Kept, quote: Quote) -> None:
+        """Keep an answer with this quote, beside those that it has already."""
+        known = self._known.get(kept.address)
+        same = known is not None and known.fetched_at == kept.fetched_at
+        quotes = dict(known.quotes) if known is not None and same else {}
+        quotes[quote.instrument] = quote
+        await self.keep(replace(kept, quotes=quotes))
 
     async def keep_batch(self, kept: Kept, addresses: Collection[str]) -> None:
         """Keep a batch as such too, with all that was kept of its parts: it can be revalidated."""
@@ -58,7 +66,7 @@ class Recalled:
             part = self._known.get(address)
             if part is not None and part.fetched_at == kept.fetched_at:
                 quotes.update(part.quotes)
-        await self.keep(kept, quotes)
+        await self.keep(replace(kept, quotes=quotes))
 
     async def flush(self) -> None:
         """Tell the store."""
