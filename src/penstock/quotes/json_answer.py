@@ -50,6 +50,7 @@ class _Plan:
     fields: Mapping[str, Route]
     whose: Path
     requires: tuple[Route, ...]
+    templates: tuple[str, ...]
 
 
 class JsonAnswer:
@@ -70,7 +71,7 @@ class JsonAnswer:
         rows are about it.
         """
         way, plan = self._way, self._plan
-        if not all(fits(path, words) for path in _templates(way)):
+        if not all(fits(path, words) for path in plan.templates):
             return None
         row = self._row(names) if way.each else None
         if way.each and row is None:
@@ -106,7 +107,7 @@ class JsonAnswer:
         """Say whether there is anything about a symbol at all."""
         if self._way.each:
             return self._row(names) is not None
-        fitting = all(fits(path, words) for path in _templates(self._way))
+        fitting = all(fits(path, words) for path in self._plan.templates)
         return fitting and _followed(self._plan.whose, self._root, words) is not None
 
     def _at(self, route: Route, row: Node, words: Mapping[str, str]) -> str | None:
@@ -166,12 +167,14 @@ def _plans(
     }
     plain = {text: Route(is_of_row(text), steps_of(text)) for text in whole}
     price = dict(fields)["price"]
+    templates = tuple(text for text in whole if "{" in text)
     slow = _Plan(
         msgspec.json.Decoder(msgspec.Raw),
         rows,
         {field: plain[text] for field, text in fields},
         _whose(plain[price].steps),
         tuple(plain[text] for text in requires),
+        templates,
     )
     shape = shape_of([*whole.values(), *([(*rows, 0)] if each else [])])
     if shape is None:
@@ -186,6 +189,7 @@ def _plans(
         {field: called[text] for field, text in fields},
         _whose(called[price].steps),
         tuple(called[text] for text in requires),
+        templates,
     )
     return quick, slow
 
@@ -194,15 +198,6 @@ def _whose(price: Path) -> Path:
     """Return the way to the part that is about one symbol: up to the last step that names it."""
     named = [place for place, step in enumerate(price) if "{" in str(step)]
     return price[: named[-1] + 1] if named else ()
-
-
-def _templates(way: Json) -> Iterable[str]:
-    return _with_words(tuple(way.fields.values()), way.currency)
-
-
-@lru_cache(maxsize=256)
-def _with_words(paths: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
-    return tuple(text for text in (*paths, currency or "") if "{" in text)
 
 
 def _followed(steps: Path, node: Node, words: Mapping[str, str]) -> Node:
