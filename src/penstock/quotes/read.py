@@ -152,10 +152,9 @@ def _rate(source: Declaration, symbol: Symbol, document: Document) -> Figure | N
 
 def _check_symbol(source: Declaration, found: Found, symbol: Symbol) -> None:
     """Refuse the price of something else: many pages show an index first."""
-    if (found.symbol or "").upper() not in source.names(symbol):
-        raise WrongSymbol(
-            f"The price of {symbol} was asked for, and that of {(found.symbol or '')[:60]!r} came."
-        )
+    other = found.symbol or ""
+    if other.upper() not in source.names(symbol):
+        raise WrongSymbol(f"The price of {symbol} was asked for, and that of {other[:60]!r} came.")
 
 
 def _venue(source: Declaration, symbol: Symbol) -> str | None:
