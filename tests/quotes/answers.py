@@ -11,11 +11,13 @@ import msgspec
 import pytest
 
 from penstock.domain.pricing import Gate
+from penstock.domain.protocol import Sender
 from penstock.domain.quote import QuoteError
 from penstock.domain.request import Request, Response
 from penstock.quotes.catalogue import sources_named
 from penstock.quotes.declaration import Declaration, read_declaration
 from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.keys import Keys
 from penstock.quotes.quest import Outcome
 from penstock.quotes.symbol import Symbol, candidates_of
 
@@ -115,19 +117,26 @@ def about(ticker: str, value: str = "5", at: str = SITE) -> Response:
 
 def fetch(
     symbols: Sequence[str],
-    sender: FakeSender,
+    sender: Sender,
     sources: Sequence[Declaration],
     *,
     time: FakeTime | None = None,
     disabled: Sequence[Declaration] = (),
     gate: Gate | None = None,
+    keys: Keys | None = None,
 ) -> list[Outcome]:
     """Fetch with an engine of its own."""
     time = time or FakeTime()
 
     async def run() -> list[Outcome]:
         engine = QuoteEngine(
-            sources, sender, clock=time.clock, disabled=disabled, gate=gate, sleep=time.sleep
+            sources,
+            sender,
+            clock=time.clock,
+            disabled=disabled,
+            gate=gate,
+            sleep=time.sleep,
+            keys=keys,
         )
         return await engine.fetch(symbols)
 

@@ -156,8 +156,23 @@ class Declaration(Strict, frozen=True, dict=True):
 
         Where the source declares how it writes symbols, that is the only one.
         """
-        own = self.words(symbol).get("symbol")
-        return frozenset([own.upper()]) if own else symbol.names
+        names = self._names.get(symbol)
+        if names is None:
+            if len(self._names) >= _MOST_REMEMBERED:
+                self._names.clear()
+            own = self.words(symbol).get("symbol")
+            names = frozenset([own.upper()]) if own else symbol.names
+            self._names[symbol] = names
+        return names
+
+    @cached_property
+    def _names(self) -> dict[Symbol, frozenset[str]]:
+        return {}
+
+    @cached_property
+    def ways(self) -> Mapping[str, Extractor]:
+        """The ways to a price, by their names."""
+        return {way.name: way for way in self.extract}
 
     @cached_property
     def rates(self) -> Rates | None:

@@ -1,9 +1,10 @@
 """From what was found to an exact price: number, unit, currency, scale and basis."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from struct import pack, unpack
 from typing import Final
+
+import msgspec
 
 from penstock.domain.quote import (
     ONE,
@@ -28,8 +29,7 @@ NOISE: Final = "float32"
 _WIDEST: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True, gc=False):
     """A price in its unit, and where it was found."""
 
     price: Decimal

@@ -1,10 +1,9 @@
 """What a way to a price finds in an answer, as it stands there."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """What an alternate found, as texts: `extractor` is its name, `symbol` whose price it says.
 
     `exact`: the price is a number of a data format, so that no locale has a say in it. `delay` is

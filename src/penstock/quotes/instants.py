@@ -52,6 +52,8 @@ def _fits(written: str, form: str) -> bool:
 
 def _since_1970(written: str, parts: int) -> datetime:
     """Read whole numbers and those with a fraction: 1795224600, 1795224600.25."""
+    if parts == 1 and written.isascii() and written.isdigit():
+        return datetime.fromtimestamp(int(written), UTC)
     whole, _, fraction = written.strip().partition(".")
     if not whole.isascii() or not whole.isdigit() or not (fraction or "0").isdigit():
         raise ValueError("no seconds since 1970")

@@ -6,50 +6,25 @@ step, so that one odd row takes nothing from the others.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any, Final
+from functools import cached_property
+from typing import Final
 
 import msgspec
 
 from penstock.domain.quote import LayoutChanged, WrongSymbol
-from penstock.quotes.declared.path import Path, is_of_row, steps_of
+from penstock.quotes.declared.path import Path
 from penstock.quotes.declared.template import fill, fits
 from penstock.quotes.declared.ways import Json
 from penstock.quotes.found import Found
-from penstock.quotes.json_shape import shape_of
-
-Node = Any
-"""A part of a document: a struct, list or map, or the bytes (`msgspec.Raw`) of what is not decoded.
-
-In a struct, steps have the names that json_shape.py gave them.
-"""
+from penstock.quotes.json_plan import Node, Plan, Route, plans_of
 
 _FIGURE: Final = frozenset("-0123456789")
 _NO_FIGURE: Final = frozenset("{[tf")
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_WRITTEN: Final = msgspec.json.Encoder()
 _TEXT: Final = msgspec.json.Decoder(str)
 _TWICE: Final = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A path, ready to be followed: whether it begins at the symbol's row, and its steps."""
-
-    of_row: bool
-    steps: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """All the paths of a way, as steps in one kind of decoded document."""
-
-    decoder: "msgspec.json.Decoder[Node]"
-    rows: Path
-    fields: Mapping[str, Route]
-    whose: Path
-    requires: tuple[Route, ...]
 
 
 class JsonAnswer:
@@ -70,14 +45,17 @@ class JsonAnswer:
         rows are about it.
         """
         way, plan = self._way, self._plan
-        if not all(fits(path, words) for path in _templates(way)):
+        if not all(fits(path, words) for path in plan.templates):
             return None
         row = self._row(names) if way.each else None
         if way.each and row is None:
             return None
-        if not all(self._at(route, row, words) for route in plan.requires):
+        if not all(self._at(route, row, words) is not None for route in plan.requires):
             return None
-        read = {name: self._at(route, row, words) for name, route in plan.fields.items()}
+        if plan.pick and row is not None and not isinstance(row, msgspec.Raw):
+            read = dict(zip(plan.fields, map(_shown, plan.pick(row)), strict=True))
+        else:
+            read = {name: self._at(route, row, words) for name, route in plan.fields.items()}
         unknown = read.get("unknown") is not None
         price = read["price"]
         if not unknown and (price is None or (way.time and read["time"] is None)):
@@ -90,7 +68,7 @@ class JsonAnswer:
             exact=price is not None and price[:1] in _FIGURE,
             currency=_constant(way, words) or _text(read.get("currency")),
             time=_text(read.get("time")),
-            symbol=(_text(read["symbol"]) or "") if way.symbol else None,
+            symbol=(_text(read["symbol"]) or "") if way.symbol and not way.each else None,
             venue=_text(read.get("venue")),
             delay=_text(read.get("delay")),
             percent_of_par=_truth(way, read.get("percent_of_par")),
@@ -106,16 +84,12 @@ class JsonAnswer:
         """Say whether there is anything about a symbol at all."""
         if self._way.each:
             return self._row(names) is not None
-        fitting = all(fits(path, words) for path in _templates(self._way))
+        fitting = all(fits(path, words) for path in self._plan.templates)
         return fitting and _followed(self._plan.whose, self._root, words) is not None
 
     def _at(self, route: Route, row: Node, words: Mapping[str, str]) -> str | None:
         """Return the value at the end of a path, as it stands there; None for null and for none."""
-        node = _followed(route.steps, row if route.of_row else self._root, words)
-        if not isinstance(node, msgspec.Raw):
-            return None
-        text = bytes(node).strip().decode("utf-8", "replace")
-        return None if text == "null" else text
+        return _shown(_followed(route.steps, row if route.of_row else self._root, words))
 
     def _row(self, names: Collection[str]) -> Node:
         """Return the row that is about a symbol. Raises WrongSymbol where there are several."""
@@ -138,9 +112,9 @@ class JsonAnswer:
         return rows
 
 
-def _decoded(way: Json, body: bytes, *, quick: bool) -> tuple[_Plan, Node]:
+def _decoded(way: Json, body: bytes, *, quick: bool) -> tuple[Plan, Node]:
     """Return a document as far as a way looks into it, and how to follow its paths there."""
-    expected, slow = _plans_of(way)
+    expected, slow = plans_of(way)
     plan = expected if quick else slow
     try:
         return plan, plan.decoder.decode(body)
@@ -148,61 +122,6 @@ def _decoded(way: Json, body: bytes, *, quick: bool) -> tuple[_Plan, Node]:
         return slow, slow.decoder.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise LayoutChanged(f"The answer is no JSON that can be read: {error}.") from error
-
-
-def _plans_of(way: Json) -> tuple[_Plan, _Plan]:
-    return _plans(way.each, tuple(way.fields.items()), way.requires)
-
-
-@lru_cache(maxsize=256)
-def _plans(
-    each: str | None, fields: tuple[tuple[str, str], ...], requires: tuple[str, ...]
-) -> tuple[_Plan, _Plan]:
-    """Return the plans for a document of the shape that is expected, and for any other."""
-    rows = steps_of(each) if each else ()
-    whole = {
-        text: (*rows, 0, *steps_of(text)) if is_of_row(text) else steps_of(text)
-        for text in (*(path for _, path in fields), *requires)
-    }
-    plain = {text: Route(is_of_row(text), steps_of(text)) for text in whole}
-    price = dict(fields)["price"]
-    slow = _Plan(
-        msgspec.json.Decoder(msgspec.Raw),
-        rows,
-        {field: plain[text] for field, text in fields},
-        _whose(plain[price].steps),
-        tuple(plain[text] for text in requires),
-    )
-    shape = shape_of([*whole.values(), *([(*rows, 0)] if each else [])])
-    if shape is None:
-        return slow, slow
-    called = {
-        text: Route(is_of_row(text), shape.paths[path][len(rows) + 1 if is_of_row(text) else 0 :])
-        for text, path in whole.items()
-    }
-    quick = _Plan(
-        msgspec.json.Decoder(shape.type),
-        shape.paths[*rows, 0][:-1] if each else (),
-        {field: called[text] for field, text in fields},
-        _whose(called[price].steps),
-        tuple(called[text] for text in requires),
-    )
-    return quick, slow
-
-
-def _whose(price: Path) -> Path:
-    """Return the way to the part that is about one symbol: up to the last step that names it."""
-    named = [place for place, step in enumerate(price) if "{" in str(step)]
-    return price[: named[-1] + 1] if named else ()
-
-
-def _templates(way: Json) -> Iterable[str]:
-    return _with_words(tuple(way.fields.values()), way.currency)
-
-
-@lru_cache(maxsize=256)
-def _with_words(paths: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
-    return tuple(text for text in (*paths, currency or "") if "{" in text)
 
 
 def _followed(steps: Path, node: Node, words: Mapping[str, str]) -> Node:
@@ -245,6 +164,18 @@ def _constant(way: Json, words: Mapping[str, str]) -> str | None:
     if way.currency is None or "currency" in way.fields:
         return None
     return fill(way.currency, words).upper() if "{" in way.currency else way.currency
+
+
+def _shown(node: Node) -> str | None:
+    """Return a value as it stands there; None for null and for none."""
+    if isinstance(node, msgspec.Raw):
+        text = bytes(node).decode("utf-8", "replace")
+        return None if text == "null" else text
+    if isinstance(node, bool):
+        return "true" if node else "false"
+    if isinstance(node, str):
+        return node if node[:1] != '"' else _WRITTEN.encode(node).decode()
+    return str(node) if isinstance(node, int) else None
 
 
 def _text(written: str | None) -> str | None:

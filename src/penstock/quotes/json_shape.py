@@ -1,9 +1,10 @@
 """The part of a JSON document that some paths lead to, as a type: the rest is not looked at.
 
-What a path ends at is kept as the bytes that stand there (`msgspec.Raw`), so that no digit is lost.
+What a path ends at is kept as the bytes that stand there (`msgspec.Raw`), so that no digit is lost,
+unless it is known to be something else than a figure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,23 +31,24 @@ class _Unshaped(Exception):
     """These paths have no common type."""
 
 
-def shape_of(paths: Iterable[Path]) -> Shape | None:
-    """Return the type in which all these paths lead to raw values, None where there is none.
+def shape_of(paths: Mapping[Path, Kind]) -> Shape | None:
+    """Return the type in which each path leads to its own kind of value, None where there is none.
 
     There is none where one step is a number and a name at once, or a certain and any name.
     """
-    wanted = tuple(paths)
     tree: Tree = {}
-    for path in wanted:
+    ends: dict[int, Kind] = {}
+    for path, kind in paths.items():
         node = tree
         for step in path:
             node = node.setdefault(_branch(step), {})
+        ends[id(node)] = kind
     names: Names = {}
     try:
-        kind = _type(tree, names)
+        whole = _type(tree, names, ends)
     except _Unshaped:
         return None
-    return Shape(kind, {path: _called(path, tree, names) for path in wanted})
+    return Shape(whole, {path: _called(path, tree, names) for path in paths})
 
 
 def _branch(step: Step) -> Step:
@@ -54,22 +56,22 @@ def _branch(step: Step) -> Step:
     return 0 if isinstance(step, int) else step
 
 
-def _type(tree: Tree, names: Names) -> Kind:
+def _type(tree: Tree, names: Names, ends: Mapping[int, Kind]) -> Kind:
     if not tree:
-        return msgspec.Raw
+        return ends[id(tree)]
     if len(tree) == 1:
         ((step, below),) = tree.items()
         if isinstance(step, int):
-            return list[_or_null(_type(below, names))]  # type: ignore[misc]  # a type made here
+            return list[_or_null(_type(below, names, ends))]  # type: ignore[misc]  # a type made here
         if "{" in step:
-            return dict[str, _or_null(_type(below, names))]  # type: ignore[misc]  # a type made here
+            return dict[str, _or_null(_type(below, names, ends))]  # type: ignore[misc]  # a type made here
     if any(isinstance(step, int) or "{" in step for step in tree):
         raise _Unshaped
     fields, rename = [], {}
     for number, (step, below) in enumerate(tree.items()):
         name = names[id(tree), step] = f"f{number}"
         rename[name] = str(step)
-        fields.append((name, _or_null(_type(below, names)), None))
+        fields.append((name, _or_null(_type(below, names, ends)), None))
     return msgspec.defstruct("Part", fields, rename=rename, gc=False)
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from copy import copy
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -110,7 +111,8 @@ def _quote(
             raise LayoutChanged(f"{source.title} has {symbol}, but not its price where it was.")
         if found.unknown:
             raise SymbolNotFound(f"{source.title} does not know {symbol}.")
-        _check_symbol(source, found, symbol)
+        if found.symbol is not None:
+            _check_symbol(source, found, symbol)
         venue = _named_venue(source, found, symbol) or venue
         delay = _delay(source, found) if found.delay is not None else delay
         figure = figure_of(source, symbol, found)
@@ -150,10 +152,9 @@ def _rate(source: Declaration, symbol: Symbol, document: Document) -> Figure | N
 
 def _check_symbol(source: Declaration, found: Found, symbol: Symbol) -> None:
     """Refuse the price of something else: many pages show an index first."""
-    if found.symbol is not None and found.symbol.upper() not in source.names(symbol):
-        raise WrongSymbol(
-            f"The price of {symbol} was asked for, and that of {found.symbol[:60]!r} came."
-        )
+    other = found.symbol or ""
+    if other.upper() not in source.names(symbol):
+        raise WrongSymbol(f"The price of {symbol} was asked for, and that of {other[:60]!r} came.")
 
 
 def _venue(source: Declaration, symbol: Symbol) -> str | None:
@@ -166,8 +167,10 @@ def _venue(source: Declaration, symbol: Symbol) -> str | None:
 def _named_venue(source: Declaration, found: Found, symbol: Symbol) -> str | None:
     """Return the MIC of the exchange that the answer names. Raises WrongSymbol for another one."""
     mic = mic_of(found.venue.strip().upper()) if found.venue else None
+    if mic is None:
+        return None
     asked = source.words(symbol).get("mic")
-    if mic and asked and mic != asked:
+    if asked and mic != asked:
         raise WrongSymbol(f"{symbol} was asked for, and a price of {mic} came.")
     return mic
 
@@ -205,12 +208,17 @@ def _declared_delay(source: Declaration) -> timedelta | None:
 
 def _delay(source: Declaration, found: Found) -> timedelta | None:
     """Return how far behind the market a price is, by the answer. Raises LayoutChanged."""
-    way = next((way for way in source.extract if way.name == found.extractor), None)
+    way = source.ways[found.extractor]
     written = found.delay or ""
-    if not (written.isascii() and written.isdigit() and len(written) <= 6):  # noqa: PLR2004 - a week of seconds
+    delay = _delay_of(written, isinstance(way, Json) and way.delay_in == "minutes")
+    if delay is None:
         raise LayoutChanged(f"{source.title} says that its price is delayed by {written[:60]!r}.")
-    minutes = isinstance(way, Json) and way.delay_in == "minutes"
-    delay = timedelta(minutes=int(written)) if minutes else timedelta(seconds=int(written))
-    if delay > _MOST_DELAY:
-        raise LayoutChanged(f"{source.title} says that its price is delayed by {delay}.")
     return delay
+
+
+@lru_cache(maxsize=256)
+def _delay_of(written: str, minutes: bool) -> timedelta | None:  # noqa: FBT001 - a cache has no names
+    if not (written.isascii() and written.isdigit() and len(written) <= 6):  # noqa: PLR2004 - days of seconds
+        return None
+    delay = timedelta(minutes=int(written)) if minutes else timedelta(seconds=int(written))
+    return delay if delay <= _MOST_DELAY else None

@@ -1,6 +1,7 @@
 """Ways to find a price in an answer; a declaration lists its own, the first that finds one wins."""
 
 import re
+from functools import cached_property
 from typing import Final, Literal
 
 from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
@@ -78,7 +79,7 @@ class Rates(Strict, frozen=True, tag_field="kind", tag="rates"):
     date: str
 
 
-class Json(Strict, frozen=True, tag_field="kind", tag="json"):
+class Json(Strict, frozen=True, dict=True, tag_field="kind", tag="json"):
     """Follows paths (path.py) in JSON. Numbers keep every digit, texts are read by the locale.
 
     `each` leads to the rows of several symbols, of which `symbol` says whose each is: paths then
@@ -119,7 +120,7 @@ class Json(Strict, frozen=True, tag_field="kind", tag="json"):
             }
         )
 
-    @property
+    @cached_property
     def fields(self) -> dict[str, str]:
         """The paths that lead to one value each, by field."""
         given = {name: getattr(self, name) for name in _FIELDS}
