@@ -144,7 +144,7 @@ def test_what_names_the_security(
     What names an option's share is no name of the option.
     """
     what = {"kind": kind, "id": "i", "symbol": "RY.TO", "raw_symbol": "RY", "currency": "CAD"}
-    what |= {"exchange": exchange, "figi_instrument": figi}  # type: ignore[dict-item]
-    (held,) = positions(position(instrument=what)).holdings
+    told_of = {**what, "exchange": exchange, "figi_instrument": figi}
+    (held,) = positions(position(instrument=told_of)).holdings
     assert (held.symbol, held.mic, held.figi) == told
     assert held.security == "i"
