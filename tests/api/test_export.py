@@ -143,6 +143,7 @@ def test_everything_in_one_file(api: Api) -> None:
         "accounts.csv": 1,
         "balances.csv": 1,
         "holdings.csv": 2,
+        "securities.csv": 0,
         "transactions.csv": 3,
     }
     for line in lines:

@@ -42,7 +42,7 @@ def test_a_security_as_it_is_shown(api: Api) -> None:
         "mic": "XETR",
         "isin": SAP,
     }
-    wanted |= {"figi": None, "instrument": "SAP:XETR", "merged_into": None, "by_person": []}
+    wanted |= {"figi": None, "instrument": "SAP:XETR", "merged_into": None, "by_person": None}
     assert {name: shown[name] for name in wanted} == wanted
     assert [(one["kind"], one["value"]) for one in shown["identifiers"]] == [
         ("isin", SAP),
@@ -78,9 +78,9 @@ def test_a_persons_word_stands_above_the_rest(api: Api) -> None:
     assert client.get(path).json()["instrument"] is None
     shown = client.patch(path, json={"instrument": "vod:xlon", "name": "Phones"}).json()
     assert (shown["instrument"], shown["name"]) == ("VOD:XLON", "Phones")
-    assert shown["by_person"] == ["instrument", "name"]
+    assert shown["by_person"] == "instrument name"
     shown = client.patch(path, json={"instrument": None, "mic": "XLON", "ticker": "VOD"}).json()
-    assert (shown["instrument"], shown["by_person"]) == ("VOD:XLON", ["name"])
+    assert (shown["instrument"], shown["by_person"]) == ("VOD:XLON", "name")
     for body in ({"isin": "DE0007164601"}, {"instrument": "VOD"}, {"type": "house"}, {"mic": "L"}):
         assert client.patch(path, json=body).status_code == 422, body
 
@@ -145,3 +145,13 @@ def test_a_suggestion_is_decided_once(api: Api, way: str) -> None:
     assert shown["suggestions"] == []
     assert [one["ratio"] for one in shown["events"]] == (["4:1"] if way == "accept" else [])
     assert client.post(f"{path}/events/{event}/{way}").status_code == 409
+
+
+def test_securities_are_exported(api: Api) -> None:
+    """As a kind of their own, with the columns of the API."""
+    client = api.signed_in("ada")
+    number = holding(api, isin=SAP, symbol="SAP", mic="XETR", name="SAP SE")
+    line = client.get("/v1/export?kind=securities").json()
+    assert (line["kind"], line["id"], line["instrument"]) == ("security", number, "SAP:XETR")
+    text = client.get("/v1/export?kind=securities&format=csv").text
+    assert text.splitlines()[1].startswith(f"{number},SAP SE,stock,EUR,SAP,XETR,{SAP}")

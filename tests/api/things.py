@@ -25,18 +25,16 @@ from penstock.db import (
     links,
     quarantine,
     runs,
-    security_events,
     suggestions,
 )
 from penstock.db.clients import ClientRow
 from penstock.db.holdings import holdings
 from penstock.db.transactions import transactions
 from penstock.domain.ids import public_id
-from penstock.domain.security_event import Event, EventKind, EventState, Ratio
-from penstock.engine import securities as linking
 from penstock.identity.caller import Caller
 from penstock.identity.personal import Wish
 from penstock.identity.scopes import ALL, Scope
+from tests.api.secured import add_security, add_security_event
 from tests.api.serving import NOWHERE, Api
 
 Maker = Callable[[Api, int], str]
@@ -85,7 +83,8 @@ def _quarantined(api: Api, owner_id: int) -> str:
 
 
 def _security(api: Api, owner_id: int) -> str:
-    return public_id("sec", api.write(_add_security, api, owner_id))
+    account_id = api.write(_add_account, api, owner_id)
+    return public_id("sec", api.write(add_security, api, owner_id, account_id))
 
 
 def _holding(api: Api, owner_id: int) -> str:
@@ -95,7 +94,8 @@ def _holding(api: Api, owner_id: int) -> str:
 
 
 def _security_event(api: Api, owner_id: int) -> str:
-    return public_id("sev", api.write(_add_security_event, api, owner_id))
+    account_id = api.write(_add_account, api, owner_id)
+    return public_id("sev", api.write(add_security_event, api, owner_id, account_id))
 
 
 def _factor(api: Api, owner_id: int) -> str:
@@ -175,30 +175,6 @@ def _add_holding(connection: sa.Connection, api: Api, owner_id: int, account_id:
         "change_number": feeds.next_change(connection, owner_id),
     }
     connection.execute(holdings.insert().values(values))
-
-
-def _add_security(connection: sa.Connection, api: Api, owner_id: int) -> int:
-    """Let the holding's security be known, by what the holding says of it."""
-    account_id = _add_account(connection, api, owner_id)
-    book = linking.Book(owner_id, api.clock())
-    linking.link(connection, book, change_number=0)
-    query = sa.select(holdings.c.security_id).where(holdings.c.account_id == account_id)
-    return int(connection.execute(query).scalar_one())
-
-
-def _add_security_event(connection: sa.Connection, api: Api, owner_id: int) -> int:
-    event = Event(
-        id=0,
-        security_id=_add_security(connection, api, owner_id),
-        kind=EventKind.SPLIT,
-        state=EventState.OPEN,
-        day=api.clock().date(),
-        source="detected",
-        reason="It looks like one.",
-        created_at=api.clock(),
-        ratio=Ratio(4, 1),
-    )
-    return security_events.add(connection, event, owner_id=owner_id)
 
 
 def _add_transaction(connection: sa.Connection, api: Api, owner_id: int) -> int:

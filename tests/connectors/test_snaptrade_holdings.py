@@ -123,3 +123,28 @@ def test_positions_say_as_of_when() -> None:
     for freshness in ({}, {"as_of": "2026-11-20T00:00:00"}, {"as_of": None}):
         with pytest.raises(ContractBroken):
             parse_positions(encoded({"results": [], "data_freshness": freshness}), "acc")
+
+
+@pytest.mark.parametrize(
+    ("kind", "exchange", "figi", "told"),
+    [
+        ("stock", "XTSE", None, ("RY", "XTSE", None)),
+        ("etf", "ARCA", {"figi_code": "F1", "figi_share_class": "F2"}, ("RY", "ARCX", "F2")),
+        ("stock", "TSX", {"figi_code": "F1"}, ("RY", "XTSE", "F1")),
+        ("stock", "Somewhere", None, ("RY.TO", None, None)),
+        ("stock", None, None, ("RY.TO", None, None)),
+        ("option", "XTSE", {"figi_code": "F1"}, ("RY.TO", None, None)),
+    ],
+)
+def test_what_names_the_security(
+    kind: str, exchange: str | None, figi: dict[str, str] | None, told: tuple[str | None, ...]
+) -> None:
+    """The ticker on its market without a suffix, the share class's FIGI, and SnapTrade's own id.
+
+    What names an option's share is no name of the option.
+    """
+    what = {"kind": kind, "id": "i", "symbol": "RY.TO", "raw_symbol": "RY", "currency": "CAD"}
+    told_of = {**what, "exchange": exchange, "figi_instrument": figi}
+    (held,) = positions(position(instrument=told_of)).holdings
+    assert (held.symbol, held.mic, held.figi) == told
+    assert held.security == "i"

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import date
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -184,17 +186,17 @@ RENAMINGS = st.lists(
 
 @given(st.lists(NAMES, max_size=9), RENAMINGS, st.randoms(use_true_random=False))
 def test_nothing_depends_on_the_order_of_arrival(
-    rows: list[dict[str, object]], renamings: list[Renaming], random: object
+    rows: list[dict[str, Any]], renamings: list[Renaming], random: Random
 ) -> None:
     """The same tellings make the same securities, whoever came first, and whatever their numbers.
 
     Each is in one security; within one, strong names do not contradict, and what was set apart or
     is an option stands alone.
     """
-    tellings = [telling(number, **row) for number, row in enumerate(rows)]  # type: ignore[arg-type]
+    tellings = [telling(number, **row) for number, row in enumerate(rows)]
     found = partition(tellings, renamings)
     order = list(range(len(tellings)))
-    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(order)
     shuffled = [replace(tellings[one], number=place) for place, one in enumerate(order)]
     again = partition(shuffled, renamings[::-1])
     assert {frozenset(order[one] for one in group) for group in again.groups} == found.groups

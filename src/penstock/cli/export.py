@@ -11,6 +11,8 @@ from penstock.cli.failure import Misused
 from penstock.cli.flags import Command, Flags, named_as, pass_flags
 from penstock.cli.terminal import say
 
+_KINDS = ("everything", "accounts", "balances", "holdings", "securities", "transactions")
+
 
 @click.command(cls=Command)
 @named_as(
@@ -24,7 +26,7 @@ from penstock.cli.terminal import say
 )
 @click.option(
     "--kind",
-    type=click.Choice(["everything", "accounts", "balances", "holdings", "transactions"]),
+    type=click.Choice(_KINDS),
     help="Which rows. Left out: everything as JSON lines, transactions as CSV.",
 )
 @click.option(
@@ -36,7 +38,7 @@ from penstock.cli.terminal import say
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @pass_flags
 def export(flags: Flags, form: str, kind: str | None, output: Path | None, *, force: bool) -> None:
-    """Take everything out, as it is read: accounts, balances, holdings, transactions.
+    """Take everything out, as it is read: accounts, balances, holdings, securities, transactions.
 
     A CSV file holds one kind of row; --kind everything makes a zip of them.
     """

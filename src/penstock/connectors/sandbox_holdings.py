@@ -24,6 +24,10 @@ class _Holding(msgspec.Struct):
     currency: str
     symbol: str | None = None
     isin: str | None = None
+    mic: str | None = None
+    figi: str | None = None
+    cusip: str | None = None
+    security: str | None = None
     price: str | None = None
     value: str | None = None
     cost_basis: str | None = None
@@ -75,6 +79,10 @@ def _seen(one: _Holding, account: _Account) -> HoldingSeen:
         as_of=account.as_of,
         symbol=one.symbol,
         isin=one.isin,
+        mic=one.mic,
+        figi=one.figi,
+        cusip=one.cusip,
+        security=one.security,
         price=_stated(one, one.price),
         value=_stated(one, one.value),
         cost_basis=_stated(one, one.cost_basis),

@@ -24,6 +24,7 @@ from penstock.domain.holding import (
     canonical_price,
     canonical_quantity,
 )
+from penstock.domain.instrument import is_mic
 
 WHAT: Final = "positions"
 _OPTION: Final = "option"
@@ -36,6 +37,19 @@ _TYPES: Final = {
     "crypto": SecurityType.CRYPTO,
     _OPTION: SecurityType.OPTION,
 }
+_LISTED: Final = frozenset({"stock", "adr", "etf", "mutualfund", "cef"})
+_EXCHANGES: Final = {
+    "AMEX": "XASE",
+    "ARCA": "ARCX",
+    "CSE": "XCNQ",
+    "NASDAQ": "XNAS",
+    "NEO": "NEOE",
+    "NYSE": "XNYS",
+    "TSX": "XTSE",
+    "TSXV": "XTSX",
+}
+"""Names of exchanges that stand where a MIC should, some of them in the form of one."""
+
 _NOT_BY_UNITS: Final = frozenset({"future", "cfd"})
 """Contracts: what one of them cost is not what is paid for it."""
 
@@ -47,10 +61,18 @@ class _Underlying(msgspec.Struct):
     currency: str | None = None
 
 
+class _Figi(msgspec.Struct):
+    figi_code: str | None = None
+    figi_share_class: str | None = None
+
+
 class _Instrument(msgspec.Struct):
     kind: str
     id: str
     symbol: str
+    raw_symbol: str | None = None
+    exchange: str | None = None
+    figi_instrument: _Figi | None = None
     description: str | None = None
     currency: str | None = None
     multiplier: Decimal | None = None
@@ -109,6 +131,7 @@ def _seen(told: _Position, account: str, as_of: datetime) -> HoldingSeen:
     currency = told.currency or what.currency or underlying or ""
     if not usable_currency(currency):
         raise broken(WHAT, f"{currency[:40]!r} is no currency", what.id)
+    mic = _mic(what)
     try:
         return HoldingSeen(
             account=account,
@@ -118,12 +141,34 @@ def _seen(told: _Position, account: str, as_of: datetime) -> HoldingSeen:
             quantity=canonical_quantity(told.units or Decimal(0)),
             currency=currency,
             as_of=as_of,
-            symbol=what.symbol or None,
+            symbol=(what.raw_symbol if mic else None) or what.symbol or None,
+            mic=mic,
+            figi=_figi(what),
+            security=what.id,
             price=None if told.price is None else canonical_price(told.price, currency),
             cost_basis=_cost(told, currency),
         )
     except (InvalidInput, InvalidOperation, Inexact) as error:
         raise broken(WHAT, f"{error}", what.id) from None
+
+
+def _mic(what: _Instrument) -> str | None:
+    """Return the market that the raw symbol is of. An option's and a coin's is none of theirs."""
+    if what.kind not in _LISTED or not what.exchange:
+        return None
+    code = what.exchange.strip().upper()
+    return _EXCHANGES.get(code) or (code if is_mic(code) else None)
+
+
+def _figi(what: _Instrument) -> str | None:
+    """Return the FIGI of the share class, which is the same on all exchanges, or else this one's.
+
+    An option has the one of what it is an option on.
+    """
+    told = what.figi_instrument
+    if told is None or what.kind not in _LISTED:
+        return None
+    return told.figi_share_class or told.figi_code
 
 
 def _type(kind: str) -> SecurityType:

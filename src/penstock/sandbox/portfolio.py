@@ -39,7 +39,11 @@ class Security:
     a_day: Decimal = Decimal(0)
     symbol: str | None = None
     isin: str | None = None
+    mic: str | None = None
 
+
+MARKET: Final = "XSBX"
+"""Where the shares of this world are traded: nowhere else."""
 
 SECURITIES: Final = (
     Security(
@@ -49,7 +53,8 @@ SECURITIES: Final = (
         price=Decimal("41.20"),
         quantity=Decimal(12),
         symbol="WEIR",
-        isin="XX0000000017",
+        mic=MARKET,
+        isin="XX0000000010",
     ),
     Security(
         word="wrld",
@@ -59,7 +64,8 @@ SECURITIES: Final = (
         quantity=Decimal("31.415926"),
         a_day=Decimal("0.048151"),
         symbol="WRLD",
-        isin="XX0000000025",
+        mic=MARKET,
+        isin="XX0000000028",
     ),
     Security(
         word="ether",
@@ -77,7 +83,8 @@ SECURITIES: Final = (
         price=Decimal("9.5125"),
         quantity=Decimal(-40),
         symbol="SLUI",
-        isin="XX0000000033",
+        mic=MARKET,
+        isin="XX0000000036",
     ),
     Security(
         word="bond",
@@ -85,7 +92,7 @@ SECURITIES: Final = (
         type=SecurityType.BOND,
         price=Decimal("0.9875"),
         quantity=Decimal(5000),
-        isin="XX0000000041",
+        isin="XX0000000044",
     ),
 )
 
@@ -155,6 +162,8 @@ class Portfolio:
             as_of=now,
             symbol=security.symbol,
             isin=security.isin,
+            mic=security.mic,
+            security=f"sec-{security.word}",
             price=price if security.symbol else None,
             value=(quantity * price).quantize(_CENT, ROUND_HALF_EVEN),
             cost_basis=cost.quantize(_CENT, ROUND_HALF_EVEN),

@@ -19,7 +19,7 @@ from starlette.responses import StreamingResponse
 from penstock.api import csv_lines
 from penstock.api.archive import zipped
 from penstock.api.auth import require
-from penstock.api.routes import accounts, balances, holdings, transactions
+from penstock.api.routes import accounts, balances, holdings, securities, transactions
 from penstock.api.routes.changes import (
     AccountChange,
     BalanceChange,
@@ -32,6 +32,7 @@ from penstock.api.running import Installation, Running
 from penstock.db import accounts as stored_accounts
 from penstock.db import balances as stored_balances
 from penstock.db import holdings as stored_holdings
+from penstock.db import securities as stored_securities
 from penstock.db import transactions as stored_transactions
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.identity.caller import Caller
@@ -46,7 +47,7 @@ _AMOUNTS: Final = frozenset(
 )
 _encoder: Final = msgspec.json.Encoder()
 
-Read = Callable[[sa.Connection, int, date, int], Sequence[sa.Row[Any]]]
+Read = Callable[[sa.Connection, int, date, int], Sequence[Any]]
 """Reads a batch: of this owner, as of today, past this row number."""
 
 Write = Callable[["Table", Iterable[tuple[Any, ...]]], bytes]
@@ -67,6 +68,7 @@ class Kind(StrEnum):
     ACCOUNTS = "accounts"
     BALANCES = "balances"
     HOLDINGS = "holdings"
+    SECURITIES = "securities"
     EVERYTHING = "everything"
 
 
@@ -78,7 +80,7 @@ class Table:
     columns: tuple[str, ...]
     row: Row
     read: Read
-    in_order: Callable[[Iterable[Sequence[Any]]], Iterable[tuple[Any, ...]]]
+    in_order: Callable[[Iterable[Any]], Iterable[tuple[Any, ...]]]
 
     @property
     def amounts(self) -> frozenset[int]:
@@ -104,6 +106,13 @@ def _read_holdings(
 ) -> Sequence[sa.Row[Any]]:
     wanted = stored_holdings.Wanted(ended=True, hidden=True)
     return stored_holdings.page(connection, wanted, owner_id=owner_id, after=after, limit=BATCH)
+
+
+def _read_securities(
+    connection: sa.Connection, owner_id: int, _today: date, after: int
+) -> Sequence[Any]:
+    wanted = stored_securities.Wanted()
+    return stored_securities.page(connection, wanted, owner_id=owner_id, after=after, limit=BATCH)
 
 
 def _read_transactions(
@@ -135,6 +144,13 @@ TABLES: Final = (
         row_of(HoldingChange, kind="holding"),
         _read_holdings,
         lambda rows: map(holdings.values, rows),
+    ),
+    Table(
+        Kind.SECURITIES,
+        tuple(securities.Security.model_fields),
+        row_of(securities.Security, kind="security"),
+        _read_securities,
+        lambda rows: map(securities.values, rows),
     ),
     Table(
         Kind.TRANSACTIONS,

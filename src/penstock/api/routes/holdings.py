@@ -46,7 +46,7 @@ class Holding(Outgoing):
     id: HoldingId
     account_id: AccountId
     symbol: Annotated[str | None, Field(examples=["WEIR"])]
-    isin: Annotated[str | None, Field(examples=["XX0000000017"])]
+    isin: Annotated[str | None, Field(examples=["XX0000000010"])]
     name: Annotated[str, Field(examples=["Mill & Weir"])]
     type: Annotated[SecurityType, Field(examples=["stock"])]
     quantity: Annotated[

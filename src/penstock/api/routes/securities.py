@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import Query
@@ -55,7 +55,7 @@ class Security(Outgoing):
         ),
     ]
     by_person: Annotated[
-        list[str], Field(description="What you have set yourself.", examples=[["instrument"]])
+        str | None, Field(description="What you have set.", examples=["instrument name"])
     ]
     merged_into: Annotated[
         SecurityId | None, Field(description="It turned out to be this one, which goes on.")
@@ -193,13 +193,19 @@ async def whole(running: Installation, number: int, owner_id: int) -> SecurityWh
     )
 
 
-def fields(row: securities.Security) -> dict[str, object]:
+def values(row: securities.Security) -> tuple[Any, ...]:
+    """Return a security's values in the order of `Security`."""
+    shown = fields(row)
+    return tuple(shown[name] for name in Security.model_fields)
+
+
+def fields(row: securities.Security) -> dict[str, Any]:
     """Return a security's fields as they are shown."""
     merged = row.merged_into_id
     named = {name: getattr(row, name) for name in Security.model_fields if hasattr(row, name)}
     return named | {
         "id": public_id("sec", row.id),
-        "by_person": sorted(row.by_person),
+        "by_person": " ".join(sorted(row.by_person)) or None,
         "merged_into": None if merged is None else public_id("sec", merged),
     }
 
