@@ -9,10 +9,9 @@ import sqlalchemy as sa
 
 from penstock.db import prices, rates
 from penstock.db.lane import Database
-from penstock.db.rates import Stated
 from penstock.db.securities import securities
 from penstock.domain.quote import Quote
-from penstock.domain.rate import OFFICIAL
+from penstock.domain.rate import OFFICIAL, Stated
 from tests.db.books import Books
 from tests.domain.portfolio import BALANCES, EUROS, HELD, quote_of
 
