@@ -53,7 +53,7 @@ Security = Annotated[
 ]
 
 
-class Price(Outgoing):
+class OwnPriceShown(Outgoing):
     """A price of one's own: what one cost on a day, or a hundredth of the par."""
 
     security_id: Annotated[str, Field(description="A public id.", examples=["sec_0000000000011"])]
@@ -63,10 +63,10 @@ class Price(Outgoing):
     basis: Annotated[Basis, Field(examples=["per_share"])]
 
 
-class Prices(Outgoing):
+class OwnPrices(Outgoing):
     """A page of prices."""
 
-    rows: list[Price]
+    rows: list[OwnPriceShown]
     next_cursor: NextCursor
 
 
@@ -92,15 +92,15 @@ class ImportedPrices(Outgoing):
     dry_run: bool
 
 
-@router.get("/prices")
-async def list_prices(
+@router.get("/own-prices")
+async def list_own_prices(
     caller: Annotated[Caller, require("read")],
     running: Running,
     page: Page,
     security: Annotated[Security | None, Query(description="Of this one only.")] = None,
-) -> Prices:
+) -> OwnPrices:
     """List the prices that you set, by security and day."""
-    listing = f"prices {security}"
+    listing = f"own prices {security}"
     rows = await running.database.read(
         _read,
         security,
@@ -111,16 +111,16 @@ async def list_prices(
     shown = rows[: page.limit]
     more = len(rows) > page.limit
     last = (shown[-1].security_id, shown[-1].day) if more else None
-    return Prices(
+    return OwnPrices(
         rows=[_shape(one) for one in shown],
         next_cursor=cursor_after(listing, last) if last else None,
     )
 
 
-@router.post("/prices", status_code=201)
-async def set_price(
+@router.post("/own-prices", status_code=201)
+async def set_own_price(
     body: NewPrice, caller: Annotated[Caller, require("write")], running: Running
-) -> Price:
+) -> OwnPriceShown:
     """Set what one of a security cost on a day. It holds until something newer is known."""
     calendar = running.valuer.calendar()
     day = body.day or calendar.today
@@ -131,8 +131,8 @@ async def set_price(
     return _shape(done)
 
 
-@router.post("/prices/import", openapi_extra=_BODY)
-async def import_prices(
+@router.post("/own-prices/import", openapi_extra=_BODY)
+async def import_own_prices(
     request: Request,
     caller: Annotated[Caller, require("write")],
     running: Running,
@@ -158,8 +158,8 @@ async def import_prices(
     )
 
 
-@router.delete("/prices", status_code=204, response_class=Response)
-async def delete_price(
+@router.delete("/own-prices", status_code=204, response_class=Response)
+async def delete_own_price(
     caller: Annotated[Caller, require("write")],
     running: Running,
     security: Annotated[Security, Query()],
@@ -184,8 +184,8 @@ def _read(
     )
 
 
-def _shape(one: OwnPrice) -> Price:
-    return Price(
+def _shape(one: OwnPrice) -> OwnPriceShown:
+    return OwnPriceShown(
         security_id=public_id("sec", one.security_id),
         day=one.day,
         price=format(one.price, "f"),
