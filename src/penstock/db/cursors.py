@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.domain.errors import NotFound
 
 cursors = sa.Table(
@@ -62,15 +63,17 @@ _WITH_CONNECTION: Final = (
     )
     .where(connections.c.id == sa.bindparam("of"))
 )
-_ALL: Final = sa.select(cursors.c.stream, cursors.c.cursor).where(
-    cursors.c.connection_id == sa.bindparam("of")
+_ALL: Final = Prepared(
+    sa.select(cursors.c.stream, cursors.c.cursor).where(
+        cursors.c.connection_id == sa.bindparam("of")
+    )
 )
 
 
 def of_connection(connection: sa.Connection, connection_id: int) -> dict[str, str]:
     """Return the stored cursors of a connection by stream."""
-    rows = connection.execute(_ALL, {"of": connection_id})
-    return {row[0]: row[1] for row in rows}
+    rows = _ALL.run(connection, {"of": connection_id})
+    return {row.stream: row.cursor for row in rows}
 
 
 def save(

@@ -99,10 +99,12 @@ class News:
 
 def news(connection: sa.Connection, held: Held) -> News:
     """Compare all that some accounts hold with what is stored of them."""
+    if not held:
+        return News((), (), ())
     new, changed, ended = [], [], []
     known: set[tuple[int, str]] = set()
     query = holdings.select().where(holdings.c.account_id.in_(list(held))).order_by(holdings.c.id)
-    for row in connection.execute(query) if held else ():
+    for row in connection.execute(query):
         known.add((row.account_id, row.external_id))
         told = held[row.account_id].get(row.external_id)
         if told is not None and (row.ended_at is not None or _differ(row, told)):

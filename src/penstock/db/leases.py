@@ -11,6 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.domain.errors import LeaseLost
 
 leases = sa.Table(
@@ -65,7 +66,7 @@ def take(
     here: a row that a long commit holds is taken, as its lock says, and is left unmarked.
     """
     given = {"of": connection_id, "by": holder, "at": now, "till": until}
-    taken = connection.execute(_TAKE, given).scalar_one_or_none()
+    taken = _TAKE.run(connection, given).scalar_one_or_none()
     if taken is not None:
         return Lease(connection_id, holder, taken)
     if wanted:
@@ -87,11 +88,13 @@ So it may renew its lease within half of this without a look at the cap; the oth
 renewal that nobody sees yet, since its transaction has not ended.
 """
 
-_HELD: Final = sa.text("""
+_HELD: Final = Prepared(
+    sa.text("""
     SELECT count(*) FROM leases JOIN connections ON connections.id = leases.connection_id
     WHERE leases.holder IS NOT NULL AND leases.expires_at >= :since AND connector = :connector
         AND leases.connection_id <> :connection_id
 """).bindparams(sa.bindparam("since", type_=Instant))
+)
 _LOCK_CAP: Final = "SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))"
 _TAKE_TURNS: Final = sa.text(_LOCK_CAP)
 _WITHOUT_FLUSH: Final = sa.text(f"{_LOCK_CAP}, set_config('synchronous_commit', 'off', true)")
@@ -115,7 +118,7 @@ def has_room(
     if connection.dialect.name == "postgresql":
         connection.execute(_WITHOUT_FLUSH if may_be_lost else _TAKE_TURNS, {"connector": connector})
     given = {"connector": connector, "connection_id": connection_id, "since": now - SPARE}
-    held: int = connection.execute(_HELD, given).scalar_one()
+    held: int = _HELD.run(connection, given).scalar_one()
     return held < cap
 
 
@@ -182,7 +185,7 @@ def _at_once(
 
 _b = sa.bindparam
 _FREE: Final = sa.or_(leases.c.holder.is_(None), leases.c.expires_at < _b("at"))
-_TAKE: Final = (
+_TAKE: Final = Prepared(
     leases.update()
     .where(_at_once(_b("of"), _FREE))
     .values(holder=_b("by"), fence=leases.c.fence + 1, expires_at=_b("till"), dirty=False)
@@ -191,8 +194,12 @@ _TAKE: Final = (
 _MINE: Final = sa.and_(
     leases.c.connection_id == _b("of"), leases.c.fence == _b("number"), leases.c.holder == _b("by")
 )
-_LOCK: Final = leases.update().where(_MINE).values(fence=_b("number")).returning(leases.c.dirty)
-_GIVE_BACK: Final = leases.update().where(_MINE).values(holder=None, expires_at=None, dirty=False)
+_LOCK: Final = Prepared(
+    leases.update().where(_MINE).values(fence=_b("number")).returning(leases.c.dirty)
+)
+_GIVE_BACK: Final = Prepared(
+    leases.update().where(_MINE).values(holder=None, expires_at=None, dirty=False)
+)
 
 
 def _named(lease: Lease) -> dict[str, object]:
@@ -204,7 +211,7 @@ def lock(connection: sa.Connection, lease: Lease) -> bool:
 
     True where somebody asked for a sync since the lease was taken; while it is locked nobody can.
     """
-    dirty = connection.execute(_LOCK, _named(lease)).scalar_one_or_none()
+    dirty = _LOCK.run(connection, _named(lease)).scalar_one_or_none()
     if dirty is None:
         raise LeaseLost
     return bool(dirty)
@@ -212,7 +219,7 @@ def lock(connection: sa.Connection, lease: Lease) -> bool:
 
 def give_back(connection: sa.Connection, lease: Lease) -> None:
     """Let go of a lease that is locked."""
-    connection.execute(_GIVE_BACK, _named(lease))
+    _GIVE_BACK.run(connection, _named(lease))
 
 
 def release(connection: sa.Connection, lease: Lease) -> bool:

@@ -22,12 +22,10 @@ metadata: Final = sa.MetaData(
     }
 )
 
-_INSTANT_TEXT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 def instant_text(moment: datetime) -> str:
     """Return an aware instant as the text that SQLite keeps: UTC, microseconds, sortable."""
-    return moment.astimezone(UTC).strftime(_INSTANT_TEXT)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 class Exact(sa.types.TypeDecorator[Decimal]):

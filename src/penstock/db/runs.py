@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from penstock.db import connections
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.domain.errors import NotFound
 from penstock.domain.outcome import Ending
 
@@ -102,7 +103,10 @@ class Tally:
         return not any(written) and not self.quarantined
 
 
-_BEGIN: Final = runs.insert().returning(runs.c.id)
+_BEGUN: Final = ("owner_id", "connection_id", "trigger", "request_id", "started_at", "outcome")
+_BEGIN: Final = Prepared(
+    runs.insert().values({name: sa.bindparam(name) for name in _BEGUN}).returning(runs.c.id)
+)
 
 
 def begin(
@@ -123,7 +127,7 @@ def begin(
         "started_at": now,
         "outcome": RUNNING,
     }
-    return int(connection.execute(_BEGIN, values).scalar_one())
+    return int(_BEGIN.run(connection, values).scalar_one())
 
 
 def interrupt(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
@@ -147,7 +151,7 @@ _ENDING: Final[dict[str, Any]] = {
     for name in ("outcome", "message", "remedy_kind", "remedy_text", "retry_at", "finished_at")
 }
 _RECORD: Final = runs.update().where(_THIS).values(_COUNTS)
-_FINISH: Final = runs.update().where(_THIS).values(_COUNTS | _ENDING)
+_FINISH: Final = Prepared(runs.update().where(_THIS).values(_COUNTS | _ENDING))
 
 
 def record(connection: sa.Connection, run_id: int, tally: Tally) -> None:
@@ -167,7 +171,7 @@ def finish(
         "retry_at": ending.until,
         "finished_at": now,
     }
-    connection.execute(_FINISH, {"this": run_id, **asdict(tally), **told})
+    _FINISH.run(connection, {"this": run_id, **asdict(tally), **told})
 
 
 def mark_undone(connection: sa.Connection, run_id: int, *, now: datetime) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from penstock.db import accounts
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.db.statements import Statements
 
 tie_outs = sa.Table(
@@ -101,7 +102,8 @@ def page(
     return connection.execute(query).all()
 
 
-_NOT_FRESH: Final = sa.text("""
+_NOT_FRESH: Final = Prepared(
+    sa.text("""
     SELECT 1 FROM accounts WHERE connection_id = :connection_id AND active AND NOT EXISTS (
         SELECT 1 FROM tie_outs WHERE tie_outs.account_id = accounts.id AND checked_at >= :since
             AND NOT EXISTS (
@@ -110,6 +112,7 @@ _NOT_FRESH: Final = sa.text("""
             )
     ) LIMIT 1
 """).bindparams(sa.bindparam("since", type_=Instant))
+)
 
 
 def are_fresh(connection: sa.Connection, connection_id: int, *, since: date) -> bool:
@@ -119,4 +122,4 @@ def are_fresh(connection: sa.Connection, connection_id: int, *, since: date) -> 
     """
     start = datetime.combine(since, time(0), UTC)
     values = {"connection_id": connection_id, "since": start}
-    return connection.execute(_NOT_FRESH, values).scalar_one_or_none() is None
+    return _NOT_FRESH.run(connection, values).scalar_one_or_none() is None

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
 from penstock.db.metadata import Instant
+from penstock.db.prepared import Prepared
 from penstock.db.runs import IMPORT, OF_OUR_OWN, RUNNING, runs
 from penstock.domain.errors import NotFound
 from penstock.domain.imported import FILES
@@ -64,8 +65,8 @@ _BEGUN: Final[dict[str, object]] = {
 _HOLD: Final = connections.select().where(_c.id == _p("this")).with_for_update(key_share=True)
 _BEGIN: Final = connections.update().where(_c.id == _p("this")).values(_BEGUN)
 _AS_IT_WAS: Final = ("starts", "paused_at", "parked_at", "queued_run_id", "queued_from_start")
-_BEGIN_AS_SEEN: Final = _BEGIN.where(
-    *(_c[name].is_not_distinct_from(_p(f"was_{name}")) for name in _AS_IT_WAS)
+_BEGIN_AS_SEEN: Final = Prepared(
+    _BEGIN.where(*(_c[name].is_not_distinct_from(_p(f"was_{name}")) for name in _AS_IT_WAS))
 )
 
 
@@ -76,7 +77,7 @@ def begin(connection: sa.Connection, seen: ConnectionRow) -> ConnectionRow:
     """
     given = {"this": seen.id, "more": seen.starts + 1}
     was = {f"was_{name}": getattr(seen, name) for name in _AS_IT_WAS}
-    if connection.execute(_BEGIN_AS_SEEN, given | was).rowcount == 1:
+    if _BEGIN_AS_SEEN.run(connection, given | was).rowcount == 1:
         return seen
     found = connection.execute(_HOLD, given).one_or_none()
     if found is None:
@@ -134,7 +135,7 @@ class Ending:
 
 
 _WAITS: Final = sa.or_(_c.sync_requested_at > _p("asked_before"), _c.queued_run_id.is_not(None))
-_CLOSE: Final = (
+_CLOSE: Final = Prepared(
     connections.update()
     .where(_c.id == _p("this"))
     .values(
@@ -175,7 +176,7 @@ def close_run(
         "next_at": ending.next_sync_at,
         "bar": ending.not_before,
     }
-    connection.execute(_CLOSE, {"this": connection_id, "asked_before": asked_before, **told})
+    _CLOSE.run(connection, {"this": connection_id, "asked_before": asked_before, **told})
 
 
 def go_back(connection: sa.Connection, connection_id: int) -> None:
