@@ -1,6 +1,6 @@
 """`penstock quote`: prices now, one line a symbol, and a reason for each that has none."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -13,10 +13,30 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_AS_FRESH = -1.0
+"""`--watch` without a number: as often as there may be something new."""
+
 
 @click.command(cls=Command)
-@click.argument("symbols", metavar="SYMBOL...", nargs=-1, required=True)
+@click.argument("symbols", metavar="[SYMBOL]...", nargs=-1)
 @click.option("--source", metavar="NAME", help="Ask this source alone: ecb, google_finance.")
+@click.option(
+    "-f",
+    "--file",
+    "listed",
+    metavar="FILE",
+    type=click.File(encoding="utf-8-sig", errors="replace"),
+    help="Read more symbols from a file; - is stdin.",
+)
+@click.option("--explain", is_flag=True, help="Say how each price came about.")
+@click.option(
+    "--watch",
+    metavar="[SECONDS]",
+    type=float,
+    is_flag=False,
+    flag_value=_AS_FRESH,
+    help="Again and again, until Ctrl-C; never sooner than the source has something new.",
+)
 @as_json
 @pass_flags
 @click.pass_context
@@ -25,32 +45,40 @@ def quote(
     flags: Flags,
     symbols: tuple[str, ...],
     source: str | None,
+    listed: TextIO | None,
+    watch: float | None,
     *,
+    explain: bool,
     as_json: bool,
 ) -> None:
-    """Print the price of each SYMBOL: EUR/USD, AAPL:NASDAQ, SAP.DE.
+    """Print the price of each SYMBOL: EUR/USD, AAPL:XNAS, SAP.DE, DE0007164600.
 
     Which sources are asked is PENSTOCK_QUOTE_SOURCES. Ends with 1 if a symbol has no price.
     """
-    _sign_in_where_nobody_is(flags)
-    rows = _ask(flags, [one for text in symbols for one in text.split(",") if one], source)
-    if as_json:
-        print_json(rows)
-    else:
-        _print(rows)
-    if any(row["quote"] is None for row in rows):
-        context.exit(FAILED)
-
-
-def _ask(flags: Flags, symbols: list[str], source: str | None) -> list[Row]:
     from penstock.cli.door import ask
+    from penstock.cli.quoting import Wish, prices, symbols_in, watched
+
+    wanted = symbols_in([*symbols, *(listed or ())])
+    if not wanted:
+        raise click.UsageError("Name a symbol, or a file with --file.")
+    _sign_in_where_nobody_is(flags)
+    wish = Wish(wanted, source, explain)
+
+    def show(rows: list[Row]) -> None:
+        if as_json:
+            print_json(rows)
+        else:
+            _print(rows, explain=explain)
 
     async def work(client: "Client") -> list[Row]:
-        parameters = {"symbols": ",".join(symbols), "source": source}
-        rows: list[Row] = (await client.get("/v1/quotes", parameters))["rows"]
-        return rows
+        if watch is None:
+            rows = await prices(client, wish)
+            show(rows)
+            return rows
+        return await watched(client, wish, max(watch, 0.0), show)
 
-    return ask(flags, work)
+    if any(row["quote"] is None for row in ask(flags, work)):
+        context.exit(FAILED)
 
 
 def _sign_in_where_nobody_is(flags: Flags) -> None:
@@ -64,34 +92,17 @@ def _sign_in_where_nobody_is(flags: Flags) -> None:
         sign_in(flags, None)
 
 
-def _print(rows: list[Row]) -> None:
-    from penstock.cli.listing import Column, Seen, print_rows
-    from penstock.cli.words import minute, remedy_text
+def _print(rows: list[Row], *, explain: bool) -> None:
+    from penstock.cli.listing import Seen, print_rows
+    from penstock.cli.quote_words import COLUMNS, explained
+    from penstock.cli.words import remedy_text
     from penstock.domain.clock import utc_now
 
-    columns = (
-        Column("symbol", lambda row, _: row["symbol"]),
-        Column("price", lambda row, _: _of(row, "price"), right=True),
-        Column("unit", lambda row, _: _of(row, "quoted_unit")),
-        Column("as of (UTC)", lambda row, _: minute(_of(row, "as_of") or None)),
-        Column("source", lambda row, _: _of(row, "source")),
-        Column("marks", lambda row, _: _marks(row)),
-    )
-    print_rows(columns, rows, Seen(utc_now()))
+    print_rows(COLUMNS, rows, Seen(utc_now()))
+    if explain:
+        for row in rows:
+            click.echo("\n".join(["", *explained(row)]))
     for row in rows:
         if row["error"] is not None:
             remedy = remedy_text(row["error"]["remedy"])
             say(" ".join(filter(None, [f"{row['symbol']}: {row['error']['message']}", remedy])))
-
-
-def _of(row: Row, name: str) -> str:
-    """Return a field of the quote, as the source wrote it; nothing where there is none."""
-    return str(row["quote"][name]) if row["quote"] else ""
-
-
-def _marks(row: Row) -> str:
-    if row["error"]:
-        return str(row["error"]["code"]).replace("_", " ")
-    delay = row["quote"]["delay_seconds"]
-    late = f"{delay / 60:.0f} min late" if delay else ""
-    return ", ".join(filter(None, [*row["quote"]["flags"], late]))

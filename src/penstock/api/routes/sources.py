@@ -49,6 +49,10 @@ class Source(Outgoing):
         list[str],
         Field(description="What has to be set for it.", examples=[["PENSTOCK_FINNHUB_KEY"]]),
     ]
+    fresh_seconds: Annotated[
+        float | None,
+        Field(description="How long a price is told again without asking.", examples=[60.0]),
+    ]
     faults: list[Fault]
 
 
@@ -82,5 +86,6 @@ def _source(known: Known) -> Source:
         docs=declared.docs if declared else None,
         delay_seconds=declared.delay_seconds if declared else None,
         missing_settings=list(known.missing),
+        fresh_seconds=declared.politeness.ttl if declared else None,
         faults=[Fault(field=one.field, why=one.why, line=one.line) for one in known.faults],
     )
