@@ -188,7 +188,7 @@ def test_an_admin_accepts_a_doubted_price(sqlite_api: Api) -> None:
     answer = client.post("/v1/quotes/accept", json=given)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["instrument"], prices.source) == ("OCDO:XLON", "google_finance")
-    believed = client.get("/v1/prices?instrument=OCDO:XLON").json()["rows"]
+    believed = client.get("/v1/quotes/history?instrument=OCDO:XLON").json()["rows"]
     assert [row["price"] for row in believed] == ["7410"]
     records = client.get("/v1/audit").json()["rows"]
     (record,) = [one for one in records if one["kind"] == "price_accepted"]
@@ -207,7 +207,7 @@ def test_only_what_was_looked_at_is_accepted(
     client, _ = pricing(sqlite_api, admin=True)
     given = {"symbol": symbol, "source": "google_finance", "price": price}
     assert client.post("/v1/quotes/accept", json=given).status_code == status
-    rows = client.get("/v1/prices?instrument=OCDO:XLON").json()["rows"]
+    rows = client.get("/v1/quotes/history?instrument=OCDO:XLON").json()["rows"]
     assert rows == []
 
 
