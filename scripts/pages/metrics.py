@@ -14,6 +14,8 @@ def everything() -> Metrics:
     metrics.throttled("sandbox")
     metrics.waited_for_turn("sandbox", 0.5)
     metrics.held_back("sandbox", "budget")
+    metrics.quoted("ecb", "fetched")
+    metrics.price_told("ecb", 1)
     metrics.token_refreshed("sandbox", "ok")
     metrics.asked("sandbox", "2xx", 0.02)
     metrics.hook_heard("up", "heard")

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from penstock.db import budgets
+from penstock.domain.budget import free_at, left
 from penstock.domain.pricing import Quota
 from penstock.domain.quote import QuotaSpent, RateLimited
 from penstock.domain.request import Response
+from penstock.engine.limits_seen import limits_seen
 from tests.databases import Database
 from tests.engine.bench import NOON
 from tests.engine.price_house import SECOND, VISIT, Yard, paced, tell, yard
@@ -123,5 +126,33 @@ def test_who_waited_for_a_turn_looks_again_before_asking(database: Database) -> 
         one.gate.sleep = meanwhile
         with pytest.raises(RateLimited):
             await one.ask(visit)
+
+    tell(database, story)
+
+
+def test_a_closed_host_and_a_spent_quota_are_shown(database: Database) -> None:
+    """Whoever looks at budgets sees both by name, with when they end; a place held is no budget."""
+
+    async def story(one: Yard, other: Yard) -> None:
+        del other
+        limited = paced(quota=Quota(1), interval=SECOND)
+        async with one.gate.visit(limited):
+            held = await one.gate.database.read(budgets.busy, now=one.watch.now)
+            assert {row.key.partition("#")[0] for row in held} == {"quotes:rate", "quotes:quota"}
+            closed = Response(429, {"retry-after": "30"}, b"")
+            await one.gate.heard(limited, closed, one.watch.now)
+        rows = await one.gate.database.read(budgets.busy, now=one.watch.now)
+        ends = {
+            row.endpoint: free_at(row.limit, row.standing, NOON)
+            for row in rows
+            if left(row.limit, row.standing, NOON) == 0
+        }
+        assert ends["boerse.example"] == NOON + 30 * SECOND
+        assert ends["boerse"] > NOON + timedelta(hours=11)
+        seen = await one.gate.database.read(limits_seen, clock=one.watch)
+        assert seen.calls_left == {("quotes/boerse", "app"): 0, ("quotes/boerse.example", "app"): 0}
+        one.watch.later(seconds=31)
+        rows = await one.gate.database.read(budgets.busy, now=one.watch.now)
+        assert [row.endpoint for row in rows] == ["boerse"]
 
     tell(database, story)

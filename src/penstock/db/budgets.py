@@ -58,7 +58,11 @@ _KEPT: Final = timedelta(days=1)
 
 PLACES: Final = "places#"
 """Keys with this in front are of places at a host, which are held for a moment only."""
-_SHOWN: Final = sa.not_(_c.key.startswith(PLACES, autoescape=True))
+
+
+def _shown(now: datetime) -> sa.ColumnElement[bool]:
+    """Return the rule of what is worth looking at: of places, whether their host is closed."""
+    return sa.or_(sa.not_(_c.key.startswith(PLACES, autoescape=True)), _c.told_until > now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,11 @@ class BudgetRow:
 
     @property
     def limit(self) -> Limit | None:
-        """The limit when it was last spent of. A reset's time is not kept: it counts a full day."""
-        if self.calls is None or self.window_ms is None:
+        """The limit when it was last spent of. A reset's time is not kept: it counts a full day.
+
+        Places have none to look at: there only what the host said counts.
+        """
+        if self.calls is None or self.window_ms is None or self.key.startswith(PLACES):
             return None
         window = timedelta(milliseconds=self.window_ms)
         return Limit(self.scope, self.calls, window, self.spaced, self.endpoint)
@@ -146,7 +153,7 @@ def busy(connection: sa.Connection, *, now: datetime, limit: int = 1000) -> list
     """Return budgets of which something is spent now, everybody's, those of the app first."""
     query = (
         budgets.select()
-        .where(_c.quiet_at > now, _SHOWN)
+        .where(_c.quiet_at > now, _shown(now))
         .order_by(_c.connection_id.is_not(None), _c.key)
     )
     return [_row(row) for row in connection.execute(query.limit(limit))]
@@ -170,7 +177,7 @@ def page(
         sa.select(budgets, number.label("account_id"))
         .where(
             _c.quiet_at > now,
-            _SHOWN,
+            _shown(now),
             _c.key > after,
             sa.or_(_c.connection_id.is_(None), _c.connection_id.in_(own)),
         )

@@ -5,6 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db import breakers, budgets
+from penstock.db.breakers import QUOTES
 from penstock.domain.breaker import BreakerState
 from penstock.domain.budget import left
 from penstock.domain.clock import Clock
@@ -19,7 +20,9 @@ def limits_seen(connection: sa.Connection, *, clock: Clock) -> LimitsSeen:
     calls_left: dict[tuple[str, str], int] = {}
     for row in budgets.busy(connection, now=now):
         known = left(row.limit, row.standing, now)
-        labels = (row.connector, row.scope.value)
+        # Of prices, each source has a quota of its own.
+        named = f"{QUOTES}/{row.endpoint}" if row.connector == QUOTES else row.connector
+        labels = (named, row.scope.value)
         if known is not None:
             calls_left[labels] = min(known, calls_left.get(labels, known))
     states = {

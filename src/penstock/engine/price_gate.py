@@ -10,12 +10,12 @@ have (engine/health.py).
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from penstock.db import budgets, price_gate
 from penstock.db.breakers import QUOTES
@@ -222,6 +222,28 @@ def limit_of(declared: Quota) -> Limit:
     """Return a source's daily quota as a limit."""
     reset = DailyReset(time.fromisoformat(declared.at), declared.zone)
     return quota(declared.calls, scope=Scope.APP, reset=reset)
+
+
+class Manners(Protocol):
+    """What a declaration says of how gently its source is asked (quotes/manners.py, a sibling)."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests to a host."""
+
+    @property
+    def quota(self) -> Quota | None:
+        """Calls a day."""
+
+
+def limits_of(hosts: Iterable[str], manners: Manners) -> Iterator[tuple[str, Limit]]:
+    """Yield what a source declares: the rate of each host, by its name, and the quota, by none."""
+    if manners.interval > 0:
+        seconds = timedelta(seconds=max(manners.interval, 1.0))
+        for host in hosts:
+            yield host, rate(max(round(1 / manners.interval), 1), seconds)
+    if manners.quota is not None:
+        yield "", limit_of(manners.quota)
 
 
 def _places(visit: Visit, lease: timedelta) -> Use:

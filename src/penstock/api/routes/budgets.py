@@ -1,6 +1,6 @@
 """Budgets: how often each provider may be asked, and what is left of that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,10 +12,12 @@ from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import AccountId, ConnectionId, Moment, NextCursor, Outgoing
 from penstock.db import budgets
+from penstock.db.breakers import QUOTES
 from penstock.db.budgets import BudgetRow
 from penstock.domain.budget import free_at, left
 from penstock.domain.ids import public_id
 from penstock.domain.limit import Limit, Scope
+from penstock.engine.price_gate import limit_of, limits_of
 from penstock.identity.caller import Caller
 
 router = nouns("connections")
@@ -25,7 +27,10 @@ _SCOPE = Field(description="Whose calls count: app, connection, account.", examp
 _KIND = Field(description="A rate is spaced evenly, a quota counted.", examples=["rate"])
 _CALLS = Field(description="So many calls in any window.", examples=[200])
 _WINDOW = Field(description="How long the window is.", examples=[1])
-_ENDPOINT = Field(description="Of this endpoint only; null: of any.", examples=["transactions"])
+_ENDPOINT = Field(
+    description="Of this endpoint only; null: of any. Of `quotes`: a source, or a host of one.",
+    examples=["transactions"],
+)
 
 
 class Limited(Outgoing):
@@ -88,10 +93,11 @@ async def list_budgets(
         limit=page.limit + 1,
     )
     shown = found[: page.limit]
+    resets = _resets(running)
     more = len(found) > page.limit
     return Budgets(
         limits=list(_limits(running)),
-        rows=[_budget(row, account_id, now) for row, account_id in shown],
+        rows=[_budget(row, account_id, now, resets) for row, account_id in shown],
         next_cursor=cursor_after("budgets", shown[-1][0].key) if more else None,
     )
 
@@ -107,10 +113,30 @@ def _limits(running: Installation) -> Iterator[Limited]:
                 window_seconds=_seconds(limit),
                 endpoint=limit.endpoint or None,
             )
+    for source in running.sources.used:
+        for name, limit in limits_of(source.hosts, source.politeness):
+            yield Limited(
+                connector=QUOTES,
+                scope=limit.scope,
+                kind=_kind(limit),
+                calls=limit.calls,
+                window_seconds=_seconds(limit),
+                endpoint=name or source.id,
+            )
 
 
-def _budget(row: BudgetRow, account_id: int | None, now: datetime) -> Budget:
+def _resets(running: Installation) -> dict[str, Limit]:
+    """Return the quotas of sources of prices, by their ids: rows do not say when they reset."""
+    used = ((source.id, source.politeness.quota) for source in running.sources.used)
+    return {name: limit_of(declared) for name, declared in used if declared}
+
+
+def _budget(
+    row: BudgetRow, account_id: int | None, now: datetime, resets: Mapping[str, Limit]
+) -> Budget:
     standing, limit = row.standing, row.limit
+    if row.connector == QUOTES and limit is not None and not limit.spaced:
+        limit = resets.get(row.endpoint, limit)
     told = standing.told_until is not None and standing.told_until > now
     return Budget(
         connector=row.connector,

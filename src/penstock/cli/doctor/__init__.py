@@ -78,6 +78,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
         sound = all(check.state is not State.FAIL for check in stored)
         if database is not None and sound:
             yield from banks.connection_checks(settings, database, now=now)
+            yield from prices.standing_checks(database, now=now)
         yield from telling.checks(settings, database if sound else None)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)

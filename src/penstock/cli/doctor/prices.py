@@ -1,8 +1,14 @@
 """Where prices come from."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from penstock.cli.doctor.check import Check, fail, ok, warn
+from penstock.db import breakers, budgets
+from penstock.db.breakers import QUOTES
+from penstock.db.lane import Database
+from penstock.domain.breaker import BreakerState
+from penstock.domain.budget import free_at, left
 from penstock.domain.errors import InvalidInput
 from penstock.markets import sources_of
 from penstock.quotes.standing import Known, Standing
@@ -24,6 +30,21 @@ def checks(settings: Settings) -> Iterator[Check]:
         if one.standing is Standing.NEEDS_KEY:
             found = f"the source {one.id} is not used: it wants a key"
             yield warn("prices", found, f"Set {', '.join(one.missing)}.")
+
+
+def standing_checks(database: Database, *, now: datetime) -> Iterator[Check]:
+    """Say which sources may not be asked at this moment, and until when."""
+    for row in database.read_now(budgets.busy, now=now):
+        if row.connector == QUOTES and left(row.limit, row.standing, now) == 0:
+            until = free_at(row.limit, row.standing, now)
+            closed = row.standing.told_until is not None and row.standing.told_until > now
+            what = "asked to be left alone" if closed else "has no calls left today"
+            found = f"{row.endpoint} {what}, at most until {until:%Y-%m-%d %H:%M} UTC"
+            yield warn("prices", found, "Nothing; it is asked again by itself.")
+    for one in database.read_now(breakers.unwell):
+        if one.connector == QUOTES and one.breaker.state(now) is not BreakerState.CLOSED:
+            found = f"{one.institution} did not answer several times in a row"
+            yield warn("prices", found, "Nothing; it is asked again by itself.")
 
 
 def _used(known: list[Known]) -> Check:
