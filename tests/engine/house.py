@@ -169,7 +169,8 @@ async def house(url: str, options: Options | None = None, **settings: Any) -> As
                     f"{face.name}_{option}": SecretStr(text)
                     for face in FACES[1:]
                     for option, text in face.options(bank.url).items()
-                },
+                }
+                | settings.pop("provider_options", {}),
                 "link_twice": True,  # many stories want more than one
             }
             given = Settings(**set_here | settings)

@@ -38,7 +38,8 @@ def read_all(
 ) -> list[Quote | QuoteError]:
     """Read several quotes of one answer, in their order."""
     wanted = {symbol(text): text for text in asked}
-    return list(read_quotes(source, wanted, said(body), now).values())
+    quotes = read_quotes(source, wanted, said(body), now)
+    return [quotes[one] for one in wanted]
 
 
 class _Answer(msgspec.Struct):

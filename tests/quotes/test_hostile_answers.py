@@ -33,6 +33,8 @@ ROWS = json.dumps(
                     ("ACME", 12.5, "USD"),
                     ("SAP.DE", 211.05, "EUR"),
                     ("OCDO.L", 308.8, "GBp"),
+                    ("XYZ", 0.45, "USD"),
+                    ("ABC.PA", 1234, "EUR"),
                 ]
             ]
         }
@@ -174,12 +176,34 @@ def test_one_odd_row_takes_nothing_from_the_others() -> None:
     rows += [None, 5, [], "x", {"symbol": 5}, dict(rows[0]), {"symbol": {"a": 1}}]
     wanted = {symbol(text): text for text in ("ACME", "SAP.DE", "OCDO.L")}
     read = read_quotes(several, wanted, said(json.dumps(document)), NOW)
-    acme, sap, ocado = read.values()
+    acme, sap, ocado = (read[one] for one in wanted)
     assert isinstance(acme, QuoteError)
     assert acme.code == "wrong_symbol"
     assert isinstance(sap, Quote)
     assert isinstance(ocado, Quote)
     assert ocado.amount == Decimal("3.088")
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_a_batch_reads_as_one_by_one(data: st.DataObject) -> None:
+    """Whatever is changed in an answer, many read at once have what each has that is read alone."""
+    several = declared("several.toml")
+    way = data.draw(st.sampled_from([way for way in places(json.loads(ROWS)) if way]))
+    junk = data.draw(JUNK | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+
+    def replace(node: Any, key: Any) -> None:
+        node[key] = junk
+
+    response = said(changed(ROWS, way, replace).decode())
+    wanted = {symbol(text): text for text in ("ACME", "SAP.DE", "OCDO.L", "XYZ", "ABC.PA")}
+    together = read_quotes(several, wanted, response, NOW)
+    for one, asked in wanted.items():
+        alone = read_quotes(several, {one: asked}, response, NOW)[one]
+        if isinstance(alone, Quote):
+            assert together[one] == alone
+        else:
+            assert repr(together[one]) == repr(alone)
 
 
 @settings(max_examples=60, deadline=None)

@@ -12,16 +12,19 @@ import itertools
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from penstock.api.app import create_app
 from penstock.db.tables import metadata
 from penstock.domain.secret import Secret
 from penstock.engine.backup import Stamp, back_up
 from penstock.observe.log import configure
+from penstock.quotes.catalogue import all_sources
 from penstock.sandbox.bank import Options
 from penstock.sandbox.faces.registry import face_named
 from penstock.sandbox.faults import Fault, FaultKind, Place
@@ -58,7 +61,7 @@ def test_no_secret_gets_out(database: Database, collector: Collector) -> None:
             said += _backup(home)
         return said
 
-    settings = {
+    settings: dict[str, Any] = {
         name: f"canary-of-{name}"
         for name, field in Settings.model_fields.items()
         if name != "key" and "SecretStr" in str(field.annotation) and "Mapping" not in str(field)
@@ -66,6 +69,13 @@ def test_no_secret_gets_out(database: Database, collector: Collector) -> None:
     assert {"metrics_token", "backup_passphrase", "notify"} <= settings.keys()
     settings |= {"otlp_endpoint": collector.url, "notify": "json://canary-host/canary-path"}
 
+    keyed = [one for one in all_sources() if one.auth]
+    settings |= {"quote_sources": tuple(one.id for one in keyed)}
+    settings["provider_options"] = {
+        f"{one.id}_{option.name}": SecretStr(f"canary-of-{one.id}-{option.name}")
+        for one in keyed
+        for option in one.options
+    }
     log = io.StringIO()
     configure(json=True, level="debug", stream=log)
     try:
@@ -147,6 +157,8 @@ async def _a_day(home: House, api: httpx2.AsyncClient) -> None:
     refreshed = {"grant_type": "refresh_token", "refresh_token": "canary-made-up"}
     await api.post("/token", data=refreshed)
     await api.get("/v1/export")
+    for path in ("/v1/quotes?symbols=ACME:ELSEWHERE", "/v1/sources"):
+        assert (await api.get(path)).status_code == 200
     await api.post("/v1/sign-out")
 
 
