@@ -12,7 +12,7 @@ def invested(ada: Terminal) -> str:
 
 
 def test_holdings_are_listed(ada: Terminal) -> None:
-    """Symbol, name, quantity, price, value, currency, account: to the last digit."""
+    """Symbol, name, quantity, price, value, gain, age, account: to the last digit."""
     invested(ada)
     rows = ada.json("holdings")
     assert [row["symbol"] for row in rows] == ["WEIR", "WRLD", "ETH", "SLUI", None]
@@ -21,7 +21,9 @@ def test_holdings_are_listed(ada: Terminal) -> None:
     assert float(rows[3]["quantity"]) < 0
     shown = ada.good("holdings")
     heading, *lines = shown.stdout.splitlines()
-    assert heading.split() == "symbol name quantity price value currency account".split()
+    assert (
+        heading.split() == "symbol name quantity price value currency gain by as of account".split()
+    )
     (line,) = (one for one in lines if one.startswith("ETH"))
     assert line.split()[1:4] == ["Ether", ether["quantity"], f"{float(ether['price']):,.4f}"]
     assert "Broker account …4151" in line

@@ -11,6 +11,8 @@ MOST_BYTES: Final = 256 * 1024
 FILES: Final = "/v1/imports"
 MOST_OF_A_FILE: Final = 32 * 1024 * 1024
 """How large a file may be that is imported: nobody else may send so much."""
+PRICES: Final = "/v1/own-prices/import"
+MOST_OF_PRICES: Final = 4 * 1024 * 1024
 
 
 class BodyLimit:
@@ -43,6 +45,8 @@ class BodyLimit:
         await self.app(scope, count, send)
 
     def _most_of(self, path: str) -> int:
+        if path == PRICES:
+            return MOST_OF_PRICES
         return MOST_OF_A_FILE if path in (FILES, f"{FILES}/preview") else self._most
 
 

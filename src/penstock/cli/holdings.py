@@ -1,9 +1,21 @@
-"""`penstock holdings`."""
+"""`penstock holdings`: what is held, what it is worth, and since when that is so."""
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
 from penstock.cli.words import full_id, money
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from rich.text import Text
+
+    from penstock.cli.listing import Column, Seen
+
+Row = dict[str, Any]
 
 
 @click.command(cls=Command)
@@ -12,6 +24,7 @@ from penstock.cli.words import full_id, money
 @click.option("--symbol", help="With this very symbol.")
 @click.option("--include-ended", is_flag=True, help="What is held no more too.")
 @click.option("--include-hidden", is_flag=True, help="Of hidden accounts too.")
+@click.option("--currency", metavar="CODE", help="What it is worth in this currency.")
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 @as_json
 @pass_flags
@@ -21,22 +34,32 @@ def holdings(
     account: str | None,
     connection: str | None,
     symbol: str | None,
+    currency: str | None,
     limit: int | None,
     *,
     include_ended: bool,
     include_hidden: bool,
     as_json: bool,
 ) -> None:
-    """List what accounts hold, with the prices and values that their institutions state."""
+    """List what accounts hold, what it is worth, and what was gained with it.
+
+    The value is by a fresh quote or a price of your own, else as the institution states it; both
+    are in --json, with --currency. `penstock networth` adds up.
+    """
     from penstock.cli.listing import Column, Listing, plain, show
+    from penstock.cli.words import age
 
     columns = (
         plain("symbol", "symbol"),
         Column("name", lambda row, _: row["name"] + (" (ended)" if row["ended_at"] else "")),
         Column("quantity", lambda row, _: money(row["quantity"]), right=True),
-        Column("price", lambda row, _: money(row["price"]), right=True),
-        Column("value", lambda row, _: money(row["value"]), right=True),
-        plain("currency", "currency"),
+        Column("price", lambda row, _: money(_price(row)), right=True),
+        Column("value", lambda row, _: money(_of(row, "taken", "value")), right=True),
+        Column("currency", lambda row, _: _of(row, "taken", "currency") or row["currency"]),
+        *_converted(currency),
+        Column("gain", lambda row, _: _gain(row), right=True),
+        Column("by", lambda row, _: _by(row)),
+        Column("as of", lambda row, seen: _age(row, seen, age)),
         Column(
             "account", lambda row, seen: seen.accounts.get(row["account_id"], row["account_id"])
         ),
@@ -47,9 +70,61 @@ def holdings(
         "symbol": symbol,
         "include_ended": "true" if include_ended else None,
         "include_hidden": "true" if include_hidden else None,
+        "currency": currency,
+        "worth": None if currency or as_json else "true",
     }
     empty = "There are no such holdings."
     listing = Listing(
         "/v1/holdings", columns, empty, parameters, limit, names_accounts=True, ages=True
     )
     show(flags, listing, as_json=as_json)
+
+
+def _of(row: Row, which: str, field: str) -> Any:
+    """Return a field of one of the opinions about a position; None where there is none."""
+    opinion = (row["worth"] or {}).get(which)
+    return opinion and opinion[field]
+
+
+def _price(row: Row) -> str | None:
+    """Return the price that counts: that of our quote, in its unit, else the institution's."""
+    quote = _of(row, "taken", "price")
+    stated: str | None = quote["price"] if quote else row["price"]
+    return stated
+
+
+def _converted(currency: str | None) -> "tuple[Column, ...]":
+    """Return the column of what it is worth in the asked currency, where one was asked for."""
+    from penstock.cli.listing import Column
+
+    if currency is None:
+        return ()
+    return (
+        Column(f"in {currency}", lambda row, _: money((row["worth"] or {}).get("amount")), True),
+    )
+
+
+def _gain(row: Row) -> "Text":
+    from rich.text import Text
+
+    gain = (row["worth"] or {}).get("gain")
+    if gain is None:
+        return Text("")
+    percent = "" if gain["percent"] is None else f" ({gain['percent']} %)"
+    style = "red" if gain["amount"].startswith("-") else "green"
+    sign = "" if gain["amount"].startswith("-") else "+"
+    return Text(f"{sign}{money(gain['amount'])} {gain['currency']}{percent}", style=style)
+
+
+def _by(row: Row) -> str:
+    """Say what the value is taken from, or why there is none."""
+    worth = row["worth"]
+    if worth is None:
+        return ""
+    words = (_of(row, "taken", "source") or worth["missing"], *worth["flags"])
+    return ", ".join(word.replace("_", " ") for word in words)
+
+
+def _age(row: Row, seen: "Seen", age: "Callable[[str, datetime], str]") -> str:
+    stated = _of(row, "taken", "as_of")
+    return age(stated, seen.now) if stated else ""

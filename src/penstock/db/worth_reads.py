@@ -14,6 +14,7 @@ from penstock.db.balances import balances
 from penstock.db.connections import connections
 from penstock.db.holding_versions import holding_versions
 from penstock.db.holdings import holdings
+from penstock.db.own_prices import own_prices
 from penstock.db.runs import runs
 from penstock.db.transactions import transactions
 from penstock.domain.balance import BalanceKind
@@ -160,6 +161,15 @@ def first_held(connection: sa.Connection, *, owner_id: int) -> dict[int, date]:
         .group_by(h.account_id)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def currencies_of(connection: sa.Connection, *, owner_id: int) -> set[str]:
+    """Return every currency in which a person's balances or own prices are."""
+    query = sa.select(own_prices.c.currency).where(own_prices.c.owner_id == owner_id)
+    found = {*connection.execute(query.distinct()).scalars()}
+    for row in accounts_of(connection, owner_id=owner_id):
+        found |= {row.currency, *stored.currencies(connection, row.id)}
+    return found
 
 
 def commonest_currency(connection: sa.Connection, *, owner_id: int) -> str | None:

@@ -183,8 +183,8 @@ def _still_so(
     names = instruments(known, held)
     codes = needed(
         {row.currency for row in held}
-        | {row.currency for row in worth_reads.accounts_of(connection, owner_id=owner_id)}
         | {one.currency for one in known.values()}
+        | worth_reads.currencies_of(connection, owner_id=owner_id)
     )
     since: dict[Mark, date | None] = {}
     good = []

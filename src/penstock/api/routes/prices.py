@@ -1,194 +1,66 @@
-"""Prices that people set themselves, of what they hold and nobody quotes."""
+"""Prices that were believed: what an instrument cost when."""
 
-from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, NamedTuple
 
-import sqlalchemy as sa
-from fastapi import Query, Request
-from pydantic import Field
-from starlette.responses import Response
+from fastapi import Query
 
 from penstock.api.auth import require
-from penstock.api.errors import MalformedRequest
 from penstock.api.paging import Page, cursor_after
+from penstock.api.quoting import Quote, quote_of
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import (
-    AmountText,
-    Currency,
-    Day,
-    Incoming,
-    Line,
-    NextCursor,
-    On,
-    Outgoing,
-    Yes,
-)
-from penstock.db import own_prices
-from penstock.db.own_prices import OwnPrice
-from penstock.domain import price_file
-from penstock.domain.ids import public_id
-from penstock.domain.price_file import PriceLine
-from penstock.domain.quote import Basis
-from penstock.engine import own_prices as deeds
+from penstock.api.schemas import Day, NextCursor, Outgoing
+from penstock.db import prices
+from penstock.domain.errors import InvalidInput
 from penstock.identity.caller import Caller
 
-router = nouns("prices")
-
-_BODY: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-Security = Annotated[
-    str,
-    Field(
-        description="A security's id, ISIN, FIGI, CUSIP, ticker (with its exchange) or name.",
-        min_length=1,
-        max_length=200,
-        examples=["XX0000000017"],
-    ),
-]
-
-
-class Price(Outgoing):
-    """A price of one's own: what one cost on a day, or a hundredth of the par."""
-
-    security_id: Annotated[str, Field(description="A public id.", examples=["sec_0000000000011"])]
-    day: On
-    price: Annotated[AmountText, Field(examples=["12.50"])]
-    currency: Annotated[Currency, Field(description="ISO 4217; GBX for pence.")]
-    basis: Annotated[Basis, Field(examples=["per_share"])]
+router = nouns("quotes")
 
 
 class Prices(Outgoing):
-    """A page of prices."""
+    """A page of prices, the newest first."""
 
-    rows: list[Price]
+    rows: list[Quote]
     next_cursor: NextCursor
 
 
-class NewPrice(Incoming):
-    """A price to set; that of the same day is replaced."""
-
-    security: Line
-    day: Annotated[Day | None, Field(description="Else today.")] = None
-    price: Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$", examples=["12.50"])]
-    currency: Annotated[str, Field(pattern="^[A-Z]{3,10}$", examples=["EUR"])]
-    basis: Annotated[
-        Basis | None,
-        Field(description="Else per cent of par for a bond, and per share for all else."),
-    ] = None
-
-
-class ImportedPrices(Outgoing):
-    """What a file of prices brought, or would bring."""
-
-    lines: Annotated[int, Field(examples=[250])]
-    changed: Annotated[int, Field(description="New, or other than before.", examples=[250])]
-    securities: Annotated[int, Field(examples=[2])]
-    dry_run: bool
+class _Mark(NamedTuple):
+    as_of: datetime
+    number: int
 
 
 @router.get("/prices")
 async def list_prices(
-    caller: Annotated[Caller, require("read")],
+    caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
     running: Running,
     page: Page,
-    security: Annotated[Security | None, Query(description="Of this one only.")] = None,
+    instrument: Annotated[
+        str,
+        Query(
+            description="As `instrument` of a quote writes it.",
+            pattern="^[!-~]{1,60}$",
+            examples=["SAP:XETR"],
+        ),
+    ],
+    since: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
+    until: Annotated[Day | None, Query(alias="to", description="The last day.")] = None,
 ) -> Prices:
-    """List the prices that you set, by security and day."""
-    listing = f"prices {security}"
-    rows = await running.database.read(
-        _read,
-        security,
-        owner_id=caller.user_id,
-        after=page.position(listing, tuple[int, date]),
+    """List the prices of an instrument that were believed, every source's."""
+    if since is not None and until is not None and since > until:
+        raise InvalidInput(f"{since} is after {until}.")
+    listing = f"prices {instrument} {since} {until}"
+    after = page.position(listing, _Mark)
+    found = await running.database.read(
+        prices.page,
+        instrument,
+        first=since,
+        last=until,
+        after=None if after is None else prices.Mark(*after),
         limit=page.limit + 1,
     )
-    shown = rows[: page.limit]
-    more = len(rows) > page.limit
-    last = (shown[-1].security_id, shown[-1].day) if more else None
+    shown, now = found[: page.limit], running.clock()
     return Prices(
-        rows=[_shape(one) for one in shown],
-        next_cursor=cursor_after(listing, last) if last else None,
-    )
-
-
-@router.post("/prices", status_code=201)
-async def set_price(
-    body: NewPrice, caller: Annotated[Caller, require("write")], running: Running
-) -> Price:
-    """Set what one of a security cost on a day. It holds until something newer is known."""
-    calendar = running.valuer.calendar()
-    day = body.day or calendar.today
-    line = PriceLine(0, body.security, day, Decimal(body.price), body.currency, body.basis)
-    done = await running.database.write(
-        deeds.set_price, line, owner_id=caller.user_id, today=calendar.today, now=calendar.now
-    )
-    return _shape(done)
-
-
-@router.post("/prices/import", openapi_extra=_BODY)
-async def import_prices(
-    request: Request,
-    caller: Annotated[Caller, require("write")],
-    running: Running,
-    dry_run: Annotated[Yes, Query(description="Only say what it would do.")] = False,
-) -> ImportedPrices:
-    """Set all prices of a CSV file (security, day, price, currency), or none of them."""
-    content = await request.body()
-    if not content:
-        raise MalformedRequest("Send the file as the body.")
-    lines = price_file.parse(content)
-    calendar = running.valuer.calendar()
-    run: Any = running.database.read if dry_run else running.database.write
-    done: deeds.Imported = await run(
-        deeds.import_prices,
-        lines,
-        owner_id=caller.user_id,
-        today=calendar.today,
-        now=calendar.now,
-        dry=dry_run,
-    )
-    return ImportedPrices(
-        lines=done.lines, changed=done.changed, securities=done.securities, dry_run=dry_run
-    )
-
-
-@router.delete("/prices", status_code=204, response_class=Response)
-async def delete_price(
-    caller: Annotated[Caller, require("write")],
-    running: Running,
-    security: Annotated[Security, Query()],
-    day: Annotated[Day, Query()],
-) -> Response:
-    """Forget the price of a day that you set."""
-    await running.database.write(deeds.remove_price, security, day, owner_id=caller.user_id)
-    return Response(status_code=204)
-
-
-def _read(
-    connection: sa.Connection,
-    security: str | None,
-    *,
-    owner_id: int,
-    after: tuple[int, date] | None,
-    limit: int,
-) -> list[OwnPrice]:
-    number = security and deeds.find(connection, security, owner_id=owner_id).id
-    return own_prices.page(
-        connection, owner_id=owner_id, security_id=number or None, after=after, limit=limit
-    )
-
-
-def _shape(one: OwnPrice) -> Price:
-    return Price(
-        security_id=public_id("sec", one.security_id),
-        day=one.day,
-        price=format(one.price, "f"),
-        currency=one.currency,
-        basis=one.basis,
+        rows=[quote_of(one, now) for _, one in shown],
+        next_cursor=cursor_after(listing, shown[-1][0]) if len(found) > page.limit else None,
     )

@@ -22,7 +22,7 @@ def priced(api: Api) -> tuple[TestClient, str]:
 
 def send(client: TestClient, text: str, **asked: str) -> tuple[int, str]:
     """Import a file; return the status and what was said."""
-    answer = client.post("/v1/prices/import", content=text, headers=CSV, params=asked)
+    answer = client.post("/v1/own-prices/import", content=text, headers=CSV, params=asked)
     return answer.status_code, answer.text
 
 
@@ -31,7 +31,7 @@ def test_an_own_price_completes_the_total(api: Api) -> None:
     client, number = priced(api)
     assert ask(client)["total"] == TOTAL
     body = {"security": number, "price": "10.00", "currency": "EUR"}
-    answer = client.post("/v1/prices", json=body)
+    answer = client.post("/v1/own-prices", json=body)
     assert answer.status_code == 201, answer.text
     assert answer.json() == {
         "security_id": number,
@@ -43,11 +43,11 @@ def test_an_own_price_completes_the_total(api: Api) -> None:
     found = ask(client)
     assert (found["total"], found["missing"]) == ("44203.74", [])
     assert [one["source"] for one in found["parts"] if one["name"] == MISSING] == ["own_price"]
-    assert client.get("/v1/prices").json()["rows"] == [answer.json()]
+    assert client.get("/v1/own-prices").json()["rows"] == [answer.json()]
     asked = {"security": MISSING, "day": "2026-11-21"}
-    assert client.delete("/v1/prices", params=asked).status_code == 204
+    assert client.delete("/v1/own-prices", params=asked).status_code == 204
     assert ask(client)["total"] == TOTAL
-    assert client.delete("/v1/prices", params=asked).status_code == 404
+    assert client.delete("/v1/own-prices", params=asked).status_code == 404
 
 
 def test_a_price_set_late_changes_the_days_that_are_over(api: Api) -> None:
@@ -56,7 +56,7 @@ def test_a_price_set_late_changes_the_days_that_are_over(api: Api) -> None:
     series = {"from": "2026-11-18", "currency": "EUR"}
     before = ask(client, **series)["series"]
     body = {"security": number, "price": "1.00", "currency": "EUR", "day": "2026-11-21"}
-    client.post("/v1/prices", json=body)
+    client.post("/v1/own-prices", json=body)
     after = ask(client, **series)["series"]
     assert before[:-1] == after[:-1]
     assert after[-1]["missing"] == []
@@ -67,11 +67,11 @@ def test_a_bond_is_priced_in_per_cent_unless_said(api: Api) -> None:
     """98 is 98 % of the par, and in pence it is hundredths; said otherwise, it is that."""
     client, _ = priced(api)
     body = {"security": "DE0001102580", "price": "98", "currency": "EUR"}
-    assert client.post("/v1/prices", json=body).json()["basis"] == "percent_of_par"
+    assert client.post("/v1/own-prices", json=body).json()["basis"] == "percent_of_par"
     parts = {one["name"]: one for one in ask(client)["parts"]}
     assert (parts["BUND"]["value"], parts["BUND"]["source"]) == ("9800.00", "own_price")
     body = {"security": "WEIR", "price": "500", "currency": "GBX"}
-    client.post("/v1/prices", json=body)
+    client.post("/v1/own-prices", json=body)
     parts = {one["name"]: one for one in ask(client)["parts"]}
     assert (parts["WEIR"]["value"], parts["WEIR"]["currency"]) == ("50.00", "GBP")
 
@@ -83,13 +83,13 @@ def test_a_file_of_prices_is_taken_whole(api: Api) -> None:
         f"security,day,price,currency\n{number},2026-11-20,9.50,EUR\n{MISSING},2026-11-21,10,EUR\n"
     )
     assert '"changed":2' in send(client, text, dry_run="true")[1]
-    assert client.get("/v1/prices").json()["rows"] == []
+    assert client.get("/v1/own-prices").json()["rows"] == []
     assert '"changed":2' in send(client, text)[1]
     assert '"changed":0' in send(client, text)[1]
-    rows = client.get("/v1/prices", params={"security": MISSING, "limit": "1"}).json()
+    rows = client.get("/v1/own-prices", params={"security": MISSING, "limit": "1"}).json()
     assert [row["day"] for row in rows["rows"]] == ["2026-11-20"]
     more = client.get(
-        "/v1/prices",
+        "/v1/own-prices",
         params={"security": MISSING, "limit": "1", "cursor": rows["next_cursor"]},
     ).json()
     assert [row["price"] for row in more["rows"]] == ["10.00"]
@@ -123,14 +123,14 @@ def test_a_file_with_a_fault_is_refused_with_its_line(
     client, _ = priced(sqlite_api)
     status, answer = send(client, text)
     assert (status, said in answer) == (422, True), answer
-    assert client.get("/v1/prices").json()["rows"] == []
+    assert client.get("/v1/own-prices").json()["rows"] == []
 
 
 def test_an_unreadable_file_is_refused(sqlite_api: Api) -> None:
     """Bytes that are no text, or none at all."""
     client, _ = priced(sqlite_api)
     for content in (b"\xff\xfe\x00", b""):
-        answer = client.post("/v1/prices/import", content=content, headers=CSV)
+        answer = client.post("/v1/own-prices/import", content=content, headers=CSV)
         assert answer.status_code in {400, 422}
 
 
@@ -140,7 +140,7 @@ def test_a_name_that_may_be_two_is_refused(sqlite_api: Api) -> None:
     owner, now = api.person("ada"), api.clock()
     made = [security(api.penstock.database, owner, "Twin", now) for _ in range(2)]
     body = {"security": "Twin", "price": "1", "currency": "EUR"}
-    answer = api.signed_in("ada").post("/v1/prices", json=body)
+    answer = api.signed_in("ada").post("/v1/own-prices", json=body)
     assert answer.status_code == 404
     assert all(public_id("sec", number) in answer.text for number in made)
 
@@ -149,11 +149,11 @@ def test_nobody_prices_or_sees_what_another_holds(api: Api) -> None:
     """Neither by id nor by name; and a token that may only read sets nothing."""
     client, number = priced(api)
     body = {"security": number, "price": "1", "currency": "EUR"}
-    assert client.post("/v1/prices", json=body).status_code == 201
+    assert client.post("/v1/own-prices", json=body).status_code == 201
     other = api.signed_in("bob")
-    assert other.post("/v1/prices", json=body).status_code == 404
-    assert other.get("/v1/prices").json()["rows"] == []
-    assert other.get("/v1/prices", params={"security": number}).status_code == 404
+    assert other.post("/v1/own-prices", json=body).status_code == 404
+    assert other.get("/v1/own-prices").json()["rows"] == []
+    assert other.get("/v1/own-prices", params={"security": number}).status_code == 404
     asked = {"security": number, "day": (api.clock() - timedelta(0)).date().isoformat()}
-    assert other.delete("/v1/prices", params=asked).status_code == 404
-    assert api.signed_in("ada", "read").post("/v1/prices", json=body).status_code == 403
+    assert other.delete("/v1/own-prices", params=asked).status_code == 404
+    assert api.signed_in("ada", "read").post("/v1/own-prices", json=body).status_code == 403

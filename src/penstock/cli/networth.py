@@ -1,0 +1,189 @@
+"""`penstock networth`: the sum of it all, how old its oldest part is, and what is not in it."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
+from penstock.cli.terminal import print_json, say
+from penstock.cli.values import DAY
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from penstock.cli.client import Client
+
+Row = dict[str, Any]
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_WIDTH: Final = 60
+_GROUPS: Final = {
+    "type": "types",
+    "currency": "currencies",
+    "institution": "institutions",
+    "account": "accounts",
+}
+_LEFT: Final = {
+    "hidden": "hidden",
+    "disconnected": "disconnected",
+    "closed": "closed at the bank",
+    "not_started": "begins later",
+    "linked_twice": "linked twice, and counted once",
+}
+
+
+@click.command(cls=Command)
+@click.option("--currency", metavar="CODE", help="In this one; else that of most accounts.")
+@click.option("--day", type=DAY, help="At the end of this day; else now.")
+@named_as("--from", "since", twin="NETWORTH_FROM", type=DAY, help="With each day from this one on.")
+@named_as("--to", "until", twin="NETWORTH_TO", type=DAY, help="With --from: the last of them.")
+@click.option("--by", type=click.Choice(tuple(_GROUPS)), default="type", help="How it is grouped.")
+@click.option("--parts", is_flag=True, help="Show each account and holding that counts.")
+@as_json
+@pass_flags
+def networth(
+    flags: Flags,
+    /,
+    currency: str | None,
+    day: str | None,
+    since: str | None,
+    until: str | None,
+    by: str,
+    *,
+    parts: bool,
+    as_json: bool,
+) -> None:
+    """Add up what accounts and holdings are worth, in one currency.
+
+    What has no price or no rate is not in the total: it is listed beside it, with the reason.
+    """
+    from penstock.cli.door import ask
+
+    if until and not since:
+        raise click.UsageError("--to goes with --from.")
+
+    async def work(client: "Client") -> Row:
+        asked = {"currency": currency, "day": day, "from": since, "to": until}
+        return await client.get("/v1/networth", asked)
+
+    found = ask(flags, work)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found, by, parts=parts)
+
+
+def _print(found: Row, by: str, *, parts: bool) -> None:
+    from penstock.domain.clock import utc_now
+
+    now = utc_now()
+    if found["total"] is None and not found["missing"]:
+        say("Nothing is known yet: `penstock connect` links a bank, `penstock sync` reads it.")
+    elif found["series"] is not None:
+        _print_series(found)
+    elif parts:
+        _print_parts(found, now)
+    else:
+        _print_groups(found, by)
+    _say_the_rest(found, now)
+
+
+def _print_groups(found: Row, by: str) -> None:
+    """Print the groups, and below them what they add up to."""
+    from penstock.cli.terminal import print_table
+    from penstock.cli.words import money
+
+    names = {one["account_id"]: one["name"] for one in found["parts"]} if by == "account" else {}
+    lines = [
+        [_group(one["name"], names), money(one["amount"]), _percent(one["percent"])]
+        for one in found["allocation"][_GROUPS[by]]
+    ]
+    lines += [[word, money(found[word]), ""] for word in ("assets", "liabilities", "total")]
+    heading = [by, found["currency"], "of assets"]
+    print_table(heading, lines, right=heading[1:])
+
+
+def _group(name: str, names: dict[str, str]) -> str:
+    return names.get(name, name.replace("_", " "))
+
+
+def _percent(text: str | None) -> str:
+    return f"{text} %" if text is not None else ""
+
+
+def _print_parts(found: Row, now: "datetime") -> None:
+    from penstock.cli.terminal import print_table
+    from penstock.cli.words import age, money
+
+    lines = [
+        [
+            one["name"],
+            one["type"].replace("_", " "),
+            money(one["value"]),
+            one["currency"],
+            money(one["amount"]),
+            ", ".join([one["source"].replace("_", " "), *_words(one["flags"])]),
+            age(one["as_of"], now),
+        ]
+        for one in found["parts"]
+    ]
+    lines.append(["total", "", "", "", money(found["total"]), "", ""])
+    heading = ["what", "type", "value", "in", found["currency"], "by", "as of"]
+    print_table(heading, lines, right=["value", found["currency"]])
+
+
+def _words(flags: list[str]) -> list[str]:
+    return [flag.replace("_", " ") for flag in flags]
+
+
+def _print_series(found: Row) -> None:
+    from penstock.cli.terminal import print_table
+    from penstock.cli.words import money
+
+    days = found["series"]
+    lines = [
+        [
+            one["day"],
+            *(money(one[word]) for word in ("assets", "liabilities", "total")),
+            str(len(one["missing"]) or ""),
+        ]
+        for one in days
+    ]
+    heading = ["day", "assets", "liabilities", f"total ({found['currency']})", "missing"]
+    print_table(heading, lines, right=heading[1:])
+    curve = sparkline([one["total"] for one in days])
+    if curve.strip():
+        say(curve)
+
+
+def sparkline(totals: list[str | None]) -> str:
+    """Draw figures as bars, sixty at the most, each the last of its days; a gap is a blank."""
+    from decimal import Decimal
+
+    step = -(-len(totals) // _WIDTH) or 1
+    ends = [totals[min(at + step, len(totals)) - 1] for at in range(0, len(totals), step)]
+    known = [Decimal(one) for one in ends if one is not None]
+    if not known:
+        return ""
+    low, span = min(known), max(known) - min(known)
+    top = len(_BARS) - 1
+    return "".join(
+        " " if one is None else _BARS[int((Decimal(one) - low) * top / span) if span else 0]
+        for one in ends
+    )
+
+
+def _say_the_rest(found: Row, now: "datetime") -> None:
+    """Say what is not in the total, and how old it is."""
+    from penstock.cli.failure import printable
+    from penstock.cli.words import age
+
+    for one in found["missing"]:
+        say(printable(f"not in it: {one['name']} ({one['id']}): {one['text']}"))
+    for one in found["left_out"]:
+        say(printable(f"left out: {one['name']} ({one['id']}): {_LEFT[one['reason']]}"))
+    oldest = found["oldest"]
+    if oldest is not None:
+        when = age(oldest["as_of"], now)
+        say(printable(f"Its oldest part is {oldest['name']}, as of {when}."))
+    if found["rates_on"] is not None:
+        say(f"Its oldest exchange rate is of {found['rates_on']}.")

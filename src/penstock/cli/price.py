@@ -1,0 +1,129 @@
+"""`penstock price`: prices of one's own, of what is held and nobody quotes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.failure import Failed
+from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
+from penstock.cli.terminal import print_json, say
+from penstock.cli.values import AMOUNT, DAY
+from penstock.cli.words import counted
+
+if TYPE_CHECKING:
+    from penstock.cli.client import Client
+
+Row = dict[str, Any]
+_HOW = "A SECURITY is its id, ISIN, FIGI, CUSIP, ticker or name, as `penstock holdings` shows it."
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.option("--security", help="Of this one only.")
+@as_json
+@pass_flags
+@click.pass_context
+def price(context: click.Context, flags: Flags, security: str | None, *, as_json: bool) -> None:
+    """List the prices that you set; set, import and remove them."""
+    if context.invoked_subcommand is not None:
+        return
+    from penstock.cli.listing import Column, Listing, plain, show
+    from penstock.cli.words import money
+
+    columns = (
+        plain("security", "security_id"),
+        plain("day", "day"),
+        Column("price", lambda row, _: money(row["price"]), right=True),
+        plain("currency", "currency"),
+        Column("of", lambda row, _: _basis(row["basis"])),
+    )
+    empty = "You have set no prices: `penstock price set SECURITY AMOUNT CURRENCY`."
+    show(flags, Listing("/v1/own-prices", columns, empty, {"security": security}), as_json=as_json)
+
+
+@price.command("set", cls=Command, epilog=_HOW)
+@click.argument("security")
+@click.argument("amount", type=AMOUNT)
+@click.argument("currency")
+@click.option("--day", type=DAY, help="What it cost on this day; else today.")
+@click.option(
+    "--percent/--each", default=None, help="Per cent of par (usual for bonds), or of one."
+)
+@as_json
+@pass_flags
+def set_price(
+    flags: Flags,
+    security: str,
+    amount: str,
+    currency: str,
+    day: str | None,
+    *,
+    percent: bool | None,
+    as_json: bool,
+) -> None:
+    """Set what one of a SECURITY costs. It holds until something newer is known."""
+    from penstock.cli.door import ask
+
+    basis = None if percent is None else "percent_of_par" if percent else "per_share"
+    body = {"security": security, "price": amount, "currency": currency, "day": day}
+
+    async def work(client: "Client") -> Row:
+        done: Row = (await client.post("/v1/own-prices", {**body, "basis": basis})).json()
+        return done
+
+    done = ask(flags, work)
+    if as_json:
+        print_json(done)
+    say(f"{security}: {done['price']} {done['currency']} {_basis(done['basis'])}, {done['day']}.")
+
+
+@price.command("import", cls=Command, epilog=_HOW)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what it would do, and store nothing.")
+@as_json
+@pass_flags
+def import_prices(flags: Flags, file: Path, *, dry_run: bool, as_json: bool) -> None:
+    """Set the prices of a CSV FILE: security,day,price,currency, and basis if you like.
+
+    It is taken whole or not at all; what is wrong is told with its line.
+    """
+    from penstock.cli.door import ask
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Failed(
+            f"{file} cannot be read: {error.strerror or error}", remedy="Name a file that is there."
+        ) from error
+
+    async def work(client: "Client") -> Row:
+        given = {"dry_run": "true" if dry_run else None}
+        done: Row = (await client.send("/v1/own-prices/import", content, given)).json()
+        return done
+
+    done = ask(flags, work)
+    if as_json:
+        print_json(done)
+    would = " would be" if dry_run else ""
+    things = counted(done["securities"], "security").replace("securitys", "securities")
+    say(f"{file}: {counted(done['lines'], 'line')} of {things}, {done['changed']}{would} new.")
+
+
+@price.command(cls=Command, epilog=_HOW)
+@click.argument("security")
+@click.argument("day", type=DAY)
+@pass_flags
+def remove(flags: Flags, security: str, day: str) -> None:
+    """Forget the price of a SECURITY that you set for a DAY."""
+    from penstock.cli.door import ask
+
+    async def work(client: "Client") -> None:
+        asked = {"security": security, "day": day}
+        await client.ask("DELETE", "/v1/own-prices", parameters=asked)
+
+    ask(flags, work)
+    say(f"{security}: the price of {day} is forgotten.")
+
+
+def _basis(basis: str) -> str:
+    return "per cent of par" if basis == "percent_of_par" else "each"

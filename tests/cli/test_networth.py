@@ -1,0 +1,124 @@
+"""`penstock networth`, `holdings` and `price`: what is computed by hand is what is shown."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from penstock.cli.networth import sparkline
+from penstock.db.connect import open_database
+from penstock.db.users import users
+from penstock.domain.clock import utc_now
+from tests.api.serving import KEY
+from tests.cli.conftest import Terminal, in_front_of
+from tests.databases import Database
+from tests.db.portfolio import fill
+from tests.domain.portfolio import ASSETS, IN_EUROS, LIABILITIES, MISSING, OF_ITS_OWN, TOTAL
+
+
+@pytest.fixture
+def ada(database: Database, tmp_path: Path) -> Terminal:
+    """Return Ada, signed in, with the portfolio of six currencies, on each kind of database."""
+    terminal = in_front_of(tmp_path / "home")
+    terminal.environment |= {"PENSTOCK_DATABASE_URL": database.url, "PENSTOCK_KEY": KEY}
+    terminal.sign_in()
+    opened = open_database(database.url)
+    owner = opened.read_now(lambda connection: connection.execute(sa.select(users.c.id)).scalar())
+    assert owner is not None
+    fill(opened, owner, utc_now())
+    opened.close()
+    return terminal
+
+
+def test_the_sum_of_it_all_is_what_was_computed_by_hand(ada: Terminal) -> None:
+    """To the cent, in six currencies; beside it what is missing, and the oldest part's age."""
+    found = ada.json("networth", "--currency", "EUR")
+    assert (found["total"], found["assets"], found["liabilities"]) == (TOTAL, ASSETS, LIABILITIES)
+    assert {one["name"]: one["amount"] for one in found["parts"]} == IN_EUROS
+    shown = ada.good("networth")
+    lines = {line.split()[0]: line.split()[1] for line in shown.stdout.splitlines()[1:]}
+    assert (lines["total"], lines["assets"], lines["liabilities"]) == (
+        "43,433.74",
+        "44,511.63",
+        "-1,077.89",
+    )
+    assert f"not in it: {MISSING}" in shown.stderr
+    assert "Its oldest part is everyday, as of 2 h ago." in shown.stderr
+    parts = ada.good("networth", "--parts").stdout.splitlines()
+    assert len(parts) == 1 + len(IN_EUROS) + 1
+    assert any(line.startswith("TEVA") and "16,357.50" in line for line in parts)
+    assert "Mill Bank" in ada.good("networth", "--by", "institution").stdout
+    assert "swiss" in ada.good("networth", "--by", "account").stdout
+
+
+def test_holdings_show_value_and_age(ada: Terminal) -> None:
+    """Each in the currency of its price, and in the asked one; what has no price says why."""
+    shown = ada.good("holdings", "--currency", "EUR").stdout.splitlines()
+    assert "in EUR" in shown[0]
+    rows = {line.split()[0]: line for line in shown[1:]}
+    for name, (value, currency) in OF_ITS_OWN.items():
+        assert value in rows[name].replace(",", ""), rows[name]
+        assert currency in rows[name]
+        assert IN_EUROS[name] in rows[name].replace(",", "")
+    assert "no price" in rows[MISSING]
+    valued = ada.json("holdings", "--currency", "EUR", "--symbol", "OCDO")[0]["worth"]
+    assert valued["ours"]["price"] == {
+        "price": "308.8",
+        "scale": "0.01",
+        "currency": "GBP",
+        "basis": "per_share",
+        "source": "table",
+        "as_of": valued["ours"]["price"]["as_of"],
+    }
+    assert "worth" not in ada.json("holdings")[0]
+
+
+def test_a_series_is_a_table_with_a_curve(ada: Terminal) -> None:
+    """Day by day, today included; a day of which nothing is known is a gap."""
+    today = utc_now().date()
+    since = (today - timedelta(days=3)).isoformat()
+    shown = ada.good("networth", "--from", since)
+    heading, *lines = shown.stdout.splitlines()
+    assert heading.split()[0] == "day"
+    assert lines[0].split()[0] == since
+    assert lines[-1].split()[3] == "43,433.74"
+    assert "█" in shown.stderr or "▁" in shown.stderr
+    assert ada.run("networth", "--to", since).exit_code == 2
+
+
+def test_own_prices_are_set_imported_and_removed(ada: Terminal, tmp_path: Path) -> None:
+    """What nobody quotes counts from then on, and no longer once it is forgotten."""
+    ada.good("price", "set", MISSING, "10.00", "EUR")
+    assert ada.json("networth")["total"] == "44203.74"
+    (row,) = ada.json("price")
+    assert "10.00" in ada.good("price").stdout
+    ada.good("price", "remove", MISSING, row["day"])
+    assert ada.json("networth")["total"] == TOTAL
+    file = tmp_path / "prices.csv"
+    file.write_text(f"security,day,price,currency\n{MISSING},2026-01-02,10,EUR\n")
+    assert "1 would be new" in ada.good("price", "import", str(file), "--dry-run").stderr
+    ada.good("price", "import", str(file))
+    assert ada.json("networth")["total"] == "44203.74"
+    file.write_text("security,day,price,currency\nSAP,yesterday,10,EUR\n")
+    refused = ada.run("price", "import", str(file))
+    assert refused.exit_code != 0
+    assert "line 2: 'yesterday' is no day" in refused.stderr
+    assert ada.run("price", "import", str(tmp_path / "none.csv")).exit_code == 1
+
+
+def test_who_has_nothing_is_told_how_to_begin(tmp_path: Path) -> None:
+    """No total, and no zero: a sentence."""
+    terminal = in_front_of(tmp_path / "home")
+    terminal.sign_in()
+    shown = terminal.good("networth")
+    assert shown.stdout == ""
+    assert "penstock connect" in shown.stderr
+
+
+def test_a_curve_has_blanks_where_nothing_is_known() -> None:
+    """Bars from the least to the most; of many days sixty bars; one figure alone is flat."""
+    assert sparkline(["1.00", None, "8.00"]) == "▁ █"
+    assert sparkline([None, None]) == ""
+    assert sparkline(["5.00"]) == "▁"
+    assert len(sparkline([str(one) for one in range(365)])) <= 60
