@@ -1,21 +1,39 @@
-"""Prices that were believed: what an instrument cost when."""
+"""Prices that people set themselves, of what they hold and nobody quotes."""
 
-from datetime import datetime
-from typing import Annotated, NamedTuple
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final
 
-from fastapi import Query
+import sqlalchemy as sa
+from fastapi import Query, Request
+from pydantic import Field
+from starlette.responses import Response
 
 from penstock.api.auth import require
+from penstock.api.errors import MalformedRequest
 from penstock.api.paging import Page, cursor_after
-from penstock.api.quoting import Quote, quote_of
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import Day, NextCursor, Outgoing
-from penstock.db import prices
-from penstock.domain.errors import InvalidInput
+from penstock.api.schemas import (
+    AmountText,
+    Currency,
+    Day,
+    Incoming,
+    Line,
+    NextCursor,
+    On,
+    Outgoing,
+    Yes,
+)
+from penstock.db import own_prices
+from penstock.db.own_prices import OwnPrice
+from penstock.domain import price_file
+from penstock.domain.ids import public_id
+from penstock.domain.price_file import PriceLine
+from penstock.domain.quote import Basis
+from penstock.engine import own_prices as deeds
 from penstock.identity.caller import Caller
 
-<<<<<<<< HEAD:src/penstock/api/routes/own_prices.py
 router = nouns("prices")
 
 _BODY: Final = {
@@ -49,24 +67,31 @@ class OwnPrices(Outgoing):
     """A page of prices."""
 
     rows: list[OwnPriceShown]
-========
-router = nouns("quotes")
-
-
-class Prices(Outgoing):
-    """A page of prices, the newest first."""
-
-    rows: list[Quote]
->>>>>>>> worth:src/penstock/api/routes/prices.py
     next_cursor: NextCursor
 
 
-class _Mark(NamedTuple):
-    as_of: datetime
-    number: int
+class NewPrice(Incoming):
+    """A price to set; that of the same day is replaced."""
+
+    security: Line
+    day: Annotated[Day | None, Field(description="Else today.")] = None
+    price: Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$", examples=["12.50"])]
+    currency: Annotated[str, Field(pattern="^[A-Z]{3,10}$", examples=["EUR"])]
+    basis: Annotated[
+        Basis | None,
+        Field(description="Else per cent of par for a bond, and per share for all else."),
+    ] = None
 
 
-<<<<<<<< HEAD:src/penstock/api/routes/own_prices.py
+class ImportedPrices(Outgoing):
+    """What a file of prices brought, or would bring."""
+
+    lines: Annotated[int, Field(examples=[250])]
+    changed: Annotated[int, Field(description="New, or other than before.", examples=[250])]
+    securities: Annotated[int, Field(examples=[2])]
+    dry_run: bool
+
+
 @router.get("/own-prices")
 async def list_own_prices(
     caller: Annotated[Caller, require("read")],
@@ -166,39 +191,4 @@ def _shape(one: OwnPrice) -> OwnPriceShown:
         price=format(one.price, "f"),
         currency=one.currency,
         basis=one.basis,
-========
-@router.get("/prices")
-async def list_prices(
-    caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
-    running: Running,
-    page: Page,
-    instrument: Annotated[
-        str,
-        Query(
-            description="As `instrument` of a quote writes it.",
-            pattern="^[!-~]{1,60}$",
-            examples=["SAP:XETR"],
-        ),
-    ],
-    since: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
-    until: Annotated[Day | None, Query(alias="to", description="The last day.")] = None,
-) -> Prices:
-    """List the prices of an instrument that were believed, every source's."""
-    if since is not None and until is not None and since > until:
-        raise InvalidInput(f"{since} is after {until}.")
-    listing = f"prices {instrument} {since} {until}"
-    after = page.position(listing, _Mark)
-    found = await running.database.read(
-        prices.page,
-        instrument,
-        first=since,
-        last=until,
-        after=None if after is None else prices.Mark(*after),
-        limit=page.limit + 1,
-    )
-    shown, now = found[: page.limit], running.clock()
-    return Prices(
-        rows=[quote_of(one, now) for _, one in shown],
-        next_cursor=cursor_after(listing, shown[-1][0]) if len(found) > page.limit else None,
->>>>>>>> worth:src/penstock/api/routes/prices.py
     )
