@@ -18,6 +18,7 @@ from penstock.db.holding_versions import holding_versions as version_rows
 from penstock.db.lane import Database
 from penstock.db.net_worth import DayWorth
 from penstock.db.runs import runs
+from penstock.db.securities import securities
 from penstock.domain.says import Invested
 from penstock.engine.worth import Valuer
 from tests.databases import Database as Made
@@ -228,6 +229,19 @@ def test_a_late_price_changes_the_days_that_are_over(street: Street) -> None:
     after = {one.day.day: one for one in street.series(15)}
     assert (str(after[17].total), after[17].missing) == ("200.00", ())
     assert after[16] == before[16]
+
+
+def test_a_security_that_is_known_better_changes_the_days_that_are_over(street: Street) -> None:
+    """Told by a person what quotes it: every day is priced anew."""
+    street.balance(15, "0.00")
+    held(street, "2", 16)
+    quoted(street, 16, "100")
+    street.write(securities.update().values(instrument=None))
+    assert [one.missing != () for one in street.series(17, 18)] == [True, True]
+    street.later(minutes=1)
+    known = {"instrument": "SAP:XETR", "updated_at": street.clock.now}
+    street.write(securities.update().values(known))
+    assert street.totals(17, 18) == {17: "200.00", 18: "200.00"}
 
 
 def test_a_late_rate_changes_the_days_that_are_over(street: Street) -> None:

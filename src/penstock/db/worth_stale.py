@@ -20,6 +20,7 @@ from penstock.db.net_worth import Mark
 from penstock.db.prices import prices
 from penstock.db.rates import rates
 from penstock.db.runs import runs
+from penstock.db.securities import securities
 from penstock.db.transactions import transactions
 from penstock.domain.balance import BalanceKind
 
@@ -47,7 +48,7 @@ def stale_since(
 
 
 def _by_deeds(connection: sa.Connection, mark: Mark, owner_id: int) -> Iterator[date]:
-    """Accounts that were changed, rows that were erased, runs that were undone: all days."""
+    """Accounts and securities that changed, erased rows, undone runs: all days."""
     changed = sa.exists().where(
         accounts.c.owner_id == owner_id, accounts.c.change_number > mark.change_number
     )
@@ -55,7 +56,13 @@ def _by_deeds(connection: sa.Connection, mark: Mark, owner_id: int) -> Iterator[
         erasures.c.owner_id == owner_id, erasures.c.change_number > mark.change_number
     )
     undone = sa.exists().where(runs.c.owner_id == owner_id, runs.c.undone_at >= mark.computed_at)
-    if connection.execute(sa.select(sa.or_(changed, erased, undone))).scalar():
+    known = sa.exists().where(
+        securities.c.owner_id == owner_id,
+        sa.or_(
+            securities.c.updated_at >= mark.computed_at, securities.c.merged_at >= mark.computed_at
+        ),
+    )
+    if connection.execute(sa.select(sa.or_(changed, erased, undone, known))).scalar():
         yield date.min
     k = connections.c
     ended = sa.select(sa.func.min(k.disconnected_at)).where(
