@@ -137,6 +137,7 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     quotes,
     quote_history,
     rates,
+    prices,
     own_rates,
     health,
     metrics,

@@ -22,6 +22,7 @@ COLUMNS: Final = ("security", "day", "price", "currency")
 BASIS: Final = "basis"
 MOST_LINES: Final = 50_000
 _MOST_FAULTS: Final = 20
+_LONGEST: Final = 200
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _PRICE: Final = re.compile(r"\d{1,20}(\.\d{1,18})?", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3,10}")
@@ -87,7 +88,7 @@ def _line(number: int, cells: list[str], width: int) -> PriceLine:
     if len(cells) != width:
         raise ValueError(f"it has {len(cells)} cells, not {width}")
     security, day, price, currency, *rest = (cell.strip() for cell in cells)
-    if not security or len(security) > 200 or not security.isprintable():  # noqa: PLR2004
+    if not security or len(security) > _LONGEST or not security.isprintable():
         raise ValueError("the security is blank, or no text")
     if not _PRICE.fullmatch(price):
         raise ValueError(f"{price[:40]!r} is no price: write it like 12.50")

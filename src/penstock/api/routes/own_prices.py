@@ -163,7 +163,7 @@ async def delete_own_price(
     caller: Annotated[Caller, require("write")],
     running: Running,
     security: Annotated[Security, Query()],
-    day: Annotated[Day, Query()],
+    day: Annotated[Day, Query(description="The day of the price.")],
 ) -> Response:
     """Forget the price of a day that you set."""
     await running.database.write(deeds.remove_price, security, day, owner_id=caller.user_id)
