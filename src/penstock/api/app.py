@@ -137,7 +137,6 @@ NOUNS: Final[tuple[ModuleType, ...]] = (
     quotes,
     quote_history,
     rates,
-    prices,
     own_rates,
     health,
     metrics,

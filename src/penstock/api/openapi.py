@@ -146,9 +146,9 @@ def _scopes(operation: Mapping[str, Any]) -> set[str]:
 
 
 def _takes_id(operation: Mapping[str, Any]) -> bool:
-    """Say whether a list can be narrowed to one thing by its id: it may not be there."""
+    """Say whether one thing is named by its id, or a security as people call it."""
     return any(
-        _PUBLIC_ID.search(str(parameter["schema"]))
+        parameter["name"] == "security" or _PUBLIC_ID.search(str(parameter["schema"]))
         for parameter in operation.get("parameters", ())
         if parameter["in"] == "query"
     )
