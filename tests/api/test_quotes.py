@@ -55,7 +55,7 @@ class Prices:
         if symbol == "BUSY":
             return RateLimited(symbol=symbol, source="google_finance", retry_at=NOON)
         if symbol == "OCDO.L":
-            doubted = dataclasses.replace(PENCE, price=Decimal(7410), instrument="OCDO:XLON")
+            doubted = PENCE._replace(price=Decimal(7410), instrument="OCDO:XLON")
             return Suspicious100x(symbol=symbol, source="google_finance", quote=doubted, last=PENCE)
         if symbol != "VOD.L":
             return SymbolNotFound(symbol=symbol, source="google_finance")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -148,11 +147,11 @@ def test_what_was_believed_is_known_to_the_next(database: Database) -> None:
 
     async def story(lanes: Lanes) -> None:
         one, other = Believed(lanes, Watch()), Believed(lanes, Watch())
-        later = replace(QUOTE, as_of=QUOTE.as_of + timedelta(hours=1), price=Decimal("403.0"))
+        later = QUOTE._replace(as_of=QUOTE.as_of + timedelta(hours=1), price=Decimal("403.0"))
         await one.accept([QUOTE, later, QUOTE])
         await one.accept([])
         found = await other.last(["OCDO:XLON", "SAP:XETR"])
-        assert found == {"OCDO:XLON": replace(later, symbol="OCDO:XLON")}
+        assert found == {"OCDO:XLON": later._replace(symbol="OCDO:XLON")}
         assert await other.last([]) == {}
 
     tell(database, story)
@@ -163,7 +162,7 @@ def test_two_who_believe_the_same_do_not_wait_for_ever(database: Database) -> No
 
     async def story(lanes: Lanes) -> None:
         believed = Believed(lanes, Watch())
-        many = [replace(QUOTE, instrument=f"T{number}:XLON") for number in range(200)]
+        many = [QUOTE._replace(instrument=f"T{number}:XLON") for number in range(200)]
         await asyncio.gather(*(believed.accept(many[:: 1 - 2 * (n % 2)]) for n in range(8)))
         count = await lanes.read(
             lambda one: one.execute(sa.text("SELECT count(*) FROM prices")).scalar()

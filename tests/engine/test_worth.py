@@ -196,9 +196,7 @@ def quoted(street: Street, day: int, price: str | None = None) -> None:
     quote = quote_of("SAP", as_of=datetime(2026, 11, day, 17, tzinfo=UTC))
     assert quote is not None
     if price is not None:
-        quote = type(quote)(
-            **{name: getattr(quote, name) for name in quote.__slots__} | {"price": Decimal(price)}
-        )
+        quote = quote._replace(price=Decimal(price))
     street.database.write_now(prices.accept, [quote], now=street.clock.now)
 
 

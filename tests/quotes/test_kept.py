@@ -189,8 +189,8 @@ def test_the_last_answer_is_shown_while_nobody_answers(trouble: Behaviour, *, sh
         await later(3600)
         (trail,) = await engine.explain(["ACME:XNYS"])
         if shown:
-            assert quoted(trail.outcome) == replace(
-                quoted(before), flags=(*quoted(before).flags, STALE_ANSWER)
+            assert quoted(trail.outcome) == quoted(before)._replace(
+                flags=(*quoted(before).flags, STALE_ANSWER)
             )
             assert trail.steps[-1].how is How.STALE
             assert trail.steps[0].error is not None

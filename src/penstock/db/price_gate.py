@@ -43,7 +43,8 @@ price_answers = sa.Table(
 
 _r, _a = price_robots.c, price_answers.c
 _LONGEST_MARK: Final = 500
-_FORMAT: Final = dict[str, Quote]
+_FORMAT: Final = tuple[tuple[str, ...], dict[str, Quote]]
+"""Quotes are written as rows, behind the names of their fields: another release may have others."""
 
 
 def robots(connection: sa.Connection, host: str) -> RobotsSeen | None:
@@ -114,7 +115,7 @@ def _row(kept: Kept) -> Mapping[str, Any]:
     return {
         "address": _hash(kept.address),
         "source": clean(kept.source),
-        "quotes": clean(msgspec.json.encode(kept.quotes).decode()),
+        "quotes": clean(msgspec.json.encode((Quote._fields, kept.quotes)).decode()),
         "fetched_at": kept.fetched_at,
         "fresh_until": kept.fresh_until,
         "etag": _mark(kept.etag),
@@ -129,8 +130,10 @@ def _mark(text: str | None) -> str | None:
 
 def _kept(row: sa.Row[Any], address: str) -> Kept | None:
     try:
-        quotes = msgspec.json.decode(row.quotes, type=_FORMAT)
+        fields, quotes = msgspec.json.decode(row.quotes, type=_FORMAT)
     except msgspec.MsgspecError:  # of another release, or by another hand
+        return None
+    if fields != Quote._fields:
         return None
     return Kept(
         row.source, address, quotes, row.fetched_at, row.fresh_until, row.etag, row.last_modified

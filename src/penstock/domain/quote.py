@@ -21,11 +21,10 @@ QuoteError                    why a symbol has no quote; `elsewhere`: may anothe
     └── SuspiciousJump        further from the last one than this source's prices go
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from penstock.domain.errors import PenstockError
 from penstock.domain.remedy import Remedy, ask_person, fix_code, wait
@@ -46,8 +45,7 @@ class Basis(StrEnum):
     RATE = "rate"
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One price of one security.
 
     `symbol` is as somebody asked for it, `instrument` the one way that we write what was meant:

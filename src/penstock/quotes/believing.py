@@ -89,4 +89,4 @@ class Believer:
 
 
 def _flagged(quote: Quote, *flags: str) -> Quote:
-    return replace(quote, flags=(*quote.flags, *flags)) if flags else quote
+    return quote._replace(flags=(*quote.flags, *flags)) if flags else quote

@@ -7,7 +7,6 @@ being asked. What waits for the same source in the meantime goes into one reques
 import asyncio
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -156,7 +155,7 @@ class Errand:
         """Use what is kept: the source says that it holds. Prices keep their own instant."""
         now = self._clock()
         quotes = {
-            instrument: replace(quote, fetched_at=now) for instrument, quote in kept.quotes.items()
+            instrument: quote._replace(fetched_at=now) for instrument, quote in kept.quotes.items()
         }
         await self._recalled.keep(revalidated(job.source, kept, response, now, quotes))
         for attempt in job.attempts:
@@ -235,7 +234,7 @@ class Errand:
             return
         quote = self._recalled.quote_of(way.url, way.symbol.instrument)
         if quote is not None:
-            stale = _as_asked(replace(quote, flags=(*quote.flags, STALE_ANSWER)), way)
+            stale = _as_asked(quote._replace(flags=(*quote.flags, STALE_ANSWER)), way)
             quest.note(way, How.STALE, stale)
             quest.outcome = stale
 
@@ -261,4 +260,4 @@ def _may_be_shown(quote: Quote, way: Attempt, now: datetime) -> bool:
 
 
 def _as_asked(quote: Quote, attempt: Attempt) -> Quote:
-    return quote if quote.symbol == attempt.asked else replace(quote, symbol=attempt.asked)
+    return quote if quote.symbol == attempt.asked else quote._replace(symbol=attempt.asked)
