@@ -70,12 +70,12 @@ kind = "epoch"
 
 def penstock(names: Sequence[str], port: int) -> dict[str, Decimal]:
     """Fetch with the real engine and the real client, from the page's own data."""
-    return asyncio.run(_engine(names, port, _ANCHORED + _CSS))
+    return asyncio.run(_engine(names, port, _declared(port, _ANCHORED + _CSS)))
 
 
 def penstock_css(names: Sequence[str], port: int) -> dict[str, Decimal]:
     """Fetch with the same, from the attributes, which takes a tree of the whole page."""
-    return asyncio.run(_engine(names, port, _CSS))
+    return asyncio.run(_engine(names, port, _declared(port, _CSS)))
 
 
 class Revalidating:
@@ -88,12 +88,13 @@ class Revalidating:
 
     def prepare(self, names: Sequence[str], port: int) -> None:
         """Fetch everything once."""
-        asyncio.run(_engine(names, port, _ANCHORED, self._answers))
+        self._source = _declared(port, _ANCHORED)
+        asyncio.run(_engine(names, port, self._source, self._answers))
 
     def __call__(self, names: Sequence[str], port: int) -> dict[str, Decimal]:
         """Ask for all of it again. Raises SystemExit where a page was sent anew."""
         whole: list[int] = []
-        prices = asyncio.run(_engine(names, port, _ANCHORED, self._answers, whole))
+        prices = asyncio.run(_engine(names, port, self._source, self._answers, whole))
         if whole:
             raise SystemExit(f"{len(whole)} pages were sent again")
         return prices
@@ -102,12 +103,11 @@ class Revalidating:
 async def _engine(
     names: Sequence[str],
     port: int,
-    ways: str,
+    source: Declaration,
     answers: AnswersAlone | None = None,
     whole: list[int] | None = None,
 ) -> dict[str, Decimal]:
     """Fetch with an engine; `whole` collects the sizes of bodies, where it is given."""
-    source = _declared(port, ways)
     async with Outbound(allow=[f"127.0.0.1:{port}"]) as outbound:
 
         async def counting(request: Request) -> Response:
