@@ -70,6 +70,10 @@ def test_a_bond_is_priced_in_per_cent_unless_said(api: Api) -> None:
     assert client.post("/v1/own-prices", json=body).json()["basis"] == "percent_of_par"
     parts = {one["name"]: one for one in ask(client)["parts"]}
     assert (parts["BUND"]["value"], parts["BUND"]["source"]) == ("9800.00", "own_price")
+    each = client.post("/v1/own-prices", json=body | {"basis": "per_share"})
+    assert (each.status_code, each.json()["basis"]) == (201, "per_share")
+    refused = client.post("/v1/own-prices", json=body | {"basis": "rate"})
+    assert refused.status_code == 422
     body = {"security": "WEIR", "price": "500", "currency": "GBX"}
     client.post("/v1/own-prices", json=body)
     parts = {one["name"]: one for one in ask(client)["parts"]}

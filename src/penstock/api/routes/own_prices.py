@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import Query, Request
@@ -78,7 +78,7 @@ class NewPrice(Incoming):
     price: Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$", examples=["12.50"])]
     currency: Annotated[str, Field(pattern="^[A-Z]{3,10}$", examples=["EUR"])]
     basis: Annotated[
-        Basis | None,
+        Literal["per_share", "percent_of_par"] | None,
         Field(description="Else per cent of par for a bond, and per share for all else."),
     ] = None
 
@@ -124,7 +124,8 @@ async def set_own_price(
     """Set what one of a security cost on a day. It holds until something newer is known."""
     calendar = running.valuer.calendar()
     day = body.day or calendar.today
-    line = PriceLine(0, body.security, day, Decimal(body.price), body.currency, body.basis)
+    basis = Basis(body.basis) if body.basis else None
+    line = PriceLine(0, body.security, day, Decimal(body.price), body.currency, basis)
     done = await running.database.write(
         deeds.set_price, line, owner_id=caller.user_id, today=calendar.today, now=calendar.now
     )
