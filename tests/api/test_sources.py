@@ -36,6 +36,7 @@ def test_those_in_use_come_first(sqlite_api: Api, tmp_path: Path) -> None:
         "own": True,
         "docs": "https://quotes.example.com/terms",
         "delay_seconds": None,
+        "fresh_seconds": 60.0,
         "missing_settings": [],
         "faults": [],
     }

@@ -23,7 +23,7 @@ _AS_FRESH = -1.0
 @click.option(
     "-f",
     "--file",
-    "listed",
+    "file",
     metavar="FILE",
     type=click.File(encoding="utf-8-sig", errors="replace"),
     help="Read more symbols from a file; - is stdin.",
@@ -45,7 +45,7 @@ def quote(
     flags: Flags,
     symbols: tuple[str, ...],
     source: str | None,
-    listed: TextIO | None,
+    file: TextIO | None,
     watch: float | None,
     *,
     explain: bool,
@@ -58,7 +58,7 @@ def quote(
     from penstock.cli.door import ask
     from penstock.cli.quoting import Wish, prices, symbols_in, watched
 
-    wanted = symbols_in([*symbols, *(listed or ())])
+    wanted = symbols_in([*symbols, *(file or ())])
     if not wanted:
         raise click.UsageError("Name a symbol, or a file with --file.")
     _sign_in_where_nobody_is(flags)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from penstock.cli.failure import FAILED, Failed
-from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Commands, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
@@ -38,8 +38,14 @@ def rates() -> None:
 @click.argument("currencies", metavar="[CURRENCY]...", nargs=-1)
 @click.option("--base", default="EUR", show_default=True, help="What one unit of this costs.")
 @click.option("--day", type=_DAY, help="By the last rates up to this day; today.")
-@click.option("--from", "first", type=_DAY, help="Each day since this one that brought a rate.")
-@click.option("--to", "last", type=_DAY, help="With --from: up to this day.")
+@named_as(
+    "--from",
+    "first",
+    twin="RATES_LIST_FROM",
+    type=_DAY,
+    help="Each day since this one that brought a rate.",
+)
+@named_as("--to", "last", twin="RATES_LIST_TO", type=_DAY, help="With --from: up to this day.")
 @click.option("--refresh", is_flag=True, help="Ask the central bank for new ones first.")
 @as_json
 @pass_flags
