@@ -32,6 +32,7 @@ from tests import loopback, node_peers, own_clients, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
+from tests.programs import share_byte_code
 
 Started = Cluster | Unavailable
 CLUSTER = pytest.StashKey[Started]()
@@ -61,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
+    share_byte_code(config.stash[HOME] / "byte code")
     os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     loopback.install()
     # The time a test takes is no promise: two cores are shared with whatever else runs.

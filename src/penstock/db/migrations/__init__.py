@@ -3,6 +3,7 @@
 `scripts` is the folder of the steps everywhere; it is this one unless a test says otherwise.
 """
 
+import functools
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.resources import files
@@ -38,9 +39,8 @@ class Revisions:
 
 def revisions(connection: sa.Connection, scripts: str = SCRIPTS) -> Revisions:
     """Return the schema's revision and the one that this program wants."""
-    wanted = ScriptDirectory.from_config(_config(scripts)).get_current_head()
     stored = MigrationContext.configure(connection).get_current_revision()
-    return Revisions(stored, wanted or "")
+    return Revisions(stored, _newest(scripts))
 
 
 def upgrade(url: str, scripts: str = SCRIPTS) -> None:
@@ -112,6 +112,12 @@ def knows(schema: str, scripts: str = SCRIPTS) -> bool:
     """Say whether this program knows a schema; not those that newer programs made."""
     steps = ScriptDirectory.from_config(_config(scripts)).walk_revisions()
     return schema in {step.revision for step in steps}
+
+
+@functools.cache
+def _newest(scripts: str) -> str:
+    """Return the last of the steps: read once, for they stay the same while a program runs."""
+    return ScriptDirectory.from_config(_config(scripts)).get_current_head() or ""
 
 
 def _refuse_newer(found: Revisions, scripts: str) -> None:
