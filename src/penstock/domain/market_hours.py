@@ -23,6 +23,7 @@ FURTHEST: Final = timedelta(days=6)
 """No next price is further away than this."""
 
 _SPREAD: Final = 0.2
+_MORNING: Final = timedelta(minutes=15)
 _EVENING: Final = timedelta(minutes=20)
 _DAY: Final = timedelta(days=1)
 _LOOK: Final = 8
@@ -108,7 +109,7 @@ def next_price(
     for begin, end in hours.around(now):
         first, last, settled = begin + delay, end + delay, end + delay + SETTLES
         if now < first:
-            opening = first + every * chance
+            opening = first + min(every, _MORNING) * chance
             return _alone(min(opening, settled))
         if now < last and at < last:
             return Due(at, soonest)
