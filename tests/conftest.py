@@ -17,6 +17,11 @@ PostgreSQL is started once for the whole run, when the first test needs it. Wher
 impossible, its tests are skipped with the reason; in CI they fail. Tests reach this machine only,
 and see none of the caller's `PENSTOCK_…` variables (`PENSTOCK_TEST_PRISM` is read before that, and
 `PENSTOCK_TEST_CLIENTS` and `PENSTOCK_TEST_PEERS`).
+
+The default run ends within minutes, so what takes long is marked `long`, and the gate runs that
+too: races and kills of real processes, and the same stories in greater numbers (beside each of
+these stands the same test with a few). Where a test can say so, passwords are hashed at bcrypt's
+least cost.
 """
 
 import os
