@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Final
 
 from penstock.domain.pricing import Kept
-from penstock.domain.quote import Quote, Suspicious, SuspiciousJump
+from penstock.domain.quote import TRUSTED, Quote, Suspicious, SuspiciousJump
 from penstock.domain.trail import How
 from penstock.quotes.plan import Attempt
-from penstock.quotes.quest import TRUSTED, Doubted, Quest
+from penstock.quotes.quest import Doubted, Quest
 from penstock.quotes.remembering import Believed, Recalled
 from penstock.quotes.sanity import AFTER_SPLIT, agree, doubt_about, split_between
 

@@ -19,9 +19,6 @@ from penstock.domain.quote import (
 from penstock.domain.trail import How, Step, Trail
 from penstock.quotes.plan import Attempt
 
-TRUSTED: Final = "trusted"
-"""A flag: it does not go with the last price, but a person said that it is right."""
-
 Outcome = Quote | QuoteError
 
 _OUTAGES: Final = (SourceUnavailable, RetryLater, ConsentWall, BotChallenge)
