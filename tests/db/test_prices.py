@@ -1,7 +1,6 @@
 """Prices that were believed: added once, never rewritten, and found by the day."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -192,7 +191,7 @@ def test_what_a_person_accepted_goes_before_what_was_believed_of_that_day(lanes:
 def test_a_source_may_correct_its_own_price(lanes: Lanes) -> None:
     """Of two prices of one instant, the one that was fetched later is told, whoever writes last."""
     first = price("SAP:XETR", NOON, "180.2")
-    mended = replace(first, price=Decimal("180.25"), fetched_at=first.fetched_at + timedelta(1))
+    mended = first._replace(price=Decimal("180.25"), fetched_at=first.fetched_at + timedelta(1))
     assert accept(lanes, first) == 1
     assert accept(lanes, mended) == 1
     assert accept(lanes, first, mended) == 0
@@ -202,7 +201,7 @@ def test_a_source_may_correct_its_own_price(lanes: Lanes) -> None:
 
 def trusted(quote: Quote, text: str) -> Quote:
     """Return the same price as a person accepted it, of another figure."""
-    return replace(quote, price=Decimal(text), flags=(TRUSTED,))
+    return quote._replace(price=Decimal(text), flags=(TRUSTED,))
 
 
 def told(lanes: Lanes) -> list[str]:

@@ -10,7 +10,13 @@ from typing import Final
 import pytest
 
 from penstock.domain.pricing import Kept, Quota, Visit
-from penstock.domain.quote import QuotaSpent, Quote, RateLimited, SourceUnavailable
+from penstock.domain.quote import (
+    TRUSTED,
+    QuotaSpent,
+    Quote,
+    RateLimited,
+    SourceUnavailable,
+)
 from penstock.domain.request import Response
 from penstock.quotes.alone import FAILURES, AcceptedAlone, AnswersAlone, GateAlone
 from tests.quotes.answers import NOW

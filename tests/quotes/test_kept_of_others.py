@@ -11,7 +11,7 @@ from penstock.domain.quote import TRUSTED, Quote, QuoteError
 from penstock.domain.request import Request, Response
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Declaration, Unit
-from tests.quotes.answers import names
+from tests.quotes.answers import HTML, names
 from tests.quotes.virtual import (
     Behaviour,
     Site,
@@ -91,7 +91,7 @@ def test_a_kept_price_that_was_corrected_is_told_no_more() -> None:
         engine = stores.engine(site, [declared("one", ttl=60.0)])
         (wrong,) = await engine.fetch([ACME])
         assert isinstance(wrong, Quote)
-        right = replace(wrong, price=Decimal("402.5"), source="two", flags=(TRUSTED,))
+        right = wrong._replace(price=Decimal("402.5"), source="two", flags=(TRUSTED,))
         await stores.accepted.accept([right])
         (trail,) = await engine.explain([ACME])
         assert names([trail.outcome]) == ["suspicious100x"]
@@ -109,7 +109,7 @@ def test_a_kept_price_that_was_corrected_is_told_no_more() -> None:
 def test_a_batch_that_still_holds_is_fresh_again() -> None:
     """After a 304 for many symbols, each of them is fresh for as long as after a whole answer."""
     address = place("one") + "q?s=A,B"
-    answer = replace(lines({"A": "1", "B": "2"}), headers=lines({}).headers | {"etag": '"a"'})
+    answer = replace(lines({"A": "1", "B": "2"}), headers=HTML | {"etag": '"a"'})
     site = Site({address: unless_same(answer)})
     symbols = ["A:XNYS", "B:XNYS"]
 

@@ -86,9 +86,8 @@ def accept(connection: sa.Connection, quotes: Iterable[Quote], *, now: datetime)
 def _add(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
     named = sa.tuple_(_c.instrument, _c.source, _c.as_of)
     there = prices.select().where(named.in_(map(_key, rows))).order_by(_c.revision)
-    last: dict[Key, Mapping[str, Any]] = {
-        _key(row): row for row in connection.execute(there).mappings()
-    }
+    found = [dict(row) for row in connection.execute(there).mappings()]
+    last = {_key(row): row for row in found}
     new = []
     for row in rows:
         before = last.get(_key(row))

@@ -1,12 +1,12 @@
 """What becomes of a price that was read: believed, doubted, or believed because others say so."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Final
 
 from penstock.domain.pricing import Kept
 from penstock.domain.quote import TRUSTED, Quote, Suspicious, SuspiciousJump
 from penstock.domain.trail import How
+from penstock.quotes.keeping import alone
 from penstock.quotes.plan import Attempt
 from penstock.quotes.quest import Doubted, Quest
 from penstock.quotes.remembering import Believed, Recalled
@@ -32,11 +32,24 @@ class Believer:
         self._recalled = recalled
         self._trusted = trusted
 
-    async def take(self, quest: Quest, attempt: Attempt, quote: Quote, kept: Kept) -> None:
-        """Judge a price that was fetched just now; `kept` is its answer, to be kept with it."""
+    def doubt_about(self, attempt: Attempt, quote: Quote) -> Suspicious | None:
+        """Return why a price of this source does not go with the last one, None if it does."""
         last = self._believed.last(quote.instrument)
         splits = self._believed.splits(quote.instrument)
-        doubt = doubt_about(quote, last, attempt.source.sane, splits)
+        return doubt_about(quote, last, attempt.source.sane, splits)
+
+    async def take(
+        self,
+        quest: Quest,
+        attempt: Attempt,
+        quote: Quote,
+        kept: Kept,
+        how: How = How.FETCHED,
+    ) -> None:
+        """Judge a price that was asked for just now; `kept` is its answer, to be kept with it."""
+        last = self._believed.last(quote.instrument)
+        splits = self._believed.splits(quote.instrument)
+        doubt = self.doubt_about(attempt, quote)
         if doubt is not None and quest.asked in self._trusted:
             quote, doubt = _flagged(quote, TRUSTED), None
         elif doubt is None and split_between(quote, last, splits):
@@ -45,15 +58,15 @@ class Believer:
         if first is not None:
             await self._believe(first.attempt, first.quote, first.kept)
             await self._believe(attempt, quote, kept)
-            quest.note(attempt, How.FETCHED, quote)
+            quest.note(attempt, how, quote)
             quest.outcome = _flagged(first.quote, CONFIRMED_BY + quote.source)
         elif doubt is not None:
             quest.doubted.append(Doubted(attempt, quote, doubt, kept))
-            quest.note(attempt, How.FETCHED, quote, doubt)
+            quest.note(attempt, how, quote, doubt)
             quest.fail(doubt)
         else:
             await self._believe(attempt, quote, kept)
-            self.use(quest, attempt, quote, How.FETCHED)
+            self.use(quest, attempt, quote, how)
 
     def use(self, quest: Quest, attempt: Attempt, quote: Quote, how: How) -> None:
         """Answer with a believed price."""
@@ -63,9 +76,7 @@ class Believer:
 
     async def take_neighbour(self, attempt: Attempt, quote: Quote, kept: Kept) -> None:
         """Keep a price that nobody asked for this time, if there is no doubt about it."""
-        last = self._believed.last(quote.instrument)
-        splits = self._believed.splits(quote.instrument)
-        if doubt_about(quote, last, attempt.source.sane, splits) is None:
+        if self.doubt_about(attempt, quote) is None:
             await self._believe(attempt, quote, kept)
 
     def _same_elsewhere(
@@ -82,10 +93,7 @@ class Believer:
 
     async def _believe(self, attempt: Attempt, quote: Quote, kept: Kept) -> None:
         await self._believed.believe(quote)
-        alone = kept
-        if kept.address != attempt.url:  # One of a batch: what revalidates that is not its own.
-            alone = replace(kept, address=attempt.url, etag=None, last_modified=None)
-        await self._recalled.add(alone, quote)
+        await self._recalled.add(alone(kept, attempt.kept_at), quote)
 
 
 def _flagged(quote: Quote, *flags: str) -> Quote:
