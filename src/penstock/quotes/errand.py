@@ -59,6 +59,8 @@ class Errand:
                 await self._set_out(self._quests.values())
         except TimeoutError:
             self._give_up()
+        except ExceptionGroup as several:  # a store that fails: who asked knows it by its name
+            raise several.exceptions[0] from None
         finally:
             await self._recalled.flush()
             await self._believed.flush()
