@@ -17,6 +17,7 @@ from penstock.domain.protocol import Connector
 from penstock.domain.secret import Secret
 from penstock.engine.health import Health
 from penstock.engine.ledger import SharedLedger
+from penstock.engine.price import Pricer
 from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
@@ -66,6 +67,7 @@ class Markets:
     believed: Believed
     valuer: Valuer
     rates: RateKeeper
+    pricer: Pricer
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -97,6 +99,7 @@ def open_markets(ground: Ground) -> Markets:
         sleep=ground.sleep,
     )
     quotes = CountedQuotes(engine, ground.metrics, clock)
+    rates = _rates(ground, sources, gate)
     return Markets(
         sources=sources,
         quotes=quotes,
@@ -104,7 +107,8 @@ def open_markets(ground: Ground) -> Markets:
         answers=answers,
         believed=believed,
         valuer=_valuer(ground),
-        rates=_rates(ground, sources, gate),
+        rates=rates,
+        pricer=_pricer(ground, sources, quotes, rates),
     )
 
 
@@ -139,4 +143,15 @@ def _rates(ground: Ground, sources: Sources, gate: PriceGate) -> RateKeeper:
         gate,
         ground.clock,
         in_use=any(one.id == publisher.source for one in sources.used),
+    )
+
+
+def _pricer(ground: Ground, sources: Sources, quotes: CountedQuotes, rates: RateKeeper) -> Pricer:
+    return Pricer(
+        ground.program,
+        quotes,
+        rates,
+        ground.clock,
+        every=timedelta(minutes=ground.settings.price_every_minutes),
+        fresh_for={one.id: timedelta(seconds=one.politeness.ttl) for one in sources.used},
     )

@@ -204,6 +204,13 @@ class Settings(BaseSettings):
         description="Quote sources to use, best first, comma-separated: those that "
         "`penstock sources` shows.",
     )
+    price_every_minutes: int = Field(
+        15,
+        ge=0,
+        le=1440,
+        description="How often what somebody holds is priced anew while its market is open, and "
+        "never more often than its source has new prices; 0: only when somebody asks.",
+    )
     sources_folder: Path | None = Field(
         None,
         description="Where quote sources of your own are; empty: `$PENSTOCK_HOME/sources`.",

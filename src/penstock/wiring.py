@@ -49,6 +49,7 @@ from penstock.identity.authorization import Authorization
 from penstock.identity.decoys import Decoys
 from penstock.identity.dpop import Proofs
 from penstock.identity.identity import Identity
+from penstock.identity.passwords import COST, Passwords
 from penstock.markets import Ground, Markets, open_markets
 from penstock.oauth.proving import Proving
 from penstock.observe.metrics import Metrics
@@ -68,10 +69,11 @@ _BAIT: Final = "simplefin"  # what it hands out is an address: a decoy's can be 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What time it is, and how to let it pass."""
+    """What time it is, how to let it pass, and how much of it a password takes."""
 
     clock: Clock
     sleep: Sleep
+    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,12 @@ class Penstock:
 
 @contextlib.asynccontextmanager
 async def open_penstock(
-    settings: Settings, *, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep
+    settings: Settings, *, clock: Clock = utc_now, sleep: Sleep = asyncio.sleep, cost: int = COST
 ) -> AsyncIterator[Penstock]:
     """Open an installation; close it, letting running syncs end, when the context is left."""
     database, vault = open_store(settings, clock)
     metrics = Metrics()
-    timing = Timing(clock, sleep)
+    timing = Timing(clock, sleep, cost)
     async with (
         database,
         _telemetry(settings, metrics),
@@ -178,7 +180,7 @@ def _assemble(
     metrics: Metrics,
     outbound: Outbound,
 ) -> Penstock:
-    key, cipher = vault.root, vault.cipher
+    key, cipher, clock = vault.root, vault.cipher, timing.clock
     audit = AuditLog(cipher)
     program = database.program  # what works for everybody at once is bound to nobody
     seals = Seals(cipher)
@@ -218,13 +220,13 @@ def _assemble(
     )
     ground = (settings, timing.clock, timing.sleep, program, outbound, metrics)
     markets = open_markets(Ground(*ground, database, connectors))
-    clock = timing.clock
     bait = Bait(seals, _BAIT, str(settings.public_url or "") or None)
     decoys = Decoys(program, audit, clock, metrics.decoy_touched, bait)
     issuer = str(settings.public_url or "penstock").rstrip("/")
-    pepper = key.derive("passwords")
+    pepper, of = key.derive("passwords"), (program, cipher, clock)
+    words = Passwords(pepper, cost=timing.cost)
     identity = Identity(
-        program, cipher, clock, pepper=pepper, issuer=issuer, audit=audit, decoys=decoys
+        *of, pepper=pepper, issuer=issuer, passwords=words, audit=audit, decoys=decoys
     )
     return Penstock(
         settings=settings,

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from penstock.api.app import create_app
 from penstock.settings import Settings
 from penstock.wiring import Penstock, open_penstock
-from tests.api.serving import KEY, NOWHERE, Clock, serving
+from tests.api.serving import CHEAP, KEY, NOWHERE, Clock, serving
 from tests.api.things import MAKERS
 from tests.databases import Databases
 
@@ -37,7 +37,7 @@ class Stage:
     async def open(self) -> AsyncIterator[Penstock]:
         """Open what is to be served."""
         assert self.chosen is not None
-        async with open_penstock(self.chosen, clock=Clock()) as self.opened:
+        async with open_penstock(self.chosen, clock=Clock(), cost=CHEAP) as self.opened:
             yield self.opened
 
     def token(self) -> str:
@@ -91,12 +91,30 @@ def stage(sqlite_databases: Databases, tmp_path_factory: pytest.TempPathFactory)
         shutdown_lifespans()
 
 
+FEW = settings(
+    max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
 # Syncs that the fuzzer starts fail at once and draw their backoff meanwhile, in another thread.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+
+
 @schema.parametrize()
-@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@FEW
 def test_every_operation_keeps_to_its_document(case: Any, stage: Stage) -> None:
     """X4, done-line 4: no 500, no undocumented status, type or shape; bad input is refused."""
+    check(case, stage)
+
+
+@pytest.mark.long
+@schema.parametrize()
+@settings(FEW, max_examples=25)
+def test_every_operation_keeps_to_its_document_many_times(case: Any, stage: Stage) -> None:
+    """X4, done-line 4: the same, many times over."""
+    check(case, stage)
+
+
+def check(case: Any, stage: Stage) -> None:
+    """Ask, and hold the answer to the document."""
     assert stage.owner_id
     answer = case.call()
     beyond = {positive_data_acceptance} if is_beyond_schemas(answer) else set()

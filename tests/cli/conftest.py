@@ -5,6 +5,7 @@ The bank runs in a thread, because each command runs an event loop of its own in
 
 import asyncio
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -132,12 +133,19 @@ def stranger(tmp_path: Path) -> Terminal:
     return in_front_of(tmp_path / "home")
 
 
-@pytest.fixture
-def ada(tmp_path: Path, bank: Bank) -> Terminal:
-    """Return a person who is signed in, with a bank of the test's own."""
-    terminal = in_front_of(tmp_path / "home", bank.url)
+@pytest.fixture(scope="session")
+def signed_in_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home where Ada has just signed in: copied, for to hash a password takes its time."""
+    terminal = in_front_of(tmp_path_factory.mktemp("signed in") / "home")
     terminal.sign_in()
-    return terminal
+    return terminal.home
+
+
+@pytest.fixture
+def ada(tmp_path: Path, bank: Bank, signed_in_home: Path) -> Terminal:
+    """Return a person who is signed in, with a bank of the test's own."""
+    shutil.copytree(signed_in_home, tmp_path / "home")
+    return in_front_of(tmp_path / "home", bank.url)
 
 
 @pytest.fixture

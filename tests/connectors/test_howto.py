@@ -75,6 +75,7 @@ def test_it_passes_our_own_checks(followed: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_it_is_linked_and_synced(followed: Path, tmp_path: Path) -> None:
     """From a terminal: the sandbox says what to set and paste; the rows are there."""
     machine = Machine(tmp_path / "home", {"PYTHONPATH": str(followed / "src")})

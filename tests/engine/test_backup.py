@@ -165,6 +165,7 @@ def test_the_head_says_what_it_is(database: Place) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_backup_amid_syncs_is_a_state_that_was(database: Place, databases: Databases) -> None:
     """Backups taken while other processes sync hold what one instant held: rows, runs and feed.
 

@@ -5,6 +5,7 @@ import contextlib
 import sys
 from random import Random
 
+import pytest
 import sqlalchemy as sa
 
 from penstock.db import cursors
@@ -57,6 +58,7 @@ def left_behind(url: str) -> tuple[list[str], list[str], int]:
         database.close()
 
 
+@pytest.mark.long
 def test_a_kill_at_any_moment_leaves_one_commit_whole(databases: Databases) -> None:
     """sync.md 2: however it died, so many rows, so many shares of each, and the cursor of both."""
     random = Random("kills")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -90,7 +91,10 @@ def check(databases: Databases, story: list[dict[str, list[HoldingSeen]]]) -> No
         play(play_it(database.url))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@FEW
 @given(story=stories)
 def test_after_any_story_the_table_is_the_last_snapshot(
     databases: Databases, story: list[dict[str, list[HoldingSeen]]]
@@ -99,4 +103,14 @@ def test_after_any_story_the_table_is_the_last_snapshot(
 
     What was written is counted, row by row, and an account that was not told of keeps what it had.
     """
+    check(databases, story)
+
+
+@pytest.mark.long
+@settings(FEW, max_examples=25)
+@given(story=stories)
+def test_after_many_stories_the_table_is_the_last_snapshot(
+    databases: Databases, story: list[dict[str, list[HoldingSeen]]]
+) -> None:
+    """The same, after many stories."""
     check(databases, story)

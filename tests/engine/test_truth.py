@@ -107,7 +107,7 @@ def check(databases: Databases, story: list[tuple[Any, ...]], rows: int, page_si
 
 
 CALM = settings(
-    max_examples=15,
+    max_examples=5,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -141,7 +141,7 @@ def test_a_second_source_confirms_a_jump() -> None:
 
 def test_no_second_source_confirms_pence_as_pounds() -> None:
     """A hundredfold is believed of nobody but a person: sources err together in units."""
-    outcome, _ = after({"one": "10"}, {"one": "1000", "two": "1000"})
+    outcome, _ = after({"one": "10", "two": "10"}, {"one": "1000", "two": "1000"})
     assert isinstance(outcome, Suspicious100x)
 
 

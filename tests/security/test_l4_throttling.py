@@ -91,6 +91,7 @@ def held(database: Database, guesses: int, *, spread: bool) -> None:
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the workers are POSIX's")
 
 
+@pytest.mark.long
 def test_parallel_guesses_are_bounded(database: Database) -> None:
     """L4: of 120 guesses by 4 processes from one place 5 are looked at; Ada gets in at home."""
     held(database, 120, spread=False)

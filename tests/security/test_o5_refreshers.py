@@ -1,5 +1,6 @@
 """O5: one refresh of a token at a time, across processes (tests/torture: with kills as well)."""
 
+import pytest
 import sqlalchemy as sa
 
 from penstock.db import credentials
@@ -12,6 +13,7 @@ from tests.engine.house import House
 from tests.engine.linking import asked_for_tokens, at_home
 
 
+@pytest.mark.long
 def test_forty_refreshers_in_eight_processes_refresh_once(database: Database) -> None:
     """O5: at a bank that ends the consent if an old token is used again: all get the one new."""
 

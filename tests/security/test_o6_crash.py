@@ -48,6 +48,7 @@ async def journal(home: House) -> list[str]:
     return [row.outcome for row in rows]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", [Scenario.ROTATION_WITH_GRACE, Scenario.STRICT_ROTATION])
 def test_the_old_token_is_tried_once(database: Database, scenario: Scenario) -> None:
     """O6: a bank with grace takes it, and all goes on; a strict one does not: the person is asked.

@@ -73,6 +73,7 @@ def after(url: str, token: str, key: str | None) -> tuple[int, bool]:
     return asyncio.run(story())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", [None, KEY], ids=["bearer", "bound"])
 def test_fifty_at_once_by_four_processes(database: Database, key: str | None) -> None:
     """R4: all who are given a token are given the same one, it lives, and the session too.

@@ -35,6 +35,7 @@ def test_no_start_with_a_weak_key(sqlite_database: Database, tmp_path: Path, nam
         pytest.fail("it started")
 
 
+@pytest.mark.long
 def test_a_rotation_under_load_fails_nobody(database: Database) -> None:
     """T4: while keys change five times, and time passes, no token of any process is refused.
 

@@ -44,6 +44,7 @@ def is_shut(api: Api, granted: frozenset[Scope], method: str, address: str, body
     return told if answer.status_code == 403 and "insufficient_scope" in told else ""
 
 
+@pytest.mark.long
 def test_each_route_by_each_scope(sqlite_api: Api) -> None:
     """T5: none and each single scope: exactly what a route declares opens it."""
     single: list[frozenset[Scope]] = [frozenset(), *(frozenset({one}) for one in Scope)]

@@ -115,6 +115,7 @@ def fields_replaced(content: bytes) -> Iterator[bytes]:
         yield f'{{{before}"{name}": 1, "{name}": 2}}'.encode()
 
 
+@pytest.mark.long
 def test_bad_bodies(api: Api) -> None:
     """X4: NaN, 1e999, -0, lone surrogates, deep nesting, names twice, NUL, huge, bombs."""
     asking = Asking(api)
@@ -141,6 +142,7 @@ def test_bad_types(sqlite_api: Api) -> None:
             asking.check(method, address, content=fitting, headers=headers)
 
 
+@pytest.mark.long
 def test_bad_queries(api: Api) -> None:
     """X4: huge, NUL, no UTF-8, no number, 2,000 parameters, a cursor that was tampered with."""
     asking = Asking(api)

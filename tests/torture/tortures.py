@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.torture import crowding, cutting, filling, killing, pausing, pricing, refreshing
+from tests.torture import (
+    crowding,
+    cutting,
+    filling,
+    killing,
+    pausing,
+    pricing,
+    quoting,
+    refreshing,
+)
 from tests.torture.report import Torture
 
 TORTURES: Final[Mapping[str, Torture]] = {
@@ -14,4 +23,5 @@ TORTURES: Final[Mapping[str, Torture]] = {
     "cut": cutting.run,
     "crowd": crowding.run,
     "prices": pricing.run,
+    "quotes": quoting.run,
 }

@@ -37,6 +37,7 @@ securities = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Index("ix_securities_owner", "owner_id", "id"),
+    sa.Index("ix_securities_instrument", "instrument"),
 )
 
 

@@ -33,6 +33,7 @@ APART: Final[Mapping[str, str]] = {
     "notice_turns": "the operator's own addresses, by their hash",
     "price_answers": "what sources of prices answered, for everybody",
     "price_robots": "what sites ask of programs, for everybody",
+    "price_turns": "when what somebody holds is asked for, for everybody",
     "prices": "what things cost, for everybody",
     "pushed_requests": "of programs, by a hash of a name that only they were told",
     "rate_documents": "how far the central bank's documents were read, for everybody",

@@ -20,6 +20,7 @@ from penstock.db import (
     holdings,
     hooks,
     leases,
+    price_turns,
     transactions,
     waiting,
 )
@@ -115,7 +116,9 @@ class Forgetter:
 
     def _delete(self, connection: sa.Connection, connection_id: int, owner_id: int) -> None:
         _delete(connection, connection_id, owner_id)
-        securities.work_out(connection, securities.Book(owner_id, self.clock()))
+        now = self.clock()
+        securities.work_out(connection, securities.Book(owner_id, now))
+        price_turns.follow(connection, owner_id=owner_id, now=now)
         self._note(connection, AuditKind.HISTORY_DELETED, connection_id, owner_id)
 
     def _note(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from penstock.db import holding_versions
+from penstock.db import holding_versions, price_turns
 from penstock.db.holdings import Held, Position
 from penstock.db.staging import Into
 from penstock.domain.errors import ContractBroken, InvalidInput
@@ -35,6 +35,7 @@ def follow(connection: sa.Connection, into: Into) -> None:
     book = securities.Book(into.owner_id, into.now, into.run_id)
     securities.link(connection, book, change_number=into.change_number)
     splits.suggest(connection, book, moved)
+    price_turns.follow(connection, owner_id=into.owner_id, now=into.now)
 
 
 def _number_of(name: str, accounts: Mapping[str, int]) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from penstock.db import accounts, connections, feeds, leases
+from penstock.db import accounts, connections, feeds, leases, price_turns
 from penstock.db.accounts import AccountRow
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
@@ -99,12 +99,11 @@ def recognise(  # noqa: PLR0913  one transaction needs all of it
     """
     leases.lock(connection, lease)
     connection_id = lease.connection_id
-    institution = discovery.institution
     connections.describe(
         connection,
         connection_id,
-        institution_id=institution.external_id,
-        institution_name=institution.name,
+        institution_id=discovery.institution.external_id,
+        institution_name=discovery.institution.name,
     )
     stored = accounts.of_connection(connection, connection_id)
     number = 0
@@ -113,6 +112,7 @@ def recognise(  # noqa: PLR0913  one transaction needs all of it
         number = feeds.next_change(connection, owner_id)  # who links the same at once waits here
         refuse_second_copy(connection, connection_id, discovery, hashes)
         stored = take_over(connection, connection_id, discovery, hashes, change_number=number)
+        price_turns.follow(connection, owner_id=owner_id, now=now)
     known = {row.identity_hash for row in stored}
     new = {name: told for name, told in hashes.items() if told not in known}
     if new:

@@ -11,7 +11,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import feeds, naming_holdings, securities, security_events, security_ids
+from penstock.db import (
+    feeds,
+    naming_holdings,
+    price_turns,
+    securities,
+    security_events,
+    security_ids,
+)
 from penstock.db.securities import Security
 from penstock.db.security_ids import Told
 from penstock.domain.errors import Conflict, InvalidInput, NotFound
@@ -53,7 +60,7 @@ def merge(connection: sa.Connection, book: Book, number: int, other: int) -> Sec
         if left != each.telling.apart:
             security_ids.set_apart(connection, each.telling.number, left)
     _pin(connection, book, told, label, f"{_called(one)} and {_called(two)} cannot be one")
-    work_out(connection, book)
+    _work_out(connection, book)
     return _after(connection, book, min(one.id, two.id))
 
 
@@ -78,7 +85,7 @@ def part(connection: sa.Connection, book: Book, number: int, holdings: Collectio
             apart = {*one.telling.apart, f"{label}/{side}"}
             security_ids.set_apart(connection, one.telling.number, apart)
     security_ids.pin(connection, [one.telling.number for one in goes], label)
-    work_out(connection, book)
+    _work_out(connection, book)
     after = security_ids.of_owner(connection, owner_id=book.owner_id)
     gone = {one.telling.number for one in goes}
     home = next(one.security_id for one in after if one.telling.number in gone)
@@ -105,7 +112,7 @@ def change(
     names = {name: value for name, value in said.items() if name in NAMES}
     if names:
         _say(connection, book, there, names, label)
-    work_out(connection, book)
+    _work_out(connection, book)
     return _after(connection, book, there.id)
 
 
@@ -144,7 +151,7 @@ def rename(connection: sa.Connection, book: Book, number: int, names: Names, day
     made = security_events.add(connection, event, owner_id=book.owner_id)
     said = {"ticker": ticker, "mic": mic} if moved else {}
     _say(connection, book, there, {**said, **({"isin": isin} if isin else {})}, label, since=day)
-    work_out(connection, book)
+    _work_out(connection, book)
     home = _after(connection, book, there.id).id
     return security_events.get(connection, made, security_id=home, owner_id=book.owner_id)
 
@@ -161,7 +168,7 @@ def decide(
     state = EventState.ACCEPTED if accept else EventState.REFUSED
     security_events.decide(connection, event.id, state, now=book.now)
     if accept and event.kind is EventKind.RENAME:
-        work_out(connection, book)
+        _work_out(connection, book)
     home = _after(connection, book, there.id).id
     return security_events.get(connection, event.id, security_id=home, owner_id=book.owner_id)
 
@@ -183,7 +190,7 @@ def forget(connection: sa.Connection, book: Book, number: int, event_id: int) ->
         own = [one.telling for one in _told(connection, book, there) if one.account_id is None]
         same = [one.number for one in own if one.since == event.day]
         security_ids.delete(connection, same)
-        work_out(connection, book)
+        _work_out(connection, book)
 
 
 def _there(connection: sa.Connection, book: Book, number: int) -> Security:
@@ -283,3 +290,9 @@ def _event(book: Book, there: Security, kind: EventKind, day: date) -> Event:
 
 def _called(one: Security) -> str:
     return one.instrument or one.ticker or one.isin or one.name
+
+
+def _work_out(connection: sa.Connection, book: Book) -> None:
+    """Sort all tellings anew, and let what is held by another name now have its price."""
+    work_out(connection, book)
+    price_turns.follow(connection, owner_id=book.owner_id, now=book.now)

@@ -23,6 +23,7 @@ from penstock.db import (
     holdings,
     images,
     leases,
+    price_turns,
     quarantine,
     runs,
     suggestions,
@@ -89,6 +90,7 @@ def undo(
     )
     holding_versions.undo(connection, run_id, owner_id=owner_id, kept=held.kept)
     securities.undo(connection, securities.Book(owner_id, now), run_id, kept=held.kept)
+    price_turns.follow(connection, owner_id=owner_id, now=now)
     _forget(connection, run, now, afresh=bool(kept))
     _unfoot(connection, run)
     check_connection(connection, run.connection_id, now=now)

@@ -1,4 +1,9 @@
-"""What becomes of a price that was read: believed, doubted, or believed because others say so."""
+"""What becomes of a price that was read: believed, doubted, or believed because others say so.
+
+The first price of all has none before it to be held against: it is held back until another source
+has been asked, unless an authority tells it. If nobody says the same it is told as unconfirmed, and
+the next prices weigh more than it does; if somebody contradicts it, none of the two is believed.
+"""
 
 from collections.abc import Collection
 from typing import Final
@@ -6,9 +11,10 @@ from typing import Final
 from penstock.domain.pricing import Kept
 from penstock.domain.quote import TRUSTED, Quote, Suspicious, SuspiciousJump
 from penstock.domain.trail import How
+from penstock.quotes.declaration import Tier
 from penstock.quotes.keeping import alone
 from penstock.quotes.plan import Attempt
-from penstock.quotes.quest import Doubted, Quest
+from penstock.quotes.quest import UNCONFIRMED, Doubted, Quest
 from penstock.quotes.remembering import Believed, Recalled
 from penstock.quotes.sanity import AFTER_SPLIT, agree, doubt_about, split_between
 
@@ -17,6 +23,13 @@ CONFIRMED_BY: Final = "confirmed_by:"
 
 DISAGREES_WITH: Final = "disagrees_with:"
 """A flag, before a source's id: it goes with the last price, but that source told another."""
+
+
+_LAX: Final = frozenset([Tier.UNOFFICIAL, Tier.SCRAPE])
+"""Nobody answers for the prices of such sources: the first is believed only with another's."""
+
+_STANDS: Final = frozenset([Tier.OFFICIAL, Tier.MANUAL])
+"""Such sources are the authority for their prices."""
 
 
 class Believer:
@@ -32,12 +45,6 @@ class Believer:
         self._recalled = recalled
         self._trusted = trusted
 
-    def doubt_about(self, attempt: Attempt, quote: Quote) -> Suspicious | None:
-        """Return why a price of this source does not go with the last one, None if it does."""
-        last = self._believed.last(quote.instrument)
-        splits = self._believed.splits(quote.instrument)
-        return doubt_about(quote, last, attempt.source.sane, splits)
-
     async def take(
         self,
         quest: Quest,
@@ -46,54 +53,149 @@ class Believer:
         kept: Kept,
         how: How = How.FETCHED,
     ) -> None:
-        """Judge a price that was asked for just now; `kept` is its answer, to be kept with it."""
+        """Judge a price that a source told just now; `kept` is its answer, to be kept with it."""
         last = self._believed.last(quote.instrument)
         splits = self._believed.splits(quote.instrument)
-        doubt = self.doubt_about(attempt, quote)
-        if doubt is not None and quest.asked in self._trusted:
-            quote, doubt = _flagged(quote, TRUSTED), None
-        elif doubt is None and split_between(quote, last, splits):
+        doubt = doubt_about(quote, last, attempt.source.sane, splits)
+        if quest.asked in self._trusted:
+            quote, doubt = (_flagged(quote, TRUSTED), None) if doubt else (quote, None)
+            await self._use(quest, attempt, quote, kept, how)
+            return
+        if doubt is None and split_between(quote, last, splits):
             quote = _flagged(quote, AFTER_SPLIT)
-        first = self._same_elsewhere(quest, attempt, quote, doubt)
-        if first is not None:
-            await self._believe(first.attempt, first.quote, first.kept)
-            await self._believe(attempt, quote, kept)
-            quest.note(attempt, how, quote)
-            quest.outcome = _flagged(first.quote, CONFIRMED_BY + quote.source)
+        weak = last is None or is_weak(last)
+        witness = self._same_elsewhere(quest, attempt, quote, doubt, weak=weak)
+        doubt = doubt or self._contradiction(quest, attempt, quote, last)
+        if witness is not None:
+            await self._confirm(quest, witness, Doubted(attempt, quote, doubt, kept), how)
         elif doubt is not None:
             quest.doubted.append(Doubted(attempt, quote, doubt, kept))
             quest.note(attempt, how, quote, doubt)
             quest.fail(doubt)
+        elif last is None and attempt.source.tier in _LAX and quest.may_confirm(attempt.source):
+            quest.doubted.append(Doubted(attempt, quote, None, kept))
+            quest.note(attempt, how, quote)
         else:
-            await self._believe(attempt, quote, kept)
-            self.use(quest, attempt, quote, how)
+            weak = _stays_weak(last, attempt)
+            quote = with_flag(quote, UNCONFIRMED) if weak else quote
+            await self._use(quest, attempt, quote, kept, how)
+
+    async def _confirm(self, quest: Quest, witness: Doubted, now: Doubted, how: How) -> None:
+        """Believe what was held back, and what says the same."""
+        await self._believe(witness.attempt, witness.quote, witness.kept)
+        await self._believe(now.attempt, now.quote, now.kept)
+        quest.note(now.attempt, how, now.quote)
+        others = [one for one in quest.doubted if one is not witness]
+        flags = (CONFIRMED_BY + now.quote.source, *_disagreeing(others))
+        quest.outcome = _flagged(witness.quote, *flags)
+
+    async def settle(self, quest: Quest) -> bool:
+        """Answer with a first price that nobody confirmed, and nobody contradicted; say whether."""
+        if quest.outcome is not None or not quest.doubted:
+            return False
+        first = quest.doubted[0]
+        if any(one.doubt for one in quest.doubted):
+            return False
+        quote = with_flag(first.quote, UNCONFIRMED)
+        await self._believe(first.attempt, quote, first.kept)
+        quest.outcome = quote
+        return True
+
+    async def _use(
+        self, quest: Quest, attempt: Attempt, quote: Quote, kept: Kept, how: How
+    ) -> None:
+        await self._believe(attempt, quote, kept)
+        self.use(quest, attempt, quote, how)
 
     def use(self, quest: Quest, attempt: Attempt, quote: Quote, how: How) -> None:
         """Answer with a believed price."""
         quest.note(attempt, how, quote)
-        others = [DISAGREES_WITH + doubted.quote.source for doubted in quest.doubted]
-        quest.outcome = _flagged(quote, *others)
+        quest.outcome = _flagged(quote, *_disagreeing(quest.doubted))
 
     async def take_neighbour(self, attempt: Attempt, quote: Quote, kept: Kept) -> None:
         """Keep a price that nobody asked for this time, if there is no doubt about it."""
-        if self.doubt_about(attempt, quote) is None:
-            await self._believe(attempt, quote, kept)
+        last = self._believed.last(quote.instrument)
+        splits = self._believed.splits(quote.instrument)
+        if doubt_about(quote, last, attempt.source.sane, splits) is None:
+            weak = _stays_weak(last, attempt)
+            await self._believe(attempt, with_flag(quote, UNCONFIRMED) if weak else quote, kept)
+
+    def is_doubtful(self, attempt: Attempt, quote: Quote) -> bool:
+        """Say whether a price from before does not go with what was believed since."""
+        last = self._believed.last(quote.instrument)
+        splits = self._believed.splits(quote.instrument)
+        return doubt_about(quote, last, attempt.source.sane, splits) is not None
 
     def _same_elsewhere(
-        self, quest: Quest, attempt: Attempt, quote: Quote, doubt: Suspicious | None
+        self,
+        quest: Quest,
+        attempt: Attempt,
+        quote: Quote,
+        doubt: Suspicious | None,
+        *,
+        weak: bool,
     ) -> Doubted | None:
-        """Return the first price that jumped, of a source at other hosts which says the same."""
-        if doubt is not None and not isinstance(doubt, SuspiciousJump):
+        """Return the first price held back, of a source at other hosts which says the same.
+
+        Against a last price that somebody confirmed, no source confirms another's unit.
+        """
+        if doubt is not None and not (weak or isinstance(doubt, SuspiciousJump)):
             return None
-        for doubted in quest.doubted:
-            apart = set(attempt.source.hosts).isdisjoint(doubted.attempt.source.hosts)
-            if isinstance(doubted.doubt, SuspiciousJump) and apart and agree(doubted.quote, quote):
-                return doubted
+        for held in quest.doubted:
+            if not apart(attempt, held.attempt):
+                continue
+            if held.doubt is None:
+                same = doubt_about(quote, held.quote, attempt.source.sane) is None
+            else:
+                may = weak or isinstance(held.doubt, SuspiciousJump)
+                same = may and agree(held.quote, quote)
+            if same:
+                return held
+        return None
+
+    def _contradiction(
+        self, quest: Quest, attempt: Attempt, quote: Quote, last: Quote | None
+    ) -> Suspicious | None:
+        """Return why a price that nothing speaks for is not believed: another source told another.
+
+        What speaks for it is a last price that is confirmed, or of other hosts.
+        """
+        if not _stays_weak(last, attempt):
+            return None
+        for held in quest.doubted:
+            if apart(attempt, held.attempt):
+                return doubt_about(quote, held.quote, attempt.source.sane)
         return None
 
     async def _believe(self, attempt: Attempt, quote: Quote, kept: Kept) -> None:
         await self._believed.believe(quote)
         await self._recalled.add(alone(kept, attempt.kept_at), quote)
+
+
+def is_weak(last: Quote | None) -> bool:
+    """Say whether the last price is one that nobody ever confirmed."""
+    return last is not None and UNCONFIRMED in last.flags
+
+
+def apart(one: Attempt, other: Attempt) -> bool:
+    """Say whether two sources are at other hosts."""
+    return set(one.source.hosts).isdisjoint(other.source.hosts)
+
+
+def _stays_weak(last: Quote | None, attempt: Attempt) -> bool:
+    """Say whether a price that goes with the last one has nobody else to speak for it."""
+    if attempt.source.tier in _STANDS:
+        return False
+    return last is None or (is_weak(last) and last.source == attempt.source.id)
+
+
+def _disagreeing(doubted: Collection[Doubted]) -> list[str]:
+    return [DISAGREES_WITH + one.quote.source for one in doubted]
+
+
+def with_flag(quote: Quote, flag: str) -> Quote:
+    """Return a quote with a flag, which it may have already."""
+    return quote if flag in quote.flags else _flagged(quote, flag)
 
 
 def _flagged(quote: Quote, *flags: str) -> Quote:

@@ -7,6 +7,7 @@ being asked. What waits for the same source in the meantime goes into one reques
 import asyncio
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -18,7 +19,7 @@ from penstock.domain.request import Response
 from penstock.domain.trail import How
 from penstock.quotes.asking import Asker, NoAnswer
 from penstock.quotes.believing import Believer
-from penstock.quotes.keeping import alone, kept_from, revalidated, validators
+from penstock.quotes.keeping import alone, is_of, kept_from, revalidated, validators
 from penstock.quotes.plan import Attempt, Job, Lane
 from penstock.quotes.quest import Quest
 from penstock.quotes.read import check_age, read_quotes
@@ -58,7 +59,7 @@ class Errand:
             async with asyncio.timeout(deadline), asyncio.TaskGroup() as self._tasks:
                 await self._set_out(self._quests.values())
         except TimeoutError:
-            self._give_up()
+            await self._give_up()
         except ExceptionGroup as several:  # a store that fails: who asked knows it by its name
             raise several.exceptions[0] from None
         finally:
@@ -72,7 +73,7 @@ class Errand:
             if quest.ways:
                 attempts.append(quest.next_way())
             else:
-                self._end(quest)
+                await self._end(quest)
         await self._recalled.recall([attempt.kept_at for attempt in attempts])
         await self._believed.recall(attempt.symbol.instrument for attempt in attempts)
         for attempt in attempts:
@@ -83,12 +84,12 @@ class Errand:
                 self._queue(attempt)
 
     def _fresh(self, attempt: Attempt) -> Quote | None:
-        """Return a kept price that is fresh, and goes with what is known by now."""
+        """Return a kept price that is fresh, and goes with what was believed since."""
         kept = self._recalled.at(attempt.kept_at)
         if kept is None or kept.fresh_until <= self._clock():
             return None
         quote = kept.quotes.get(attempt.symbol.instrument)
-        if quote is None or self._believer.doubt_about(attempt, quote):
+        if quote is None or self._believer.is_doubtful(attempt, quote):
             return None
         return _as_asked(quote, attempt)
 
@@ -117,19 +118,11 @@ class Errand:
             return all(self._fresh(attempt) for attempt in job.attempts)
 
         answer = await self._asker.ask(job.source, job.request(kept), calls=job.calls, known=known)
-        if answer is None:
-            self._came_elsewhere(job)
-        elif isinstance(answer, NoAnswer):
-            if isinstance(answer.error, SymbolNotFound) and len(job.symbols) > 1:
-                # Which of them it does not know, it did not say.
-                for half in job.halves():
-                    await self._serve(half)
-                return
-            self._failed(job, answer)
-        elif answer.status == HTTPStatus.NOT_MODIFIED and kept is not None:
-            await self._still(job, kept, answer)
-        else:
-            await self._came(job, answer)
+        again = await self._heard(job, kept, answer)
+        for one in again:
+            await self._serve(one)
+        if again:
+            return
         if job.source.politeness.interval:
             # Others wait for their turns at the host: what is known is theirs, too, from now on.
             await self._recalled.flush()
@@ -137,6 +130,25 @@ class Errand:
         asked = dict.fromkeys(attempt.asked for attempt in job.attempts)
         quests = [self._quests[name] for name in asked]
         await self._set_out([quest for quest in quests if quest.outcome is None])
+
+    async def _heard(
+        self, job: Job, kept: Kept | None, answer: Response | NoAnswer | None
+    ) -> tuple[Job, ...]:
+        """Take what came; return what has to be asked in its place, if that was no answer yet."""
+        if answer is None:
+            self._came_elsewhere(job)
+        elif isinstance(answer, NoAnswer):
+            if isinstance(answer.error, SymbolNotFound) and len(job.symbols) > 1:
+                return job.halves()  # Which of them it does not know, it did not say.
+            self._failed(job, answer)
+        elif answer.status != HTTPStatus.NOT_MODIFIED or kept is None:
+            await self._came(job, answer)
+        elif is_of(kept, answer):
+            await self._still(job, kept, answer)
+        else:  # It speaks of another answer than the one that we have: that one is wanted, whole.
+            await self._recalled.keep(replace(kept, etag=None, last_modified=None))
+            return (job,)
+        return ()
 
     def _came_elsewhere(self, job: Job) -> None:
         """Use what somebody else kept meanwhile."""
@@ -163,22 +175,24 @@ class Errand:
         quotes = {
             instrument: quote._replace(fetched_at=now) for instrument, quote in kept.quotes.items()
         }
-        held = revalidated(job.source, kept, response, now, quotes)
-        await self._recalled.keep(held)
+        still = revalidated(job.source, kept, response, now, quotes)
+        await self._recalled.keep(still)
+        await self._believed.recall(quotes)
         for attempt in job.attempts:
             quest, quote = self._quests[attempt.asked], quotes[attempt.symbol.instrument]
-            await self._recalled.add(alone(held, attempt.kept_at), quote)
+            await self._recalled.add(alone(still, attempt.kept_at), quote)
             quote = _as_asked(quote, attempt)
             try:
                 check_age(job.source, quote)
             except QuoteError as error:
                 quest.note(attempt, How.REVALIDATED, quote, error)
                 quest.fail(error)
+                continue
+            if self._believer.is_doubtful(attempt, quote):
+                # Others were believed since, who say otherwise: it is judged as if it were new.
+                await self._believer.take(quest, attempt, quote, still, How.REVALIDATED)
             else:
-                if self._believer.doubt_about(attempt, quote):
-                    await self._believer.take(quest, attempt, quote, held, How.REVALIDATED)
-                else:
-                    self._believer.use(quest, attempt, quote, How.REVALIDATED)
+                self._believer.use(quest, attempt, quote, How.REVALIDATED)
 
     async def _came(self, job: Job, response: Response) -> None:
         """Read an answer, and judge its prices."""
@@ -227,7 +241,7 @@ class Errand:
         quest.note(attempt, how, error=own)
         quest.fail(own)
 
-    def _give_up(self) -> None:
+    async def _give_up(self) -> None:
         """Tell those who are still waiting that it took too long."""
         for quest in self._quests.values():
             if quest.outcome is None and quest.tried:
@@ -235,10 +249,14 @@ class Errand:
                 quest.ways.clear()
                 slow = SourceUnavailable(f"{way.source.title} took too long to answer.")
                 self._fail(quest, way, slow, How.FETCHED)
-                self._end(quest)
+                await self._end(quest)
 
-    def _end(self, quest: Quest) -> None:
+    async def _end(self, quest: Quest) -> None:
         """Give a quest without ways its outcome: an answer kept from before, or the error."""
+        if await self._believer.settle(quest):
+            return
+        if quest.had_outage:
+            await self._believed.recall({way.symbol.instrument for way in quest.tried})
         way = self._last_resort(quest) if quest.had_outage else None
         if way is None:
             quest.outcome = quest.telling()
@@ -257,7 +275,7 @@ class Errand:
             quote = self._recalled.quote_of(way.kept_at, way.symbol.instrument)
             if quote is None or not _may_be_shown(quote, way, now):
                 continue
-            if self._believer.doubt_about(way, quote):
+            if self._believer.is_doubtful(way, quote):
                 continue
             if found is None or quote.as_of > found[0]:
                 found = quote.as_of, way

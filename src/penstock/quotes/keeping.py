@@ -70,6 +70,19 @@ def revalidated(
     )
 
 
+def is_of(kept: Kept, response: Response) -> bool:
+    """Say whether a 304 is about the answer that is kept (RFC 9111 §4.3.4).
+
+    One with another entity tag than ours speaks of an answer that we never had.
+    """
+    named = response.headers.get("etag")
+    return not (named and kept.etag) or _bare(named) == _bare(kept.etag)
+
+
+def _bare(etag: str) -> str:
+    return etag.strip().removeprefix("W/")
+
+
 def validators(kept: Kept) -> dict[str, str]:
     """Return the headers that ask whether a kept answer still holds (RFC 9110 \u00a713.1)."""
     headers = {}

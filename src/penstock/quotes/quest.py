@@ -17,7 +17,11 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.domain.trail import How, Step, Trail
+from penstock.quotes.declaration import Declaration
 from penstock.quotes.plan import Attempt
+
+UNCONFIRMED: Final = "unconfirmed"
+"""A flag: no price of it was known before, and no other source has said the same since."""
 
 Outcome = Quote | QuoteError
 
@@ -26,11 +30,14 @@ _OUTAGES: Final = (SourceUnavailable, RetryLater, ConsentWall, BotChallenge)
 
 @dataclass(frozen=True, slots=True)
 class Doubted:
-    """A price that does not go with the last one, and the answer that it came with."""
+    """A price that is held back, and the answer that it came with.
+
+    It does not go with the last one, or (`doubt` is None) there is no last one to hold it against.
+    """
 
     attempt: Attempt
     quote: Quote
-    doubt: Suspicious
+    doubt: Suspicious | None
     kept: Kept
 
 
@@ -45,6 +52,10 @@ class Quest:
     errors: list[QuoteError] = field(default_factory=list)
     doubted: list[Doubted] = field(default_factory=list)
     outcome: Outcome | None = None
+
+    def may_confirm(self, source: Declaration) -> bool:
+        """Say whether a source at other hosts than this one is still to be asked."""
+        return any(set(way.source.hosts).isdisjoint(source.hosts) for way in self.ways)
 
     def next_way(self) -> Attempt:
         """Return the way to try now."""

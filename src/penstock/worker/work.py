@@ -1,10 +1,11 @@
-"""Who keeps connections fresh: the job engine on PostgreSQL, plain tasks on SQLite."""
+"""Who keeps connections and prices fresh: the job engine on PostgreSQL, plain tasks on SQLite."""
 
 import contextlib
 from collections.abc import AsyncIterator
 
 from penstock.wiring import Penstock
 from penstock.worker.hearing import hearing
+from penstock.worker.pricing import pricing
 from penstock.worker.revoking import revoking
 from penstock.worker.schedule import kept_fresh
 from penstock.worker.telling import telling
@@ -29,5 +30,6 @@ async def at_work(penstock: Penstock) -> AsyncIterator[None]:
         telling(penstock.notifier),
         hearing(penstock.inbox),
         revoking(penstock.revoker),
+        pricing(penstock.markets.pricer),
     ):
         yield
