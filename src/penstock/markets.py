@@ -21,6 +21,7 @@ from penstock.engine.price import Pricer
 from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
 from penstock.engine.price_memory import Believed, KeptAnswers
+from penstock.engine.price_splits import KnownSplits
 from penstock.engine.rates import RateKeeper
 from penstock.engine.worth import Valuer
 from penstock.observe.metrics import Metrics
@@ -93,6 +94,7 @@ def open_markets(ground: Ground) -> Markets:
         gate=gate,
         answers=answers,
         accepted=believed,
+        splits=KnownSplits(database),
         keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
         sleep=ground.sleep,
     )

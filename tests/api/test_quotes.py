@@ -54,8 +54,9 @@ class Prices:
     def _one(self, symbol: str) -> Quote | QuoteError:
         if symbol == "BUSY":
             return RateLimited(symbol=symbol, source="google_finance", retry_at=NOON)
-        if symbol == "OCDO.L":
-            doubted = PENCE._replace(price=Decimal(7410), instrument="OCDO:XLON")
+        if symbol in ("OCDO.L", "OLD.L"):
+            at = NOON - timedelta(days=symbol == "OLD.L")
+            doubted = PENCE._replace(price=Decimal(7410), instrument="OCDO:XLON", as_of=at)
             return Suspicious100x(symbol=symbol, source="google_finance", quote=doubted, last=PENCE)
         if symbol != "VOD.L":
             return SymbolNotFound(symbol=symbol, source="google_finance")
@@ -78,6 +79,14 @@ PENCE = Quote(
     flags=("pence",),
     instrument="VOD:XLON",
 )
+
+
+DOUBTED = {
+    "symbol": "OCDO.L",
+    "source": "google_finance",
+    "price": "7410",
+    "quoted_unit": "GBX",
+}
 
 
 def pricing(api: Api, *, admin: bool = False) -> tuple[TestClient, Prices]:
@@ -122,7 +131,7 @@ def test_one_answer_a_symbol_in_their_order(sqlite_api: Api) -> None:
 
 @pytest.mark.parametrize(
     "symbols",
-    ["", ",", "A,,B", "A B", "A\nB", "é", "x" * 61, ",".join(["A"] * 101), "A," * 5000],
+    ["", ",", "A,,B", "A B", "A\nB", "A\x1b[2J", ",".join(["A"] * 101), "A," * 5000],
 )
 def test_what_is_no_symbol_is_refused(sqlite_api: Api, symbols: str) -> None:
     """Empty, endless and unprintable symbols are refused before anybody is asked."""
@@ -130,6 +139,18 @@ def test_what_is_no_symbol_is_refused(sqlite_api: Api, symbols: str) -> None:
     answer = client.get("/v1/quotes", params={"symbols": symbols})
     assert answer.status_code == 422
     assert prices.asked == []
+
+
+def test_a_symbol_that_nobody_can_read_hides_no_other(sqlite_api: Api) -> None:
+    """A word of other letters, or a long one, is told as not found, beside the prices."""
+    client, _ = pricing(sqlite_api)
+    symbols = ["VOD.L", "MÜV2", "x" * 200, "\U0001f600"]
+    answer = client.get("/v1/quotes", params={"symbols": ",".join(symbols)})
+    assert answer.status_code == 200
+    rows = answer.json()["rows"]
+    assert [row["symbol"] for row in rows] == symbols
+    codes = [row["error"] and row["error"]["code"] for row in rows]
+    assert codes == [None, *["symbol_not_found"] * 3]
 
 
 def test_one_source_alone(sqlite_api: Api) -> None:
@@ -184,12 +205,12 @@ def test_a_doubted_price_is_shown_beside_the_last_one(sqlite_api: Api) -> None:
 def test_an_admin_accepts_a_doubted_price(sqlite_api: Api) -> None:
     """The price that was looked at is believed from then on, and who said so is written down."""
     client, prices = pricing(sqlite_api, admin=True)
-    given = {"symbol": "OCDO.L", "source": "google_finance", "price": "7410.0"}
+    given = DOUBTED | {"price": "7410.0"}
     answer = client.post("/v1/quotes/accept", json=given)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["instrument"], prices.source) == ("OCDO:XLON", "google_finance")
     believed = client.get("/v1/quotes/history?instrument=OCDO:XLON").json()["rows"]
-    assert [row["price"] for row in believed] == ["7410"]
+    assert [(row["price"], row["flags"]) for row in believed] == [("7410", ["pence", "trusted"])]
     records = client.get("/v1/audit").json()["rows"]
     (record,) = [one for one in records if one["kind"] == "price_accepted"]
     assert record["subject"] == "OCDO:XLON"
@@ -197,16 +218,25 @@ def test_an_admin_accepts_a_doubted_price(sqlite_api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("symbol", "price", "status"),
-    [("OCDO.L", "7411", 409), ("VOD.L", "74.10", 409), ("NOPE", "1", 409), ("A,B", "1", 422)],
+    ("given", "status"),
+    [
+        ({"price": "7411"}, 409),
+        ({"quoted_unit": "GBP"}, 409),
+        ({"symbol": "VOD.L", "price": "74.10"}, 409),
+        ({"symbol": "OLD.L"}, 409),
+        ({"symbol": "NOPE"}, 409),
+        ({"symbol": "A,B"}, 422),
+    ],
 )
 def test_only_what_was_looked_at_is_accepted(
-    sqlite_api: Api, symbol: str, price: str, status: int
+    sqlite_api: Api, given: dict[str, str], status: int
 ) -> None:
-    """Another price than the source tells now, or one that nobody doubts, changes nothing."""
+    """Another price than the source tells now, in another unit, or one that nobody doubts: no.
+
+    Nor one of a day before the last price: that one would be told all the same.
+    """
     client, _ = pricing(sqlite_api, admin=True)
-    given = {"symbol": symbol, "source": "google_finance", "price": price}
-    assert client.post("/v1/quotes/accept", json=given).status_code == status
+    assert client.post("/v1/quotes/accept", json=DOUBTED | given).status_code == status
     rows = client.get("/v1/quotes/history?instrument=OCDO:XLON").json()["rows"]
     assert rows == []
 
@@ -214,5 +244,4 @@ def test_only_what_was_looked_at_is_accepted(
 def test_only_admins_accept(sqlite_api: Api) -> None:
     """T5: who may ask for prices may not say what everybody's holdings cost."""
     client, _ = pricing(sqlite_api)
-    given = {"symbol": "OCDO.L", "source": "google_finance", "price": "7410"}
-    assert client.post("/v1/quotes/accept", json=given).status_code == 403
+    assert client.post("/v1/quotes/accept", json=DOUBTED).status_code == 403

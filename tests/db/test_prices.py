@@ -11,7 +11,7 @@ import pytest
 from penstock.db import prices
 from penstock.db.connect import open_database
 from penstock.db.lane import Database as Lanes
-from penstock.domain.quote import Basis, Quote
+from penstock.domain.quote import TRUSTED, Basis, Quote
 from tests.databases import Database
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -149,3 +149,67 @@ def test_hundreds_at_once_are_a_few_statements(lanes: Lanes) -> None:
     assert accept(lanes, *many[:10], price("NEW:XETR", NOON)) == 1
     found = lanes.read_now(prices.last, [one.instrument for one in many])
     assert found == {one.instrument: one for one in many}
+
+
+def test_what_a_person_accepted_of_the_same_instant_is_believed(lanes: Lanes) -> None:
+    """A correction stands beside the price that it corrects, and is the one that is told.
+
+    Also where it is accepted for the second time, after another one.
+    """
+    wrong = price("OCDO:XLON", NOON, "40250")
+    right, other = trusted(wrong, "402.50"), trusted(wrong, "402.75")
+    assert accept(lanes, wrong) == 1
+    for one in (right, other, right):
+        assert accept(lanes, one) == 1
+        assert told(lanes) == [str(one.price)] * 3
+    assert accept(lanes, right, wrong) == 0
+    rows = lanes.read_now(prices.page, "OCDO:XLON", first=None, last=None, after=None, limit=10)
+    assert [str(quote.price) for _, quote in rows] == ["402.50", "402.75", "402.50", "40250"]
+
+
+def test_what_a_person_accepted_goes_before_what_was_believed_of_that_day(lanes: Lanes) -> None:
+    """A price accepted by a person counts, though a wrong one of that day is some minutes newer.
+
+    What is believed after it, or was of another day, stands.
+    """
+    minute = timedelta(minutes=1)
+    yesterday = price("OCDO:XLON", NOON - timedelta(days=1), "401")
+    wrong = price("OCDO:XLON", NOON + 15 * minute, "40250", source="other")
+    right = trusted(price("OCDO:XLON", NOON, "0"), "402.50")
+    accept(lanes, yesterday)
+    accept(lanes, wrong)
+    assert told(lanes) == ["40250"] * 3
+    accept(lanes, right)
+    assert told(lanes) == ["402.50"] * 3
+    accept(lanes, price("OCDO:XLON", NOON + minute, "403"))
+    assert told(lanes) == ["403"] * 3
+    late = trusted(price("OCDO:XLON", NOON - timedelta(days=1), "0"), "400")
+    accept(lanes, late)
+    assert told(lanes) == ["403"] * 3
+
+
+def test_a_source_may_correct_its_own_price(lanes: Lanes) -> None:
+    """Of two prices of one instant, the one that was fetched later is told, whoever writes last."""
+    first = price("SAP:XETR", NOON, "180.2")
+    mended = first._replace(price=Decimal("180.25"), fetched_at=first.fetched_at + timedelta(1))
+    assert accept(lanes, first) == 1
+    assert accept(lanes, mended) == 1
+    assert accept(lanes, first, mended) == 0
+    found = lanes.read_now(prices.last, ["SAP:XETR"])
+    assert str(found["SAP:XETR"].price) == "180.25"
+
+
+def trusted(quote: Quote, text: str) -> Quote:
+    """Return the same price as a person accepted it, of another figure."""
+    return quote._replace(price=Decimal(text), flags=(TRUSTED,))
+
+
+def told(lanes: Lanes) -> list[str]:
+    """Return what every reader says that the share costs, on the day of NOON and last."""
+    name, day = "OCDO:XLON", NOON.date()
+    found = [
+        lanes.read_now(prices.last, [name])[name],
+        lanes.read_now(prices.at, [name], day)[name],
+        *lanes.read_now(prices.between, [name], day, day),
+    ]
+    return [str(quote.price) for quote in found]

@@ -10,10 +10,15 @@ from typing import Final
 import pytest
 
 from penstock.domain.pricing import Kept, Quota, Visit
-from penstock.domain.quote import QuotaSpent, Quote, RateLimited, SourceUnavailable
+from penstock.domain.quote import (
+    TRUSTED,
+    QuotaSpent,
+    Quote,
+    RateLimited,
+    SourceUnavailable,
+)
 from penstock.domain.request import Response
 from penstock.quotes.alone import FAILURES, AcceptedAlone, AnswersAlone, GateAlone
-from penstock.quotes.quest import TRUSTED
 from tests.quotes.answers import NOW
 from tests.quotes.virtual import clock, later, live
 

@@ -12,11 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.domain.errors import TransportFailure
-from penstock.domain.quote import Quote, QuoteError, Suspicious, Suspicious100x, SuspiciousJump
+from penstock.domain.quote import (
+    TRUSTED,
+    Quote,
+    QuoteError,
+    Suspicious,
+    Suspicious100x,
+    SuspiciousJump,
+)
 from penstock.quotes.believing import CONFIRMED_BY, DISAGREES_WITH
 from penstock.quotes.errand import STALE_ANSWER
 from penstock.quotes.manners import Sane
-from penstock.quotes.quest import TRUSTED
 from penstock.quotes.sanity import AFTER_SPLIT
 from tests.quotes.answers import NOW, names, page, recorded
 from tests.quotes.virtual import (

@@ -1,7 +1,8 @@
 """What a declaration can say, and that each slip in it is refused by field and reason."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime, timezone
+from typing import Literal
 
 import msgspec
 import pytest
@@ -240,3 +241,22 @@ def test_the_parts_can_be_made_in_python() -> None:
     with pytest.raises(ValueError, match="name the hosts"):
         msgspec.structs.replace(source("yahoo"), hosts=())
     assert isinstance(source("yahoo"), Declaration)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "zone", "day"),
+    [
+        ("date", "2026-11-20", "Europe/Berlin", date(2026, 11, 20)),
+        ("date", "2026-07-20", "Pacific/Auckland", date(2026, 7, 20)),
+        ("iso", "2026-11-20", "Asia/Tokyo", date(2026, 11, 20)),
+        ("iso", "2026-11-20T08:59:00+09:00", "UTC", date(2026, 11, 20)),
+        ("iso", "2026-11-20T23:59:00Z", "Asia/Tokyo", date(2026, 11, 20)),
+    ],
+)
+def test_the_day_of_a_price_is_the_one_that_its_source_states(
+    kind: Literal["date", "iso"], written: str, zone: str, day: date
+) -> None:
+    """A price of a day at midnight in Berlin is not of the day before, which UTC has then."""
+    instant = instant_of(written, Time(kind=kind, zone=zone))
+    assert instant.date() == day
+    assert isinstance(instant.tzinfo, timezone)

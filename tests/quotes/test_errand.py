@@ -1,6 +1,7 @@
 """One fetch of many symbols: batches, sources one after the other, and an end to waiting."""
 
 import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,6 +9,7 @@ import msgspec
 import pytest
 
 from penstock.domain.errors import TransportFailure
+from penstock.domain.pricing import Kept
 from penstock.domain.quote import (
     ConsentWall,
     RateLimited,
@@ -19,6 +21,8 @@ from penstock.domain.request import Request, Response
 from penstock.domain.secret import Secret
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Auth, Declaration, Tier
+from penstock.quotes.fetch import QuoteEngine
+from penstock.quotes.keeping import kept_at
 from tests.quotes.answers import HTML, names, page, recorded
 from tests.quotes.virtual import (
     HANG,
@@ -239,7 +243,9 @@ def test_a_key_is_sent_and_seen_nowhere_else(auth: dict[str, str]) -> None:
         engine = stores.engine(send, [wants], keys={"one": {"key": Secret(secret)}})  # type: ignore[arg-type]  # any sender
         trails = await engine.explain(["S0:XNYS"]) + await engine.explain(["S1:XNYS"])
         assert names([trail.outcome for trail in trails]) == ["1", "source_unavailable"]
-        kept = await stores.answers.recall([trail.steps[0].address for trail in trails])
+        kept = await stores.answers.recall(
+            [kept_at(wants, trail.steps[0].address) for trail in trails]
+        )
         assert len(kept) == 1
         for text in (repr(trails), repr(kept), str(trails[1].outcome), *map(repr, seen)):
             assert "s3cr3t" not in text.replace("X-Key", "")
@@ -260,3 +266,26 @@ def test_a_source_without_its_key_is_named_with_its_setting() -> None:
     assert isinstance(outcome, SourceDisabled)
     assert "PENSTOCK_ONE_KEY" in str(outcome.remedy)
     assert site.asked == []
+
+
+class _Down:
+    """A store that cannot be reached."""
+
+    async def recall(self, _: Collection[str]) -> Mapping[str, Kept]:
+        return {}
+
+    async def keep(self, _: Sequence[Kept]) -> None:
+        raise ConnectionError("the database is away")
+
+
+def test_a_store_that_fails_is_told_as_it_failed() -> None:
+    """What is wrong with the database comes out as it is, for whoever knows what to do about it."""
+
+    async def play() -> None:
+        site = Site(pages("one", {"ACME": "5"}))
+        polite = declared("one", interval=1.0)
+        engine = QuoteEngine([polite], site, clock=clock, answers=_Down())
+        with pytest.raises(ConnectionError, match="away"):
+            await engine.fetch(["ACME:XNYS"])
+
+    live(play)

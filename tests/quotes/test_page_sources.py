@@ -57,7 +57,7 @@ def test_boursorama() -> None:
 def test_boursorama_after_an_index_and_before_a_neighbour() -> None:
     """Of all that a page has prices of, the one is taken that names the symbol asked for."""
     quote = read("boursorama", EXM, text("boursorama.html"))
-    assert (quote.price, quote.as_of.hour) == (Decimal("1891.26"), 16)
+    assert (quote.price, quote.as_of.hour) == (Decimal("1891.26"), 17)
 
 
 def test_onvista() -> None:

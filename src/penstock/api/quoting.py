@@ -1,6 +1,6 @@
 """Prices as the API writes them: a quote or an error, and the way there."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -106,7 +106,7 @@ def quote_of(found: prices.Quote, now: datetime) -> Quote:
         amount=format(found.amount, "f"),
         currency=found.currency,
         basis=found.basis,
-        as_of=found.as_of,
+        as_of=found.as_of.astimezone(UTC),
         age_seconds=max((now - found.as_of).total_seconds(), 0.0),
         fetched_at=found.fetched_at,
         source=found.source,

@@ -1,10 +1,14 @@
 """Prices that were believed, for everybody: added to, and never rewritten.
 
+A price that a source corrects, or that a person accepts in its place, stands beside the one before
+it with a higher `revision`, and is the one that is told. What a person accepted (`trusted`) also
+goes before what had been believed of later instants of that day.
+
 A split is an event of the security (db/securities.py), not another price. The `day` of a price is
 that of its `as_of` in the zone in which the source states it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.db.asked import clean, texts
 from penstock.db.metadata import Exact, Id, Instant, metadata
-from penstock.domain.quote import Basis, Quote
+from penstock.domain.quote import TRUSTED, Basis, Quote
 
 prices = sa.Table(
     "prices",
@@ -22,6 +26,7 @@ prices = sa.Table(
     sa.Column("instrument", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("as_of", Instant, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("price", Exact, nullable=False),
     sa.Column("quoted_unit", sa.Text, nullable=False),
@@ -35,14 +40,28 @@ prices = sa.Table(
     sa.Column("venue", sa.Text),
     sa.Column("delay", sa.BigInteger),
     sa.Column("flags", sa.Text, nullable=False),
-    sa.UniqueConstraint("instrument", "source", "as_of"),
+    sa.Column("trusted", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("instrument", "source", "as_of", "revision"),
     sa.Index("ix_prices_day", "instrument", "day", "as_of"),
+    sa.Index(
+        "ix_prices_trusted",
+        "instrument",
+        "day",
+        sqlite_where=sa.text("trusted = 1"),
+        postgresql_where=sa.text("trusted"),
+    ),
 )
 """`delay` is in seconds; `flags` are words with spaces between them."""
 
 _c = prices.c
+_FIGURE: Final = ("price", "quoted_unit", "currency", "scale", "basis")
 _LONGEST_RAW: Final = 1000
+_AT_ONCE: Final = 100
 _NEWEST: Final = (_c.day.desc(), _c.as_of.desc(), _c.id.desc())
+
+
+Key = tuple[str, str, datetime]
+"""An instrument, a source, and an instant: what a price is the price of."""
 
 
 class Mark(NamedTuple):
@@ -53,19 +72,47 @@ class Mark(NamedTuple):
 
 
 def accept(connection: sa.Connection, quotes: Iterable[Quote], *, now: datetime) -> int:
-    """Add prices; return how many are new. One of the same source and instant stands as it was.
+    """Add prices; return how many are new. The same of one source and instant is written once.
 
+    Another one of that instant is a correction, if it was fetched later or a person accepted it.
     In one order, so that two processes that add the same do not wait for each other for ever.
     """
-    rows = [_row(quote, now) for quote in quotes]
-    rows.sort(key=lambda row: (row["instrument"], row["source"], row["as_of"]))
-    if not rows:
+    rows = sorted((_row(quote, now) for quote in quotes), key=_key)
+    return sum(
+        _add(connection, rows[start : start + _AT_ONCE]) for start in range(0, len(rows), _AT_ONCE)
+    )
+
+
+def _add(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> int:
+    named = sa.tuple_(_c.instrument, _c.source, _c.as_of)
+    there = prices.select().where(named.in_(map(_key, rows))).order_by(_c.revision)
+    found = [dict(row) for row in connection.execute(there).mappings()]
+    last = {_key(row): row for row in found}
+    new = []
+    for row in rows:
+        before = last.get(_key(row))
+        if before is None or _corrects(row, before):
+            row["revision"] = 0 if before is None else before["revision"] + 1
+            last[_key(row)] = row
+            new.append(row)
+    if not new:
         return 0
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     added = connection.execute(
-        insert(prices).on_conflict_do_nothing(), rows, execution_options={"preserve_rowcount": True}
+        insert(prices).on_conflict_do_nothing(), new, execution_options={"preserve_rowcount": True}
     )
     return max(added.rowcount, 0)
+
+
+def _corrects(row: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    same = all(row[name] == before[name] for name in _FIGURE)
+    if row["trusted"]:
+        return not (same and before["trusted"])
+    return not same and bool(row["fetched_at"] > before["fetched_at"])
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["instrument"], row["source"], row["as_of"]
 
 
 def last(connection: sa.Connection, instruments: Collection[str]) -> dict[str, Quote]:
@@ -88,7 +135,7 @@ def between(
     asked = texts(connection, instruments)
     ranked = (
         sa.select(prices, place.label("place"))
-        .where(_c.instrument.in_(sa.select(asked.c.text)), _c.day.between(first, last))
+        .where(_c.instrument.in_(sa.select(asked.c.text)), _c.day.between(first, last), _stands())
         .subquery()
     )
     query = (
@@ -124,6 +171,15 @@ def _bound(mark: Mark) -> tuple[sa.ColumnElement[Any], ...]:
     return sa.literal(mark.as_of, Instant), sa.literal(mark.number, Id)
 
 
+def _stands() -> sa.ColumnElement[bool]:
+    """Say of a price that no person accepted an earlier one of its day after it."""
+    accepted = prices.alias("accepted")
+    a = accepted.c
+    later = sa.and_(a.id > _c.id, a.as_of < _c.as_of)
+    same = sa.and_(a.instrument == _c.instrument, a.day == _c.day)
+    return ~sa.exists().where(a.trusted, same, later).correlate(prices)
+
+
 def _newest(
     connection: sa.Connection, instruments: Collection[str], rule: sa.ColumnElement[bool]
 ) -> dict[str, Quote]:
@@ -133,7 +189,7 @@ def _newest(
     asked = texts(connection, instruments)
     number = (
         sa.select(_c.id)
-        .where(_c.instrument == asked.c.text, rule)
+        .where(_c.instrument == asked.c.text, rule, _stands())
         .order_by(*_NEWEST)
         .limit(1)
         .correlate(asked)
@@ -162,6 +218,7 @@ def _row(quote: Quote, now: datetime) -> dict[str, Any]:
         "venue": None if quote.venue is None else clean(quote.venue),
         "delay": None if quote.delay is None else round(quote.delay.total_seconds()),
         "flags": " ".join(map(clean, quote.flags)),
+        "trusted": TRUSTED in quote.flags,
     }
 
 

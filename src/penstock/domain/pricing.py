@@ -95,7 +95,8 @@ class Gate(Protocol):
 class Kept:
     """An answer that can be used again: what was read from it, and what revalidates it.
 
-    `address` is the whole URL without secrets. `quotes` are by `Quote.instrument`. Until
+    `address` is the whole URL without secrets, and by which edition of which source it was read:
+    what one makes of an answer is not what another does. `quotes` are by `Quote.instrument`. Until
     `fresh_until` nobody needs to be asked; after it, the source is asked whether it still holds.
     """
 

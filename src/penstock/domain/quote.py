@@ -31,6 +31,9 @@ from penstock.domain.remedy import Remedy, ask_person, fix_code, wait
 
 ONE = Decimal(1)
 
+TRUSTED = "trusted"
+"""A flag: it does not go with the last price, but a person said that it is right."""
+
 _EXACT = Context(prec=200)
 
 

@@ -12,9 +12,8 @@ from weakref import WeakKeyDictionary
 
 from penstock.domain.clock import Clock
 from penstock.domain.pricing import Kept, RobotsSeen, Visit
-from penstock.domain.quote import QuotaSpent, Quote, RateLimited, SourceUnavailable
+from penstock.domain.quote import TRUSTED, QuotaSpent, Quote, RateLimited, SourceUnavailable
 from penstock.domain.request import Response
-from penstock.quotes.quest import TRUSTED
 from penstock.quotes.retry import retry_at
 
 Sleep = Callable[[float], Awaitable[None]]

@@ -6,15 +6,15 @@ the next prices weigh more than it does; if somebody contradicts it, none of the
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Final
 
 from penstock.domain.pricing import Kept
-from penstock.domain.quote import Quote, Suspicious, SuspiciousJump
+from penstock.domain.quote import TRUSTED, Quote, Suspicious, SuspiciousJump
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Tier
+from penstock.quotes.keeping import alone
 from penstock.quotes.plan import Attempt
-from penstock.quotes.quest import TRUSTED, UNCONFIRMED, Doubted, Quest
+from penstock.quotes.quest import UNCONFIRMED, Doubted, Quest
 from penstock.quotes.remembering import Believed, Recalled
 from penstock.quotes.sanity import AFTER_SPLIT, agree, doubt_about, split_between
 
@@ -169,10 +169,7 @@ class Believer:
 
     async def _believe(self, attempt: Attempt, quote: Quote, kept: Kept) -> None:
         await self._believed.believe(quote)
-        alone = kept
-        if kept.address != attempt.url:  # One of a batch: what revalidates that is not its own.
-            alone = replace(kept, address=attempt.url, etag=None, last_modified=None)
-        await self._recalled.add(alone, quote)
+        await self._recalled.add(alone(kept, attempt.kept_at), quote)
 
 
 def is_weak(last: Quote | None) -> bool:

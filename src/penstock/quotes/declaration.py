@@ -8,6 +8,8 @@ reason, not when a price is missing.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from hashlib import blake2b
+from importlib.metadata import version
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -103,6 +105,12 @@ class Declaration(Strict, frozen=True, dict=True):
         """What has to be set for it: its keys."""
         return tuple(auth.setting for auth in self.auth)
 
+    @cached_property
+    def edition(self) -> str:
+        """What changes whenever its answers may be read otherwise: with it, or with a release."""
+        said = msgspec.json.encode([version("penstock"), self])
+        return f"{self.id}-{blake2b(said, digest_size=8).hexdigest()}"
+
     def forms(self, symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
         """Return those of a symbol's candidates that are worth asking the source about.
 
@@ -186,7 +194,7 @@ class Declaration(Strict, frozen=True, dict=True):
         if words is None:
             if len(known) >= _MOST_REMEMBERED:
                 known.clear()
-            words = known[symbol] = _words(self.ask, symbol)
+            words = known[symbol] = self.ask.words_of(symbol)
         return words
 
     def label(self, symbol: Symbol) -> tuple[str, str | None]:
@@ -237,24 +245,6 @@ def is_rude(source: Declaration) -> bool:
     None that is read from a file may.
     """
     return source.tier is Tier.SCRAPE and not source.politeness.robots
-
-
-def _words(ask: Ask, symbol: Symbol) -> Mapping[str, str]:
-    own = dict(symbol.words)
-    for sign, written in ask.spelling.items():
-        if "ticker" in own:
-            own["ticker"] = own["ticker"].replace(sign, written)
-    keys = (str(symbol), symbol.instrument, own.get("ticker"), own.get("base"), own.get("isin"))
-    ids = [ask.ids[key] for key in keys if key in ask.ids]
-    words = {**ask.words, **own}
-    if ask.lower:
-        words = {name: word.lower() for name, word in words.items()}
-    if ids:
-        words["id"] = ids[0]
-    name = ask.name(symbol.kind)
-    if name and fits(name, words):
-        words["symbol"] = fill(name, words)
-    return words
 
 
 def _problems(source: Declaration) -> Iterator[str]:

@@ -19,7 +19,7 @@ from penstock.domain.request import Response
 from penstock.domain.trail import How
 from penstock.quotes.asking import Asker, NoAnswer
 from penstock.quotes.believing import Believer
-from penstock.quotes.keeping import is_of, kept_from, revalidated, validators
+from penstock.quotes.keeping import alone, is_of, kept_from, revalidated, validators
 from penstock.quotes.plan import Attempt, Job, Lane
 from penstock.quotes.quest import Quest
 from penstock.quotes.read import check_age, read_quotes
@@ -60,6 +60,8 @@ class Errand:
                 await self._set_out(self._quests.values())
         except TimeoutError:
             await self._give_up()
+        except ExceptionGroup as several:  # a store that fails: who asked knows it by its name
+            raise several.exceptions[0] from None
         finally:
             await self._recalled.flush()
             await self._believed.flush()
@@ -72,7 +74,8 @@ class Errand:
                 attempts.append(quest.next_way())
             else:
                 await self._end(quest)
-        await self._recalled.recall([attempt.url for attempt in attempts])
+        await self._recalled.recall([attempt.kept_at for attempt in attempts])
+        await self._believed.recall(attempt.symbol.instrument for attempt in attempts)
         for attempt in attempts:
             quote = self._fresh(attempt)
             if quote is not None:
@@ -81,11 +84,14 @@ class Errand:
                 self._queue(attempt)
 
     def _fresh(self, attempt: Attempt) -> Quote | None:
-        kept = self._recalled.at(attempt.url)
+        """Return a kept price that is fresh, and goes with what was believed since."""
+        kept = self._recalled.at(attempt.kept_at)
         if kept is None or kept.fresh_until <= self._clock():
             return None
         quote = kept.quotes.get(attempt.symbol.instrument)
-        return _as_asked(quote, attempt) if quote else None
+        if quote is None or self._believer.is_doubtful(attempt, quote):
+            return None
+        return _as_asked(quote, attempt)
 
     def _queue(self, attempt: Attempt) -> None:
         source = attempt.source
@@ -104,11 +110,11 @@ class Errand:
 
     async def _serve(self, job: Job) -> None:
         """Make one request, and send on those whom its answer does not serve."""
-        await self._recalled.recall([job.url])
+        await self._recalled.recall([job.kept_at])
         kept = self._to_revalidate(job)
 
         async def known() -> bool:
-            await self._recalled.recall_again([attempt.url for attempt in job.attempts])
+            await self._recalled.recall_again([attempt.kept_at for attempt in job.attempts])
             return all(self._fresh(attempt) for attempt in job.attempts)
 
         answer = await self._asker.ask(job.source, job.request(kept), calls=job.calls, known=known)
@@ -148,7 +154,7 @@ class Errand:
         """Use what somebody else kept meanwhile."""
         for attempt in job.attempts:
             # It was fresh a moment ago, when the host was not asked because of it.
-            quote = self._recalled.quote_of(attempt.url, attempt.symbol.instrument)
+            quote = self._recalled.quote_of(attempt.kept_at, attempt.symbol.instrument)
             if quote is not None:
                 quest = self._quests[attempt.asked]
                 self._believer.use(quest, attempt, _as_asked(quote, attempt), How.FRESH)
@@ -158,7 +164,7 @@ class Errand:
 
         Otherwise the whole answer is wanted, and the source must not be told what we have.
         """
-        kept = self._recalled.at(job.url)
+        kept = self._recalled.at(job.kept_at)
         if kept is None or not validators(kept):
             return None
         return kept if all(symbol.instrument in kept.quotes for symbol in job.symbols) else None
@@ -174,6 +180,7 @@ class Errand:
         await self._believed.recall(quotes)
         for attempt in job.attempts:
             quest, quote = self._quests[attempt.asked], quotes[attempt.symbol.instrument]
+            await self._recalled.add(alone(still, attempt.kept_at), quote)
             quote = _as_asked(quote, attempt)
             try:
                 check_age(job.source, quote)
@@ -194,7 +201,7 @@ class Errand:
         wanted = {attempt.symbol: attempt.asked for attempt in job.attempts}
         read = read_quotes(job.source, wanted | neighbours, response, now)
         await self._believed.recall(symbol.instrument for symbol in read)
-        kept = kept_from(job.source, job.url, response.headers, now)
+        kept = kept_from(job.source, job.kept_at, response.headers, now)
         for attempt in job.attempts:
             quest, outcome = self._quests[attempt.asked], read[attempt.symbol]
             if isinstance(outcome, Quote):
@@ -207,11 +214,11 @@ class Errand:
                 way = Attempt(outcome.symbol, symbol, job.source, job.url)
                 await self._believer.take_neighbour(way, outcome, kept)
         if len(wanted) > 1 and job.url != job.attempts[0].url and validators(kept):
-            await self._recalled.keep_batch(kept, [way.url for way in job.attempts])
+            await self._recalled.keep_batch(kept, [way.kept_at for way in job.attempts])
 
     def _neighbours(self, job: Job) -> dict[Symbol, str]:
         """Return what else was read from this address before: read again, it stays fresh too."""
-        kept = self._recalled.at(job.url)
+        kept = self._recalled.at(job.kept_at)
         if kept is None or job.url != job.attempts[0].url:
             return {}
         asked = {attempt.symbol.instrument for attempt in job.attempts}
@@ -254,7 +261,7 @@ class Errand:
         if way is None:
             quest.outcome = quest.telling()
             return
-        quote = self._recalled.quote_of(way.url, way.symbol.instrument)
+        quote = self._recalled.quote_of(way.kept_at, way.symbol.instrument)
         if quote is not None:
             stale = _as_asked(quote._replace(flags=(*quote.flags, STALE_ANSWER)), way)
             quest.note(way, How.STALE, stale)
@@ -265,7 +272,7 @@ class Errand:
         now = self._clock()
         found: tuple[datetime, Attempt] | None = None
         for way in quest.tried:
-            quote = self._recalled.quote_of(way.url, way.symbol.instrument)
+            quote = self._recalled.quote_of(way.kept_at, way.symbol.instrument)
             if quote is None or not _may_be_shown(quote, way, now):
                 continue
             if self._believer.is_doubtful(way, quote):

@@ -1,7 +1,7 @@
 """Instants as sources write them, read by what their declaration says of them."""
 
 import re
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,10 @@ _HOURS: Final = ("%H", "%I", "%X", "%c", "%T", "%R")
 
 
 def instant_of(written: str, declared: Time) -> datetime:
-    """Return an instant in UTC. Raises ValueError (or what it is made of) for what is none."""
+    """Return an instant. Raises ValueError (or what it is made of) for what is none.
+
+    Its date is the day that the source means: seconds are in UTC, all else where it was written.
+    """
     if len(written) > _LONGEST:
         raise ValueError("too long for an instant")
     if declared.kind in ("epoch", "epoch_ms"):
@@ -78,4 +81,5 @@ def _completed(moment: datetime, declared: Time, *, timed: bool) -> datetime:
         moment = datetime.combine(moment.date(), time.fromisoformat(declared.at), moment.tzinfo)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(declared.zone))
-    return moment.astimezone(UTC)
+    offset = moment.utcoffset()
+    return moment.astimezone(UTC if not offset else timezone(offset))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +22,11 @@ _CLEAN: Final = re.compile(r"[!-~][ -~]{0,255}")
 _LONGEST_HEADER: Final = 1024
 
 
+def kept_at(source: Declaration, url: str) -> str:
+    """Return under which address an answer is kept: as the declaration read it, it is its own."""
+    return f"{source.edition} {url}"
+
+
 def kept_from(source: Declaration, address: str, headers: Mapping[str, str], now: datetime) -> Kept:
     """Return what is kept of an answer, as yet without quotes.
 
@@ -35,6 +41,13 @@ def kept_from(source: Declaration, address: str, headers: Mapping[str, str], now
     else:
         fresh = max(fresh, min(said, LONGEST_FRESH))
     return Kept(source.id, address, {}, now, now + fresh, etag, modified)
+
+
+def alone(kept: Kept, address: str) -> Kept:
+    """Return what is kept of one of a batch: what revalidates that is not its own."""
+    if kept.address == address:
+        return kept
+    return replace(kept, address=address, etag=None, last_modified=None)
 
 
 def revalidated(

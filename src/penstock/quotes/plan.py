@@ -10,7 +10,7 @@ from penstock.domain.quote import NoSource, QuoteError, SourceDisabled
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request
 from penstock.quotes.declaration import Declaration
-from penstock.quotes.keeping import validators
+from penstock.quotes.keeping import kept_at, validators
 from penstock.quotes.symbol import Symbol, candidates_of
 
 
@@ -26,6 +26,11 @@ class Attempt:
     source: Declaration
     url: str
 
+    @property
+    def kept_at(self) -> str:
+        """Where its answer is kept."""
+        return kept_at(self.source, self.url)
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -34,6 +39,11 @@ class Job:
     source: Declaration
     url: str
     attempts: tuple[Attempt, ...]
+
+    @property
+    def kept_at(self) -> str:
+        """Where its answer is kept: for a single symbol, where that of the attempt is."""
+        return kept_at(self.source, self.url)
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:

@@ -20,9 +20,6 @@ from penstock.domain.trail import How, Step, Trail
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.plan import Attempt
 
-TRUSTED: Final = "trusted"
-"""A flag: it does not go with the last price, but a person said that it is right."""
-
 UNCONFIRMED: Final = "unconfirmed"
 """A flag: no price of it was known before, and no other source has said the same since."""
 

@@ -178,7 +178,7 @@ def _named_venue(source: Declaration, found: Found, symbol: Symbol) -> str | Non
 def _instant(
     source: Declaration, figure: Figure, now: datetime
 ) -> tuple[datetime, tuple[str, ...]]:
-    """Return the instant of a price, in UTC, and the flags. It is never ours where there is one."""
+    """Return the instant of a price, and the flags. It is never ours where there is one."""
     if source.time is None:
         return now, (*figure.flags, UNDATED)
     written = figure.time

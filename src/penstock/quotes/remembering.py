@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from penstock.domain.pricing import Accepted, Answers, Kept, Splits
-from penstock.domain.quote import Quote
-from penstock.quotes.quest import TRUSTED
+from penstock.domain.quote import TRUSTED, Quote
 from penstock.quotes.sanity import Split
 
 AT_A_TIME: Final = 100

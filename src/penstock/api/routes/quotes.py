@@ -24,7 +24,8 @@ from penstock.identity.caller import Caller
 router = nouns("quotes")
 
 MOST_SYMBOLS: Final = 100
-_SYMBOL: Final = re.compile(r"[!-+\--~]{1,60}")  # visible ASCII, no comma
+_SYMBOL: Final = re.compile(r"[^\s\x00-\x1f\x7f,]+")
+"""One word. Whether it means anything is for the engine to say, of each for itself."""
 
 Source = Annotated[
     str | None,
@@ -48,6 +49,9 @@ class Doubted(Incoming):
     symbol: Annotated[str, Field(min_length=1, max_length=60, examples=["OCDO:XLON"])]
     source: Annotated[str, Field(min_length=1, max_length=60, examples=["ecb"])]
     price: Annotated[AmountText, Field(description="As the source writes it.", examples=["40250"])]
+    quoted_unit: Annotated[
+        str, Field(description="What that is in.", min_length=1, max_length=10, examples=["GBX"])
+    ]
 
 
 @router.get("/quotes")
@@ -93,23 +97,29 @@ async def accept_quote(
     """
     _check([given.symbol])
     (trail,) = await running.quotes.explain([given.symbol], source=given.source, deadline=60)
-    found = _as_told(trail.outcome, Decimal(given.price))
+    found = _as_told(trail.outcome, Decimal(given.price), given.quoted_unit)
     await running.database.write(_accept, running, caller, found)
     return quote_of(found, running.clock())
 
 
-def _as_told(outcome: prices.Quote | prices.QuoteError, price: Decimal) -> prices.Quote:
-    """Return the doubted price, if it is the one that was looked at. Raises Conflict."""
+def _as_told(outcome: prices.Quote | prices.QuoteError, price: Decimal, unit: str) -> prices.Quote:
+    """Return the doubted price as a trusted one, if it was looked at. Raises Conflict."""
     if isinstance(outcome, prices.Quote):
         raise Conflict(f"{outcome.symbol} is {outcome.price} now, which nobody doubts.")
     if not isinstance(outcome, prices.Suspicious) or outcome.quote is None:
         raise Conflict(f"There is no price to accept. {outcome.message}", remedy=outcome.remedy)
-    if outcome.quote.price != price:
+    found, last = outcome.quote, outcome.last
+    if (found.price, found.quoted_unit) != (price, unit):
         raise Conflict(
-            f"The source says {outcome.quote.price} now, not {price}.",
+            f"The source says {found.price} {found.quoted_unit} now, not {price} {unit}.",
             remedy=ask_person("Look at it again, and accept what it says now."),
         )
-    return outcome.quote
+    if last is not None and found.as_of.date() < last.as_of.date():
+        raise Conflict(
+            f"It is of {found.as_of:%Y-%m-%d}, and there is one of {last.as_of:%Y-%m-%d}.",
+            remedy=ask_person("Accept a price of that day or of a later one."),
+        )
+    return found._replace(flags=(*found.flags, prices.TRUSTED))
 
 
 def _accept(
@@ -139,6 +149,6 @@ def _check(asked: list[str]) -> None:
     for place, symbol in enumerate(asked, 1):
         if not _SYMBOL.fullmatch(symbol):
             raise InvalidInput(
-                f"Symbol {place} of {len(asked)} is none: write 1 to 60 visible ASCII characters, "
-                "such as AAPL:XNAS or EUR/USD."
+                f"Symbol {place} of {len(asked)} is none: write one word, such as AAPL:XNAS or "
+                "EUR/USD."
             )

@@ -1,6 +1,7 @@
 """What a source is asked: addresses, several symbols at once, keys, and for which symbols."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -9,7 +10,16 @@ from penstock.domain.instrument import is_mic
 from penstock.domain.option import Option
 from penstock.quotes.currency_codes import CODES, COINS, ISO, METALS, MORE_COINS
 from penstock.quotes.declared.part import require, unknown
-from penstock.quotes.declared.template import ASKED, ISIN, LISTING, PAIR, check_words, words_in
+from penstock.quotes.declared.template import (
+    ASKED,
+    ISIN,
+    LISTING,
+    PAIR,
+    check_words,
+    fill,
+    fits,
+    words_in,
+)
 from penstock.quotes.manners import Strict
 from penstock.quotes.symbol import Kind, Listing, Pair, Symbol
 
@@ -110,6 +120,24 @@ class Ask(Strict, frozen=True):
         """Return how the source writes a kind of symbol, None where it does as everybody does."""
         own: str | None = getattr(self.symbol, kind)
         return own or (self.symbol.pair if kind == "coin" else None)
+
+    def words_of(self, symbol: Symbol) -> Mapping[str, str]:
+        """Return what the words of a template are for a symbol, as the source writes them."""
+        own = dict(symbol.words)
+        for sign, written in self.spelling.items():
+            if "ticker" in own:
+                own["ticker"] = own["ticker"].replace(sign, written)
+        keys = (str(symbol), symbol.instrument, own.get("ticker"), own.get("base"), own.get("isin"))
+        ids = [self.ids[key] for key in keys if key in self.ids]
+        words = {**self.words, **own}
+        if self.lower:
+            words = {name: word.lower() for name, word in words.items()}
+        if ids:
+            words["id"] = ids[0]
+        name = self.name(symbol.kind)
+        if name and fits(name, words):
+            words["symbol"] = fill(name, words)
+        return words
 
 
 class Auth(Strict, frozen=True):

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("instrument", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("as_of", Instant, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("price", Exact, nullable=False),
         sa.Column("quoted_unit", sa.Text(), nullable=False),
@@ -32,12 +33,25 @@ def upgrade() -> None:
         sa.Column("venue", sa.Text(), nullable=True),
         sa.Column("delay", sa.BigInteger(), nullable=True),
         sa.Column("flags", sa.Text(), nullable=False),
+        sa.Column("trusted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prices")),
         sa.UniqueConstraint(
-            "instrument", "source", "as_of", name=op.f("uq_prices_instrument_source_as_of")
+            "instrument",
+            "source",
+            "as_of",
+            "revision",
+            name=op.f("uq_prices_instrument_source_as_of_revision"),
         ),
     )
     op.create_index(op.f("ix_prices_day"), "prices", ["instrument", "day", "as_of"], unique=False)
+    op.create_index(
+        op.f("ix_prices_trusted"),
+        "prices",
+        ["instrument", "day"],
+        unique=False,
+        sqlite_where=sa.text("trusted = 1"),
+        postgresql_where=sa.text("trusted"),
+    )
     op.create_table(
         "price_robots",
         sa.Column("host", sa.Text(), nullable=False),
