@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from penstock.db import (
     feeds,
     naming_holdings,
+    net_worth,
     price_turns,
     securities,
     security_events,
@@ -125,6 +126,7 @@ def split(connection: sa.Connection, book: Book, number: int, ratio: Ratio, day:
     if is_known(event, [one for one in known if one.state is EventState.ACCEPTED]):
         raise Conflict(f"A split of {ratio} about that day is known already.")
     made = security_events.add(connection, event, owner_id=book.owner_id)
+    net_worth.forget(connection, owner_id=book.owner_id)
     return security_events.get(connection, made, security_id=there.id, owner_id=book.owner_id)
 
 
@@ -150,6 +152,7 @@ def rename(connection: sa.Connection, book: Book, number: int, names: Names, day
     )
     made = security_events.add(connection, event, owner_id=book.owner_id)
     said = {"ticker": ticker, "mic": mic} if moved else {}
+    net_worth.forget(connection, owner_id=book.owner_id)
     _say(connection, book, there, {**said, **({"isin": isin} if isin else {})}, label, since=day)
     _work_out(connection, book)
     home = _after(connection, book, there.id).id
@@ -167,6 +170,7 @@ def decide(
         raise Conflict(f"This suggestion is {event.state} already.")
     state = EventState.ACCEPTED if accept else EventState.REFUSED
     security_events.decide(connection, event.id, state, now=book.now)
+    net_worth.forget(connection, owner_id=book.owner_id)
     if accept and event.kind is EventKind.RENAME:
         _work_out(connection, book)
     home = _after(connection, book, there.id).id
@@ -186,6 +190,7 @@ def forget(connection: sa.Connection, book: Book, number: int, event_id: int) ->
     if event.state is not EventState.ACCEPTED:
         raise Conflict("This is a suggestion.", remedy=ask_person("Refuse it."))
     security_events.delete(connection, event.id)
+    net_worth.forget(connection, owner_id=book.owner_id)
     if event.kind is EventKind.RENAME:
         own = [one.telling for one in _told(connection, book, there) if one.account_id is None]
         same = [one.number for one in own if one.since == event.day]
