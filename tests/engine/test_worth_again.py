@@ -121,6 +121,21 @@ def test_a_split_between_the_statement_and_the_price_changes_no_worth(street: St
     assert street.totals(16, 19) == after | {18: "100.00"}
 
 
+def test_a_split_is_counted_once_whatever_day_the_institution_states(street: Street) -> None:
+    """It may state the quantity after the split as of a day before it."""
+    street.balance(15, "0.00")
+    holding = held(street, "2", 16)
+    quoted(street, 16, "100")
+    quoted(street, 19, "51")
+    number = street.database.read_now(lambda c: c.scalars(sa.select(securities.c.id)).one())
+    book = Book(street.owner, street.clock.now)
+    street.database.write_now(security_acts.split, book, number, Ratio(2, 1), date(2026, 11, 18))
+    restate(street, holding, "4", 19)
+    before = {"as_of": datetime(2026, 11, 16, 9, tzinfo=UTC)}
+    street.write(holdings.update().where(holdings.c.id == holding).values(before))
+    assert street.totals(19, 20) == {19: "204.00", 20: "204.00"}
+
+
 def test_before_a_new_name_the_price_is_that_of_the_old_one(street: Street) -> None:
     """And what the new name was the price of until then was another thing."""
     street.balance(15, "0.00")

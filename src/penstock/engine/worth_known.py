@@ -106,7 +106,8 @@ class Asked:
 def read(connection: sa.Connection, asked: Asked) -> Known:
     """Read what those days are worked out from."""
     owner_id = asked.owner_id
-    since = worth_reads.first_held(connection, owner_id=owner_id)
+    past = asked.first < asked.calendar.today
+    since = worth_reads.first_held(connection, owner_id=owner_id) if past else {}
     accounts = {
         row.id: AccountKnown(
             row, asked.invested.get(row.connector, Invested.TOTAL), held_since=since.get(row.id)
@@ -115,13 +116,9 @@ def read(connection: sa.Connection, asked: Asked) -> Known:
     }
     for one in accounts.values():
         if asked.standing:
-            past = asked.first < asked.calendar.today
             _read_account(connection, one, asked.first, walked=past)
-    for version in holding_versions.versions(
-        connection, owner_id=owner_id, first=asked.first, last=asked.last
-    ):
-        known = accounts[version.account_id].versions
-        known.setdefault(version.holding_id, []).append(version)
+    if past:
+        _read_versions(connection, accounts, asked)
     held = {one.id: one for one in worth_reads.held_of(connection, owner_id=owner_id)}
     if asked.live:
         for row in held.values():
@@ -141,6 +138,16 @@ def read(connection: sa.Connection, asked: Asked) -> Known:
     )
 
 
+def _read_versions(
+    connection: sa.Connection, accounts: Mapping[int, AccountKnown], asked: Asked
+) -> None:
+    for version in holding_versions.versions(
+        connection, owner_id=asked.owner_id, first=asked.first, last=asked.last
+    ):
+        known = accounts[version.account_id].versions
+        known.setdefault(version.holding_id, []).append(version)
+
+
 def _as_version(row: HeldRow) -> Version:
     return Version(
         id=0,
@@ -148,7 +155,7 @@ def _as_version(row: HeldRow) -> Version:
         account_id=row.account_id,
         security_id=row.security_id,
         as_of=row.as_of,
-        day=row.as_of.date(),
+        day=row.counted_on or row.as_of.date(),
         quantity=row.quantity,
         price=row.price,
         value=row.value,

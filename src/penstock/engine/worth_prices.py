@@ -44,12 +44,20 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Our prices of a thing, and when each was one."""
+
+    moments: Sequence[datetime]
+    prices: Sequence[Price]
+
+
+@dataclass(frozen=True, slots=True)
 class PriceBook:
     """Prices by the number of the security, ours and the person's own, in order."""
 
     calendar: Calendar
     things: Mapping[int, Thing]
-    quotes: Mapping[int, Sequence[Quote]]
+    quotes: Mapping[int, "Line"]
     own: Mapping[int, Sequence[OwnPrice]]
 
     def at(self, security_id: int | None, moment: datetime, *, counted: date) -> tuple[Price, ...]:
@@ -61,14 +69,10 @@ class PriceBook:
         if security_id is None or thing is None:
             return ()
         number, found = thing.security.id, []
-        quotes = self.quotes.get(number, ())
-        place = bisect_right(quotes, moment, key=lambda one: one.as_of)
-        if place:
-            quote = quotes[place - 1]
-            day = quote.as_of.date()
-            split = factor(thing.events, counted, day)
-            overtaken = split != 1 and day < counted
-            found.append(replace(Price.of(quote), split=split, overtaken=overtaken))
+        line = self.quotes.get(number)
+        place = bisect_right(line.moments, moment) if line else 0
+        if line and place:
+            found.append(_counted(line.prices[place - 1], thing, counted))
         own = self.own.get(number, ())
         place = bisect_right(own, self.calendar.day_of(moment), key=lambda one: one.day)
         if place:
@@ -91,7 +95,7 @@ class PriceBook:
     @property
     def currencies(self) -> set[str]:
         """The currencies of all these prices."""
-        found = {one.currency for each in self.quotes.values() for one in each}
+        found = {one.currency for each in self.quotes.values() for one in each.prices}
         return found | {one.currency for each in self.own.values() for one in each}
 
 
@@ -155,7 +159,7 @@ def _quotes(
     calendar: Calendar,
     first: date,
     last: date,
-) -> dict[int, list[Quote]]:
+) -> dict[int, Line]:
     names = sorted({one.instrument for thing in things.values() for one in thing.names})
     found: dict[str, dict[datetime, Quote]] = defaultdict(dict)
     if last >= calendar.today:
@@ -174,8 +178,19 @@ def _quotes(
             if (named.since is None or named.since <= quote.as_of.date())
             and (named.until is None or quote.as_of.date() < named.until)
         ]
-        result[thing.security.id] = sorted(mine, key=lambda one: one.as_of)
+        mine.sort(key=lambda one: one.as_of)
+        moments = [one.as_of for one in mine]
+        result[thing.security.id] = Line(moments, [Price.of(one) for one in mine])
     return result
+
+
+def _counted(price: Price, thing: Thing, counted: date) -> Price:
+    """Return a price with what a split makes of the quantity that was stated on a day."""
+    if not thing.events:
+        return price
+    day = price.as_of.date()
+    split = factor(thing.events, counted, day)
+    return replace(price, split=split, overtaken=split != 1 and day < counted)
 
 
 def _own(
