@@ -152,7 +152,6 @@ def rename(connection: sa.Connection, book: Book, number: int, names: Names, day
     )
     made = security_events.add(connection, event, owner_id=book.owner_id)
     said = {"ticker": ticker, "mic": mic} if moved else {}
-    net_worth.forget(connection, owner_id=book.owner_id)
     _say(connection, book, there, {**said, **({"isin": isin} if isin else {})}, label, since=day)
     _work_out(connection, book)
     home = _after(connection, book, there.id).id
@@ -201,8 +200,7 @@ def forget(connection: sa.Connection, book: Book, number: int, event_id: int) ->
 def _there(connection: sa.Connection, book: Book, number: int) -> Security:
     found = securities.get(connection, number, owner_id=book.owner_id)
     if found.merged_into_id is not None:
-        into = public_id("sec", found.merged_into_id)
-        raise Conflict(f"This security was merged into {into}.")
+        raise Conflict(f"This security was merged into {public_id('sec', found.merged_into_id)}.")
     return found
 
 
@@ -219,8 +217,7 @@ def _told(connection: sa.Connection, book: Book, there: Security) -> list[Told]:
 
 
 def _other_side(side: str, sides: Collection[str]) -> bool:
-    label = side.partition("/")[0]
-    return any(one != side and one.partition("/")[0] == label for one in sides)
+    return any(one != side and one.partition("/")[0] == side.partition("/")[0] for one in sides)
 
 
 def _pin(
