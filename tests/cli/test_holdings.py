@@ -2,6 +2,7 @@
 
 import json
 
+from penstock.cli.holdings import price_of
 from tests.cli.conftest import Bank, Terminal
 
 
@@ -33,6 +34,24 @@ def test_holdings_are_listed(ada: Terminal) -> None:
     assert len(ada.json("holdings", "--connection", "1", "--limit", "2")) == 2
     nothing = ada.good("holdings", "--symbol", "NONE")
     assert "There are no such holdings" in nothing.stderr
+
+
+def test_a_price_is_shown_in_the_currency_of_the_value() -> None:
+    """4025 pence are 40.25 pounds beside pounds; what the institution said in pence says so."""
+
+    def shown(price: dict[str, str] | None, currency: str) -> str:
+        taken = {"currency": "GBP", "price": price}
+        row = {"price": "4025", "currency": currency, "worth": {"taken": taken}}
+        return price_of(row).plain
+
+    pence = {"price": "4025", "scale": "0.01", "basis": "per_share"}
+    assert shown(pence, "GBP") == "40.25"
+    assert shown(pence | {"basis": "percent_of_par", "price": "98.5", "scale": "1"}, "GBP") == (
+        "98.5 %"
+    )
+    assert shown(None, "GBX") == "4,025 GBX"
+    assert shown(None, "GBP") == "4,025"
+    assert price_of({"price": None, "currency": "GBP", "worth": None}).plain == ""
 
 
 def test_what_was_sold_is_told_and_can_be_undone(ada: Terminal, bank: Bank) -> None:

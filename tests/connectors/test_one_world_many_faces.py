@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from penstock.domain.balance import BalanceKind
 from penstock.domain.protocol import PendingRule
-from penstock.domain.says import EVERY_TYPE, Says
+from penstock.domain.says import EVERY_TYPE, Invested, Says
 from penstock.domain.transaction import Status, TransactionSeen
 from penstock.sandbox import steps
 from penstock.sandbox.bank import Bank
@@ -101,7 +101,13 @@ def stated(
 def test_the_banks_own_face_says_all() -> None:
     """With it all others are compared."""
     own = connector_at("sandbox", "http://127.0.0.1:1").says
-    assert own == Says(EVERY_TYPE, frozenset(BalanceKind), holdings=True, all_of_holdings=True)
+    assert own == Says(
+        EVERY_TYPE,
+        frozenset(BalanceKind),
+        holdings=True,
+        all_of_holdings=True,
+        invested=Invested.MONEY,
+    )
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -1,14 +1,18 @@
 """What is always true of what is stored: each rule is broken by hand, and named."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
-from penstock.db import invariants, soundness
+from penstock.db import invariants, own_prices, soundness
 from penstock.db.connect import open_database
+from penstock.db.own_prices import OwnPrice
+from penstock.domain.quote import Basis
 from tests.databases import Database, Databases
-from tests.db.books import DAY, Books
+from tests.db.books import DAY, NOW, Books
+from tests.db.portfolio import security
 
 POSTED = {"booked_on": DAY, "posted_run_id": 1}
 
@@ -43,6 +47,7 @@ BREAKS: list[tuple[str, str, str]] = [
     ("UPDATE holdings SET value = '3.1'", "amounts", "holdings"),
     ("UPDATE holdings SET cost_basis = '3'", "amounts", "holdings"),
     ("UPDATE holdings SET owner_id = owner_id + 1", "owners", "holdings"),
+    ("UPDATE own_prices SET owner_id = owner_id + 1", "owners", "own_prices"),
     (
         "INSERT INTO signing_keys (kid, sealed, created_at) VALUES ('k', 's', '2026-11-20')",
         "seals",
@@ -62,6 +67,9 @@ def books(database: Database) -> Iterator[Books]:
     made.transactions(owner, account, [{"dated_on": DAY, **POSTED} for _ in range(2)])
     made.balance(owner, account)
     made.holding(owner, account)
+    number = security(opened, owner, "Mill & Weir", NOW)
+    own = OwnPrice(number, DAY, Decimal("12.50"), "EUR", Basis.PER_SHARE)
+    opened.write_now(own_prices.save, [own], owner_id=owner, now=NOW)
     yield made
     opened.close()
 

@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.holding import SecurityType
+from penstock.domain.instrument import is_isin
 from penstock.domain.renaming import Renaming
 from penstock.domain.security import partition
-from penstock.domain.telling import Kind, Telling, cusip_within
+from penstock.domain.telling import (
+    Kind,
+    Telling,
+    cusip_within,
+    valid_instrument,
+    valid_mic,
+    valid_ticker,
+)
 from tests.domain.tellings import (
     APPLE,
     APPLE_CLASS_FIGI,
@@ -111,6 +119,26 @@ def test_a_new_name_is_the_same_security_and_the_old_one_is_free() -> None:
     ]
     assert parts(*rows) == [[1, 3], [2]]
     assert parts(*rows, renamings=(renamed,)) == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize("one", ["\u017fAP", "SAP\u0130", "\uff33AP"])
+def test_letters_that_only_look_like_ours_make_no_name(one: str) -> None:
+    """Some become ours as capitals: who tells them would be taken for another."""
+    assert valid_ticker(one) is None
+    assert valid_mic("xna\u017f") is None
+    assert valid_instrument(f"{one}:XETR") is None
+
+
+def test_a_name_that_very_many_share_costs_no_more_than_others() -> None:
+    """Of a thousand ISINs under one ticker, and as many that tell the ticker alone, none is one."""
+    base = [f"XX{number:09d}" for number in range(1000)]
+    isins = [next(f"{one}{d}" for d in range(10) if is_isin(f"{one}{d}")) for one in base]
+    listed = {"ticker": "A", "mic": "XNAS"}
+    told = [telling(at, isin=isin, **listed) for at, isin in enumerate(isins, 1)]
+    told += [telling(1000 + at, **listed) for at in range(1, 1001)]
+    groups = partition(told).groups
+    assert len([group for group in groups if min(group) <= 1000]) == 1000
+    assert all(len(group) == 1 for group in groups if min(group) <= 1000)
 
 
 def test_a_new_isin_is_the_same_security() -> None:

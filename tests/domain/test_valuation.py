@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -120,7 +121,37 @@ def test_a_quote_a_hundred_times_off_is_not_believed() -> None:
     assert str(line.ours.value) == "12000.00"
     assert worth(held(value="110.00"), price("0.12")).flags == ("disputed",)
     assert worth(held(value="-110.00"), price()).flags == ("disputed",)
-    assert worth(held(value="110.00"), price("18")).flags == ()
+    assert worth(held(value="110.00"), price("15")).flags == ()
+
+
+def test_a_quote_that_missed_a_usual_split_is_not_believed() -> None:
+    """Two for one, three for two: where both speak of one time they cannot be so far apart.
+
+    What the institution said long ago may be: then only what no market does is not believed.
+    """
+    for each in ("20", "15.5", "7"):
+        assert worth(held(value="110.00"), price(each)).flags == ("disputed",)
+    old = held(value="110.00", as_of=NOW - timedelta(days=300))
+    assert taken(worth(old, price("22"))) == (Source.QUOTE, "220.00")
+    assert worth(old, price("56")).flags == ("disputed",)
+
+
+def test_a_price_is_of_what_is_counted_on_its_own_day() -> None:
+    """Ten stated before a split of four for one are forty of what is priced after it: 40 x 3."""
+    line = worth(held(), price("3", split=Fraction(4)))
+    assert taken(line) == (Source.QUOTE, "120.00")
+    assert line.flags == ("split",)
+    third = worth(held(), price("36", split=Fraction(1, 3)))
+    assert taken(third) == (Source.QUOTE, "120.00")
+
+
+def test_a_price_from_before_a_split_gives_way_to_what_was_stated_after_it() -> None:
+    """The day that we know of a split may be a day late: the institution has seen it."""
+    before = price("12", split=Fraction(1, 4), overtaken=True)
+    told = worth(held(quantity="40", value="119.00"), before)
+    assert taken(told) == (Source.INSTITUTION_VALUE, "119.00")
+    alone = worth(held(quantity="40"), before)
+    assert taken(alone) == (Source.QUOTE, "120.00")
 
 
 def test_a_persons_own_price_holds_until_something_newer_is_known() -> None:

@@ -53,7 +53,7 @@ def holdings(
         plain("symbol", "symbol"),
         Column("name", lambda row, _: row["name"] + (" (ended)" if row["ended_at"] else "")),
         Column("quantity", lambda row, _: money(row["quantity"]), right=True),
-        Column("price", lambda row, _: money(_price(row)), right=True),
+        Column("price", lambda row, _: price_of(row), right=True),
         Column("value", lambda row, _: money(_of(row, "taken", "value")), right=True),
         Column("currency", lambda row, _: _of(row, "taken", "currency") or row["currency"]),
         *_converted(currency),
@@ -86,11 +86,21 @@ def _of(row: Row, which: str, field: str) -> Any:
     return opinion and opinion[field]
 
 
-def _price(row: Row) -> str | None:
-    """Return the price that counts: that of our quote, in its unit, else the institution's."""
-    quote = _of(row, "taken", "price")
-    stated: str | None = quote["price"] if quote else row["price"]
-    return stated
+def price_of(row: Row) -> "Text":
+    """Write the price that counts, our quote's or the institution's, in the currency of the value.
+
+    One that the institution states in pence keeps its unit; of par it is in per cent.
+    """
+    from decimal import Decimal
+
+    quote, currency = _of(row, "taken", "price"), _of(row, "taken", "currency")
+    if quote is None:
+        shown = money(row["price"])
+        in_pence = shown and currency not in (None, row["currency"])
+        return shown.append(f" {row['currency']}") if in_pence else shown
+    if quote["basis"] == "percent_of_par":
+        return money(quote["price"]).append(" %")
+    return money(format(Decimal(quote["price"]) * Decimal(quote["scale"]), "f"))
 
 
 def _converted(currency: str | None) -> "tuple[Column, ...]":

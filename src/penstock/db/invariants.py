@@ -144,11 +144,13 @@ def _owners() -> Queries:
             joined = table.outerjoin(above, above.c.id == there)
             query = sa.select(_key(table)).select_from(joined).where(stray)
             yield table.name, f"no such {column}, or somebody else's", query
-    held, known = metadata.tables["holdings"], metadata.tables["securities"]
-    joined = held.outerjoin(known, known.c.id == held.c.security_id)
-    stray = sa.or_(known.c.id.is_(None), known.c.owner_id != held.c.owner_id)
-    lost = sa.select(_key(held)).select_from(joined).where(held.c.security_id.is_not(None), stray)
-    yield "holdings", "no such security_id, or somebody else's", lost
+    known = metadata.tables["securities"]
+    for name in ("holdings", "own_prices", "security_ids", "security_events"):
+        of = metadata.tables[name]
+        joined = of.outerjoin(known, known.c.id == of.c.security_id)
+        stray = sa.or_(known.c.id.is_(None), known.c.owner_id != of.c.owner_id)
+        lost = sa.select(_key(of)).select_from(joined).where(of.c.security_id.is_not(None), stray)
+        yield name, "no such security_id, or somebody else's", lost
     people = metadata.tables["users"]
     for table in (feeds, accounts, connections, transactions):
         joined = table.outerjoin(people, people.c.id == table.c.owner_id)

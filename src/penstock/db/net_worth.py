@@ -128,6 +128,11 @@ def forget(connection: sa.Connection, *, owner_id: int, since: date = date.min) 
     connection.execute(net_worth.delete().where(_c.owner_id == owner_id, _c.day >= since))
 
 
+def forget_of_all(connection: sa.Connection, *, since: date) -> None:
+    """Drop what was worked out of anybody's days from `since` on; for the program's own work."""
+    connection.execute(net_worth.delete().where(_c.day >= since))
+
+
 _AT_ONCE: Final = 200
 _MOST_BOUND: Final = 5_000
 _KEY: Final = ("owner_id", "currency", "day")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from penstock.db.prices import at, between, prices
 from penstock.domain.errors import InvalidInput
+from penstock.domain.pegs import FIXED
 from penstock.domain.quote import Quote
 from penstock.domain.rate import checked
 
@@ -51,6 +52,11 @@ def days(
         .limit(limit)
     )
     return {*connection.execute(query).scalars()}
+
+
+def instruments(currencies: Iterable[str]) -> list[str]:
+    """Return the pairs whose prices can be the rates of these currencies."""
+    return sorted(_pairs(set(currencies) - FIXED.keys()))
 
 
 def _is_rate(quote: Quote) -> bool:

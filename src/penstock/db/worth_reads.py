@@ -127,7 +127,7 @@ def opening_day(connection: sa.Connection, account_id: int, currency: str) -> da
 
 
 class HeldRow(NamedTuple):
-    """A position, as it was stated last."""
+    """A position, as it was stated last; `counted_on`: the day from which on that is so."""
 
     id: int
     account_id: int
@@ -142,12 +142,17 @@ class HeldRow(NamedTuple):
     currency: str
     as_of: datetime
     ended_at: datetime | None
+    counted_on: date | None
 
 
 def held_of(connection: sa.Connection, *, owner_id: int) -> list[HeldRow]:
     """Return every position of a person, also those that have ended."""
-    columns = [holdings.c[name] for name in HeldRow._fields]
-    query = sa.select(*columns).where(holdings.c.owner_id == owner_id)
+    columns = [holdings.c[name] for name in HeldRow._fields if name != "counted_on"]
+    v = holding_versions.c
+    days = sa.select(v.day).where(v.holding_id == holdings.c.id)
+    last = days.order_by(v.day.desc(), v.id.desc()).limit(1).scalar_subquery()
+    query: sa.Select[Any] = sa.select(*columns, last)
+    query = query.where(holdings.c.owner_id == owner_id)
     return [HeldRow(*row) for row in connection.execute(query.order_by(holdings.c.id))]
 
 

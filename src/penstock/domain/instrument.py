@@ -23,9 +23,17 @@ _TICKER: Final = re.compile(r"[A-Z0-9][A-Z0-9.&-]{0,19}")
 _CUSIP_SIGNS: Final = {"*": 36, "@": 37, "#": 38}
 
 
+def written(text: str) -> str:
+    """Return a name in capitals; empty for what has letters that only look like ours.
+
+    Some of them would become ours: the capital of a long s (U+017F) is S.
+    """
+    return text.strip().upper() if text.isascii() else ""
+
+
 def of_listing(ticker: str, mic: str = AMERICAN) -> str | None:
     """Return a ticker on an exchange as an instrument; None for what is neither."""
-    ticker, mic = ticker.strip().upper(), mic.strip().upper()
+    ticker, mic = written(ticker), written(mic)
     if not _TICKER.fullmatch(ticker) or not (is_mic(mic) or mic == AMERICAN):
         return None
     return f"{ticker}:{mic}"
@@ -33,7 +41,7 @@ def of_listing(ticker: str, mic: str = AMERICAN) -> str | None:
 
 def of_isin(isin: str, mic: str | None = None) -> str | None:
     """Return an ISIN, on an exchange where one is given, as an instrument; None for what is not."""
-    isin, mic = isin.strip().upper(), mic.strip().upper() if mic else None
+    isin, mic = written(isin), written(mic) if mic else None
     if not is_isin(isin) or (mic and not is_mic(mic)):
         return None
     return f"{isin}:{mic}" if mic else isin

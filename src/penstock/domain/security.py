@@ -12,7 +12,7 @@ join what contradicts, nothing is joined by it, and it is told as a conflict. No
 who came first: the same tellings always make the same securities.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -54,12 +54,9 @@ def partition(tellings: Iterable[Telling], renamings: Iterable[Renaming] = ()) -
         # Whatever was joined may be known by more names now: begin with the strongest again.
         at = 0 if len(joined) < len(groups) else at + 1
         groups = joined
-    whole = frozenset(group.numbers for group in groups)
-    return Partition(whole, frozenset(one for one in conflicts if not _settled(one, whole)))
-
-
-def _settled(conflict: Conflict, groups: Collection[frozenset[int]]) -> bool:
-    return any(conflict.numbers <= group for group in groups)
+    home = {number: group.numbers for group in groups for number in group.numbers}
+    left = [one for one in conflicts if not one.numbers <= home[min(one.numbers)]]
+    return Partition(frozenset(group.numbers for group in groups), frozenset(left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +110,9 @@ _SHARES: Final = frozenset({SecurityType.STOCK, SecurityType.ETF, SecurityType.F
 _CLASS: Final = dict.fromkeys(_SHARES, "share") | {SecurityType.CASH: "share"}
 _BY_TICKER: Final = frozenset({Kind.LISTING, Kind.COIN, Kind.TICKER, Kind.PROVIDER, Kind.POSITION})
 
+_MOST_ANCHORS: Final = 20
+"""A name that more things share is no one's: which of them one more is of is not looked for."""
+
 
 def _agree(groups: Sequence[_Group], kind: Kind) -> bool:
     """Say whether these may be one security, where a name of this kind says so."""
@@ -154,7 +154,7 @@ class _Join:
         anchors: dict[int, set[int]] = {}
         for some in shared.values():
             anchored = [place for place in some if self.all[place].anchored]
-            for place in some:
+            for place in some if len(anchored) <= _MOST_ANCHORS else ():
                 if not self.all[place].anchored:
                     anchors.setdefault(place, set()).update(anchored)
         for name, some in shared.items():
@@ -170,7 +170,7 @@ class _Join:
         parts: dict[frozenset[int], list[int]] = {}
         for place in some:
             if not self.all[place].anchored:
-                found = self._anchors(place, anchors[place])
+                found = self._anchors(place, anchors.get(place, set()))
                 if found is None:
                     self._tell(name, some)
                 parts.setdefault(frozenset(found or ()), []).append(place)
@@ -222,8 +222,8 @@ class _Join:
                 result.append(_union([self.all[one] for one in part]))
             elif len(part) > 1:
                 result.extend(self.all[one] for one in sorted(part))
-                name = min(name for name, some in shared.items() if part & {*some})
-                self._tell(name, part)
+                names = {name for one in part for name in self.all[one].tokens[self.kind]}
+                self._tell(min(names & shared.keys()), part)
             else:
                 result.append(group)
         return result

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from penstock.domain.holding import SecurityType
-from penstock.domain.instrument import is_cusip, is_figi, is_isin, is_mic, of_isin, of_listing
+from penstock.domain.instrument import is_cusip, is_figi, is_mic, of_isin, of_listing, written
 
 PERSON: Final = "person"
 """The source of what the person says."""
@@ -72,39 +72,39 @@ class Telling:
 
 def valid_ticker(text: str | None) -> str | None:
     """Return a ticker as we write it, None for what is none."""
-    written = of_listing(text) if text else None
-    return written.partition(":")[0] if written else None
+    listing = of_listing(text) if text else None
+    return listing.partition(":")[0] if listing else None
 
 
 def valid_mic(text: str | None) -> str | None:
     """Return a market identifier code as we write it, None for what is none."""
-    written = (text or "").strip().upper()
-    return written if is_mic(written) else None
+    name = written(text or "")
+    return name if is_mic(name) else None
 
 
 def valid_isin(text: str | None) -> str | None:
     """Return an ISIN as we write it, None for what is none."""
-    return of_isin(text) if text and is_isin(text.strip().upper()) else None
+    return of_isin(text) if text else None
 
 
 def valid_figi(text: str | None) -> str | None:
     """Return a FIGI as we write it, None for what is none."""
-    written = (text or "").strip().upper()
-    return written if is_figi(written) else None
+    name = written(text or "")
+    return name if is_figi(name) else None
 
 
 def valid_cusip(text: str | None) -> str | None:
     """Return a CUSIP as we write it, None for what is none."""
-    written = (text or "").strip().upper()
-    return written if is_cusip(written) else None
+    name = written(text or "")
+    return name if is_cusip(name) else None
 
 
 def valid_instrument(text: str) -> str | None:
     """Return an instrument as quotes call it, None for what is none (domain/instrument.py)."""
-    written = text.strip().upper()
-    if _PAIR.fullmatch(written):
-        return written
-    first, colon, mic = written.partition(":")
+    name = written(text)
+    if _PAIR.fullmatch(name):
+        return name
+    first, colon, mic = name.partition(":")
     if valid_isin(first):
         return of_isin(first, mic) if mic or not colon else None
     return of_listing(first, mic) if colon else None

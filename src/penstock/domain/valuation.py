@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final, NamedTuple
 
 from penstock.domain.currency import minor_digits
@@ -27,6 +28,9 @@ FRESH_FOR: Final = timedelta(days=4)
 
 APART: Final = Decimal(5)
 """So many times the institution's value, or the like part of it, our own is not believed."""
+
+APART_AT_ONCE: Final = Decimal("1.4")
+"""The same where both are of about one time: less than what a usual split makes of it (3:2)."""
 
 _EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 _HUNDREDTH: Final = Decimal("0.01")
@@ -70,7 +74,11 @@ Convert = Callable[[str, str], Rate | None]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price of one, or of a hundredth of par; `price * scale` is in `currency`."""
+    """A price of one, or of a hundredth of par; `price * scale` is in `currency`.
+
+    `split`: of one that the institution states there are so many, each at this price. `overtaken`:
+    what it states is from after the split, and the price from before.
+    """
 
     price: Decimal
     currency: str
@@ -79,6 +87,8 @@ class Price:
     scale: Decimal = ONE
     basis: Basis = Basis.PER_SHARE
     own: bool = False
+    split: Fraction = Fraction(1)
+    overtaken: bool = False
 
     @classmethod
     def of(cls, quote: Quote) -> "Price":
@@ -131,7 +141,8 @@ class Line:
     """A position and what it is worth: the value taken, and each opinion apart.
 
     `taken` None: nobody knows, and `reason` and `why` say so. `flags` say what is odd:
-    `disputed`: ours is so far from the institution's that ours was not taken.
+    `disputed`: ours is so far from the institution's that ours was not taken. `split`: there was a
+    split between the day of the price and that of what the institution states.
     """
 
     position: Position
@@ -191,20 +202,28 @@ def value(
     """Say what a position is worth at an instant; of later `prices` nothing is known then."""
     theirs = _stated(position)
     known = [one for one in prices if one.as_of <= now and _multiplies(position.type, one)]
-    fresh = [one for one in known if one.own or now - one.as_of <= fresh_for]
+    fresh = [
+        one
+        for one in known
+        if one.own or (now - one.as_of <= fresh_for and not (one.overtaken and theirs))
+    ]
     newest = max(fresh, key=lambda one: (one.as_of, one.own), default=None)
     ours = None if newest is None else _by_price(position, newest)
     if ours is not None and newest is not None and newest.own and theirs is not None:
         if theirs.as_of > newest.as_of:  # a person's own price holds until something newer is known
             return Line(position, theirs, ours, theirs)
-        return Line(position, ours, ours, theirs)
-    if ours is not None:
+        return Line(position, ours, ours, theirs, flags=_odd(newest))
+    if ours is not None and newest is not None:
         if theirs is not None and _far_apart(ours, theirs, convert):
             return Line(position, theirs, ours, theirs, flags=("disputed",))
-        return Line(position, ours, ours, theirs)
+        return Line(position, ours, ours, theirs, flags=_odd(newest))
     if theirs is not None:
         return Line(position, theirs, None, theirs)
     return _unknown(position, known)
+
+
+def _odd(price: Price) -> tuple[str, ...]:
+    return () if price.split == 1 else ("split",)
 
 
 def _unknown(position: Position, known: list[Price]) -> Line:
@@ -241,7 +260,8 @@ def _by_price(position: Position, price: Price) -> Valued:
     if price.basis is Basis.PERCENT_OF_PAR:
         share = product(share, _HUNDREDTH)
     source = Source.OWN_PRICE if price.own else Source.QUOTE
-    exact = product(position.quantity, share)
+    exact = product(position.quantity, share, Decimal(price.split.numerator))
+    exact = _EXACT.divide(exact, Decimal(price.split.denominator))
     as_of = min(price.as_of, position.stated)
     return Valued(source, exact, price.currency, as_of, price)
 
@@ -275,4 +295,6 @@ def _far_apart(ours: Valued, theirs: Valued, convert: Convert) -> bool:
     if (mine < 0) != (theirs.exact < 0):
         return True
     mine, other = abs(mine), abs(theirs.exact)
-    return mine >= product(other, APART) or other >= product(mine, APART)
+    at_once = ours.price is None or abs(ours.price.as_of - theirs.as_of) <= FRESH_FOR
+    bound = APART_AT_ONCE if at_once else APART
+    return mine >= product(other, bound) or other >= product(mine, bound)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from penstock.db import rates
+from penstock.db import net_worth, rates
 from penstock.db.audit import AuditLog
 from penstock.domain.audit import AuditEvent, AuditKind
 from penstock.domain.errors import InvalidInput, NotFound
@@ -46,6 +46,7 @@ def take_back(
     before = rates.remove_own(connection, day, currency)
     if before is None:
         raise NotFound(f"Nobody set a rate for {currency} of {day}.")
+    net_worth.forget_of_all(connection, since=day)
     facts = {"day": str(day), "before": format(before, "f")}
     event = AuditEvent(AuditKind.RATE_REMOVED, user_id, currency, facts)
     audit.record(connection, event, now=now)

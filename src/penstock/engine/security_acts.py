@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from penstock.db import (
     feeds,
     naming_holdings,
+    net_worth,
     price_turns,
     securities,
     security_events,
@@ -125,6 +126,7 @@ def split(connection: sa.Connection, book: Book, number: int, ratio: Ratio, day:
     if is_known(event, [one for one in known if one.state is EventState.ACCEPTED]):
         raise Conflict(f"A split of {ratio} about that day is known already.")
     made = security_events.add(connection, event, owner_id=book.owner_id)
+    net_worth.forget(connection, owner_id=book.owner_id)
     return security_events.get(connection, made, security_id=there.id, owner_id=book.owner_id)
 
 
@@ -167,6 +169,7 @@ def decide(
         raise Conflict(f"This suggestion is {event.state} already.")
     state = EventState.ACCEPTED if accept else EventState.REFUSED
     security_events.decide(connection, event.id, state, now=book.now)
+    net_worth.forget(connection, owner_id=book.owner_id)
     if accept and event.kind is EventKind.RENAME:
         _work_out(connection, book)
     home = _after(connection, book, there.id).id
@@ -186,6 +189,7 @@ def forget(connection: sa.Connection, book: Book, number: int, event_id: int) ->
     if event.state is not EventState.ACCEPTED:
         raise Conflict("This is a suggestion.", remedy=ask_person("Refuse it."))
     security_events.delete(connection, event.id)
+    net_worth.forget(connection, owner_id=book.owner_id)
     if event.kind is EventKind.RENAME:
         own = [one.telling for one in _told(connection, book, there) if one.account_id is None]
         same = [one.number for one in own if one.since == event.day]
@@ -196,8 +200,7 @@ def forget(connection: sa.Connection, book: Book, number: int, event_id: int) ->
 def _there(connection: sa.Connection, book: Book, number: int) -> Security:
     found = securities.get(connection, number, owner_id=book.owner_id)
     if found.merged_into_id is not None:
-        into = public_id("sec", found.merged_into_id)
-        raise Conflict(f"This security was merged into {into}.")
+        raise Conflict(f"This security was merged into {public_id('sec', found.merged_into_id)}.")
     return found
 
 
@@ -214,8 +217,7 @@ def _told(connection: sa.Connection, book: Book, there: Security) -> list[Told]:
 
 
 def _other_side(side: str, sides: Collection[str]) -> bool:
-    label = side.partition("/")[0]
-    return any(one != side and one.partition("/")[0] == label for one in sides)
+    return any(one != side and one.partition("/")[0] == side.partition("/")[0] for one in sides)
 
 
 def _pin(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from penstock.db import feeds, net_worth, securities, worth_reads, worth_stale
+from penstock.db import feeds, net_worth, prices, rate_prices, worth_reads, worth_stale
 from penstock.db.lane import Database
 from penstock.db.net_worth import DayWorth, Lacking, Mark
 from penstock.domain.clock import Clock
@@ -24,8 +24,10 @@ from penstock.domain.net_worth import Worth, add_up
 from penstock.domain.says import Invested
 from penstock.domain.valuation import Line, Rate, in_currency, value
 from penstock.engine import worth_day
+from penstock.engine.worth_calendar import Calendar
 from penstock.engine.worth_day import LeftOut
-from penstock.engine.worth_known import Asked, Calendar, Known, instruments, read
+from penstock.engine.worth_known import Asked, Known, read
+from penstock.engine.worth_prices import instruments, things_of
 
 USUAL: Final = "EUR"
 """The currency of somebody who has no account yet."""
@@ -33,6 +35,10 @@ USUAL: Final = "EUR"
 EARLIEST: Final = date(1970, 1, 1)
 MOST_DAYS: Final = 3_700
 """Of so many days at the most is a series: ten years."""
+
+_OVERLAP: Final = timedelta(minutes=1)
+"""Prices and rates are stamped before they can be read: what others are just storing is looked
+for the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +160,12 @@ def _store(connection: sa.Connection, found: _Series, owner_id: int, currency: s
 def _series(connection: sa.Connection, asked: Asked) -> _Series:
     """Take the days that are stored and still so, and work out the others."""
     owner_id, currency, today = asked.owner_id, asked.currencies[0], asked.calendar.today
-    mark = Mark(feeds.last(connection, owner_id), asked.calendar.now)
+    mark = Mark(feeds.last(connection, owner_id), asked.calendar.now - _OVERLAP)
     stored = net_worth.between(
         connection, owner_id=owner_id, currency=currency, first=asked.first, last=asked.last
     )
-    good = {day.day: day for day in _still_so(connection, stored, owner_id) if day.day < today}
+    still_so = _still_so(connection, stored, owner_id, currency)
+    good = {day.day: day for day in still_so if day.day < today}
     marks = {mark for day, mark in stored if day.day in good}
     span = (asked.last - asked.first).days + 1
     days = [asked.first + timedelta(days=one) for one in range(span)]
@@ -173,19 +180,24 @@ def _series(connection: sa.Connection, asked: Asked) -> _Series:
 
 
 def _still_so(
-    connection: sa.Connection, stored: Sequence[tuple[DayWorth, Mark]], owner_id: int
+    connection: sa.Connection,
+    stored: Sequence[tuple[DayWorth, Mark]],
+    owner_id: int,
+    currency: str,
 ) -> list[DayWorth]:
     """Return those stored days that nothing has come for since."""
     if not stored:
         return []
-    known = {one.id: one for one in securities.of_owner(connection, owner_id=owner_id)}
     held = worth_reads.held_of(connection, owner_id=owner_id)
-    names = instruments(known, held)
+    things = things_of(connection, owner_id=owner_id)
+    names = instruments(things, [row.security_id for row in held])
     codes = needed(
-        {row.currency for row in held}
-        | {one.currency for one in known.values()}
+        {currency}
+        | {row.currency for row in held}
+        | {one.currency for one in prices.last(connection, names).values()}
         | worth_reads.currencies_of(connection, owner_id=owner_id)
     )
+    names += rate_prices.instruments(codes)
     since: dict[Mark, date | None] = {}
     good = []
     for day, mark in stored:
@@ -221,8 +233,8 @@ def _positions(connection: sa.Connection, asked: Asked) -> dict[int, Valuation]:
     for account in known.accounts:
         for version in account.now:
             position = known.position(version, account.row.last_success_at)
-            prices = known.prices(version.security_id, now)
-            line = value(position, prices, now=now, convert=convert)
+            told = known.prices.at(version.security_id, now, counted=version.day)
+            line = value(position, told, now=now, convert=convert)
             amount = None if line.taken is None else in_currency(line.taken, currency, convert)
             found[version.holding_id] = Valuation(
                 line,

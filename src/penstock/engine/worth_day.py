@@ -120,7 +120,7 @@ def _account(known: Known, one: AccountKnown, day: date, convert: Convert) -> Ac
     for version in _versions(known, one, day):
         seen_at = row.last_success_at and min(row.last_success_at, now)
         position = known.position(version, seen_at)
-        prices = known.prices(version.security_id, now)
+        prices = known.prices.at(version.security_id, now, counted=version.day)
         line = value(position, prices, now=now, convert=convert)
         name = known.held[version.holding_id].name
         lines.append((public_id("hol", version.holding_id), name, line))
