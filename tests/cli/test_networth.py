@@ -107,6 +107,37 @@ def test_own_prices_are_set_imported_and_removed(ada: Terminal, tmp_path: Path) 
     assert ada.run("price", "import", str(tmp_path / "none.csv")).exit_code == 1
 
 
+def test_a_price_is_set_as_people_write_it(ada: Terminal) -> None:
+    """A name and a currency in small letters; the list names the security. Less than 0 is none."""
+    ada.good("price", "set", MISSING.lower(), "10.00", "eur")
+    assert MISSING in ada.good("price").stdout
+    refused = ada.run("price", "set", MISSING, "-10.00", "EUR")
+    assert refused.exit_code == 2
+    assert "cannot be less than 0" in refused.stderr
+    unknown = ada.run("price", "set", "nothing like it", "10.00", "EUR")
+    assert unknown.exit_code == 1
+    assert "penstock securities" in unknown.stderr
+
+
+def test_a_currency_without_rates_is_no_empty_success(ada: Terminal) -> None:
+    """Nothing can be added up: it ends with 1, each reason is told once, and what to do with it."""
+    shown = ada.run("networth", "--currency", "nowhere")
+    assert shown.exit_code == 1
+    told = shown.stderr.splitlines()
+    (line,) = [one for one in told if "from EUR to NOWHERE" in one]
+    assert "everyday" in line
+    assert any("penstock rates --refresh" in one for one in told)
+    assert ada.run("networth", "--currency", "E-R").exit_code == 2
+
+
+def test_a_series_names_what_was_missing_in_it(ada: Terminal) -> None:
+    """A number of missing parts alone does not say which, and the curve jumps where they begin."""
+    since = (utc_now().date() - timedelta(days=3)).isoformat()
+    told = ada.good("networth", "--from", since).stderr
+    assert f"{MISSING} (hol_" in told
+    assert f"not in it on 3 days, {since} to" in told
+
+
 def test_who_has_nothing_is_told_how_to_begin(tmp_path: Path) -> None:
     """No total, and no zero: a sentence."""
     terminal = in_front_of(tmp_path / "home")

@@ -67,6 +67,17 @@ def site() -> Iterator[Site]:
     server.server_close()
 
 
+def test_many_failures_alike_are_told_as_one(ada: Terminal) -> None:
+    """Three hundred symbols that no source has are no three hundred paragraphs."""
+    shown = ada.run("quote", *(f"A{number}" for number in range(300)))
+    assert shown.exit_code == 1
+    assert len(shown.stdout.splitlines()) == 301
+    told = shown.stderr.splitlines()
+    assert told[0].startswith("A0: No source in use")
+    assert told[-1] == "And 297 more symbols, the same: source disabled."
+    assert len(told) == 4
+
+
 def test_a_price_with_everything_that_says_what_it_is_worth(ada: Terminal, site: Site) -> None:
     """Price, unit, instant, age and source in a line; the second time nobody is asked again."""
     written(ada.home / "sources", text=site.declared)

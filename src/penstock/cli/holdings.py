@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.values import CURRENCY
 from penstock.cli.words import full_id, money
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ Row = dict[str, Any]
 @click.option("--symbol", help="With this very symbol.")
 @click.option("--include-ended", is_flag=True, help="What is held no more too.")
 @click.option("--include-hidden", is_flag=True, help="Of hidden accounts too.")
-@click.option("--currency", metavar="CODE", help="What it is worth in this currency.")
+@click.option(
+    "--currency", type=CURRENCY, metavar="CODE", help="What it is worth in this currency."
+)
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 @as_json
 @pass_flags
@@ -73,7 +76,7 @@ def holdings(
         "currency": currency,
         "worth": None if currency or as_json else "true",
     }
-    empty = "There are no such holdings."
+    empty = "There are no such holdings: `penstock sync` reads what your accounts hold."
     listing = Listing(
         "/v1/holdings", columns, empty, parameters, limit, names_accounts=True, ages=True
     )

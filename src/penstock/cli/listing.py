@@ -20,10 +20,11 @@ TABLE_ROWS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a cell may need besides its row: the present, and the names of accounts by id."""
+    """What a cell may need besides its row: the present, and names by id."""
 
     now: datetime
     accounts: Mapping[str, str] = field(default_factory=dict)
+    securities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class Column:
 class Listing:
     """What to ask for and how to show it. `limit` None: all in JSON, `TABLE_ROWS` in a table.
 
-    `names_accounts`: the table shows the names of accounts. `ages`: it says what is not fresh.
+    `names_accounts`, `names_securities`: the table shows the names of those. `ages`: it says what
+    is not fresh.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Listing:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
     names_accounts: bool = False
+    names_securities: bool = False
     ages: bool = False
 
 
@@ -74,8 +77,9 @@ async def _show_table(client: Client, listing: Listing) -> None:
     pages = client.pages(listing.path, listing.parameters, limit=most + 1)
     rows = [row async for row in pages]
     names = await account_names(client) if listing.names_accounts and rows else {}
+    securities = await security_names(client) if listing.names_securities and rows else {}
     if rows:
-        print_rows(listing.columns, rows[:most], Seen(utc_now(), names))
+        print_rows(listing.columns, rows[:most], Seen(utc_now(), names, securities))
     else:
         say(listing.empty)
     if len(rows) > most:
@@ -97,6 +101,11 @@ async def account_names(client: Client) -> Mapping[str, str]:
     """Return what each account is called, by its id."""
     accounts = client.pages("/v1/accounts", {"include_hidden": "true"})
     return {row["id"]: account_name(row) async for row in accounts}
+
+
+async def security_names(client: Client) -> Mapping[str, str]:
+    """Return what each security is called, by its id."""
+    return {row["id"]: row["name"] async for row in client.pages("/v1/securities", {})}
 
 
 def account_name(row: Row) -> str:

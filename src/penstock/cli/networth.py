@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from penstock.cli.failure import FAILED
 from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
-from penstock.cli.values import DAY
+from penstock.cli.values import CURRENCY, DAY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _WIDTH: Final = 60
+_PRICE: Final = "Set a price of your own: penstock price set SECURITY AMOUNT CURRENCY"
 _GROUPS: Final = {
     "type": "types",
     "currency": "currencies",
     "institution": "institutions",
     "account": "accounts",
+}
+_REMEDIES: Final = {
+    "no_rate": "Fetch exchange rates: penstock rates --refresh. One that nobody publishes you can "
+    "set: penstock rates set CURRENCY RATE",
+    "no_price": _PRICE,
+    "stale_price": _PRICE,
+    "no_balance": "Read what the bank says: penstock sync",
 }
 _LEFT: Final = {
     "hidden": "hidden",
@@ -32,7 +41,9 @@ _LEFT: Final = {
 
 
 @click.command(cls=Command)
-@click.option("--currency", metavar="CODE", help="In this one; else that of most accounts.")
+@click.option(
+    "--currency", type=CURRENCY, metavar="CODE", help="In this one; else that of most accounts."
+)
 @click.option("--day", type=DAY, help="At the end of this day; else now.")
 @named_as("--from", "since", twin="NETWORTH_FROM", type=DAY, help="With each day from this one on.")
 @named_as("--to", "until", twin="NETWORTH_TO", type=DAY, help="With --from: the last of them.")
@@ -40,7 +51,9 @@ _LEFT: Final = {
 @click.option("--parts", is_flag=True, help="Show each account and holding that counts.")
 @as_json
 @pass_flags
-def networth(
+@click.pass_context
+def networth(  # noqa: PLR0917 - click gives each by its name
+    context: click.Context,
     flags: Flags,
     /,
     currency: str | None,
@@ -55,6 +68,7 @@ def networth(
     """Add up what accounts and holdings are worth, in one currency.
 
     What has no price or no rate is not in the total: it is listed beside it, with the reason.
+    Ends with 1 where that is all there is.
     """
     from penstock.cli.door import ask
 
@@ -70,6 +84,8 @@ def networth(
         print_json(found)
     else:
         _print(found, by, parts=parts)
+    if found["total"] is None and found["missing"]:
+        context.exit(FAILED)
 
 
 def _print(found: Row, by: str, *, parts: bool) -> None:
@@ -153,6 +169,19 @@ def _print_series(found: Row) -> None:
     curve = sparkline([one["total"] for one in days])
     if curve.strip():
         say(curve)
+    if days[:-1]:
+        _say_what_was_missing(days[:-1])
+
+
+def _say_what_was_missing(days: list[Row]) -> None:
+    """Say of each thing on how many of the days before the last it was not in the total."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for one in days:
+        for part in one["missing"]:
+            found.setdefault((part["name"], part["id"], part["reason"]), []).append(one["day"])
+    for (name, number, reason), on in found.items():
+        when = on[0] if len(on) == 1 else f"{len(on)} days, {on[0]} to {on[-1]}"
+        say(f"not in it on {when}: {name} ({number}): {reason.replace('_', ' ')}")
 
 
 def sparkline(totals: list[str | None]) -> str:
@@ -177,8 +206,13 @@ def _say_the_rest(found: Row, now: "datetime") -> None:
     from penstock.cli.failure import printable
     from penstock.cli.words import age
 
-    for one in found["missing"]:
-        say(printable(f"not in it: {one['name']} ({one['id']}): {one['text']}"))
+    missing = found["missing"]
+    for text in dict.fromkeys(one["text"] for one in missing):
+        names = ", ".join(f"{one['name']} ({one['id']})" for one in missing if one["text"] == text)
+        say(printable(f"not in it: {names}: {text}"))
+    for reason in dict.fromkeys(one["reason"] for one in missing):
+        if reason in _REMEDIES:
+            say(_REMEDIES[reason])
     for one in found["left_out"]:
         say(printable(f"left out: {one['name']} ({one['id']}): {_LEFT[one['reason']]}"))
     oldest = found["oldest"]

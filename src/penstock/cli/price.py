@@ -8,7 +8,7 @@ import click
 from penstock.cli.failure import Failed
 from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json, say
-from penstock.cli.values import AMOUNT, DAY
+from penstock.cli.values import AMOUNT, CURRENCY, DAY, NEGATIVE
 from penstock.cli.words import counted
 
 if TYPE_CHECKING:
@@ -32,19 +32,22 @@ def price(context: click.Context, flags: Flags, security: str | None, *, as_json
 
     columns = (
         plain("security", "security_id"),
+        Column("name", lambda row, seen: seen.securities.get(row["security_id"], "")),
         plain("day", "day"),
         Column("price", lambda row, _: money(row["price"]), right=True),
         plain("currency", "currency"),
         Column("of", lambda row, _: _basis(row["basis"])),
     )
     empty = "You have set no prices: `penstock price set SECURITY AMOUNT CURRENCY`."
-    show(flags, Listing("/v1/own-prices", columns, empty, {"security": security}), as_json=as_json)
+    asked = {"security": security}
+    listing = Listing("/v1/own-prices", columns, empty, asked, names_securities=True)
+    show(flags, listing, as_json=as_json)
 
 
-@price.command("set", cls=Command, epilog=_HOW)
+@price.command("set", cls=Command, epilog=_HOW, context_settings=NEGATIVE)
 @click.argument("security")
 @click.argument("amount", type=AMOUNT)
-@click.argument("currency")
+@click.argument("currency", type=CURRENCY)
 @click.option("--day", type=DAY, help="What it cost on this day; else today.")
 @click.option(
     "--percent/--each", default=None, help="Per cent of par (usual for bonds), or of one."
@@ -64,6 +67,8 @@ def set_price(
     """Set what one of a SECURITY costs. It holds until something newer is known."""
     from penstock.cli.door import ask
 
+    if amount.startswith("-"):
+        raise click.UsageError(f"{amount} is no price: it cannot be less than 0.")
     basis = None if percent is None else "percent_of_par" if percent else "per_share"
     body = {"security": security, "price": amount, "currency": currency, "day": day}
 

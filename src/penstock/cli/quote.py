@@ -94,15 +94,12 @@ def _sign_in_where_nobody_is(flags: Flags) -> None:
 
 def _print(rows: list[Row], *, explain: bool) -> None:
     from penstock.cli.listing import Seen, print_rows
-    from penstock.cli.quote_words import COLUMNS, explained
-    from penstock.cli.words import remedy_text
+    from penstock.cli.quote_words import COLUMNS, explained, failures
     from penstock.domain.clock import utc_now
 
     print_rows(COLUMNS, rows, Seen(utc_now()))
     if explain:
         for row in rows:
             click.echo("\n".join(["", *explained(row)]))
-    for row in rows:
-        if row["error"] is not None:
-            remedy = remedy_text(row["error"]["remedy"])
-            say(" ".join(filter(None, [f"{row['symbol']}: {row['error']['message']}", remedy])))
+    for sentence in failures(rows):
+        say(sentence)

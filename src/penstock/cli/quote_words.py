@@ -1,15 +1,16 @@
 """Prices as `penstock quote` writes them: a line each, and the way there in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from penstock.cli.failure import printable
 from penstock.cli.listing import Column
-from penstock.cli.words import age, minute
+from penstock.cli.words import age, counted, minute, remedy_text
 
 Row = dict[str, Any]
 
 _LONGEST_RAW: Final = 80
+_MOST_ALIKE: Final = 3
 _HOW: Final = {
     "fresh": "kept, and still fresh: not asked",
     "revalidated": "asked: what was kept still holds",
@@ -65,6 +66,22 @@ def explained(row: Row) -> Iterator[str]:
             yield printable(f"     {_read(step['quote'])}")
         if step["error"]:
             yield printable(f"     not used ({step['error']['code']}): {step['error']['message']}")
+
+
+def failures(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield why symbols have no price and what to do, each once; of many alike the first ones."""
+    alike: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        if row["error"] is not None:
+            remedy = remedy_text(row["error"]["remedy"])
+            group = alike.setdefault((row["error"]["code"], remedy), {})
+            group[row["symbol"]] = row["error"]["message"]
+    for (code, remedy), of in alike.items():
+        for symbol, message in list(of.items())[:_MOST_ALIKE]:
+            yield f"{symbol}: {message} {remedy}".rstrip()
+        if len(of) > _MOST_ALIKE:
+            more = counted(len(of) - _MOST_ALIKE, "more symbol")
+            yield f"And {more}, the same: {code.replace('_', ' ')}."
 
 
 def _price(quote: Row) -> str:

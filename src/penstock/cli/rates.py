@@ -8,6 +8,7 @@ import click
 from penstock.cli.failure import FAILED, Failed
 from penstock.cli.flags import Command, Commands, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
+from penstock.cli.values import AMOUNT, NEGATIVE
 
 if TYPE_CHECKING:
     from penstock.cli.client import Client
@@ -92,9 +93,9 @@ def list_(  # noqa: PLR0917 - click gives each by its name
         context.exit(FAILED)
 
 
-@rates.command("set", cls=Command)
+@rates.command("set", cls=Command, context_settings=NEGATIVE)
 @click.argument("currency")
-@click.argument("rate")
+@click.argument("rate", type=AMOUNT)
 @click.option("--day", type=_DAY, help="From this day on; today.")
 @as_json
 @pass_flags
@@ -175,9 +176,10 @@ def _print(rows: list[Row]) -> None:
         Column("source", lambda row, _: ", ".join(row["rate"]["sources"]) if row["rate"] else ""),
     )
     print_rows(columns, rows, Seen(utc_now()))
-    for row in rows:
-        if row["error"]:
-            say(f"{row['error']['message']} {remedy_text(row['error']['remedy'])}")
+    errors = [row["error"] for row in rows if row["error"]]
+    told = (f"{error['message']} {remedy_text(error['remedy'])}" for error in errors)
+    for sentence in dict.fromkeys(told):
+        say(sentence)
 
 
 def _of(row: Row, name: str) -> str:

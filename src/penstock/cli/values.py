@@ -1,4 +1,4 @@
-"""Days and amounts on the command line: what cannot be one is a usage error."""
+"""Days, amounts and currencies on the command line: what cannot be one is a usage error."""
 
 import re
 from typing import Any, Final
@@ -28,8 +28,21 @@ class Amount(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the amount as it was written."""
         if not re.fullmatch(r"[+-]?\d+(\.\d+)?", value, re.ASCII):
-            self.fail(f"{value!r} is no amount: write it like -12.50.", param, ctx)
+            self.fail(f"{value!r} is no amount: write it like 1250.75 or -12.50.", param, ctx)
         return str(value).removeprefix("+")
+
+
+class Currency(click.ParamType[str]):
+    """A currency's code, in capitals however it was written."""
+
+    name = "currency"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the code in capitals."""
+        code = str(value).upper()
+        if not re.fullmatch(r"[A-Z][A-Z0-9]{1,11}", code, re.ASCII):
+            self.fail(f"{value!r} is no currency: write its code, like EUR.", param, ctx)
+        return code
 
 
 def _is_day(text: str) -> bool:
@@ -46,3 +59,6 @@ def _is_day(text: str) -> bool:
 
 DAY: Final = Day()
 AMOUNT: Final = Amount()
+CURRENCY: Final = Currency()
+NEGATIVE: Final = {"ignore_unknown_options": True}
+"""The settings of a command of which an argument may be -12.50: that is no option."""

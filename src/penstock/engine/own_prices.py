@@ -20,6 +20,7 @@ from penstock.domain.holding import SecurityType, canonical_price
 from penstock.domain.ids import public_id
 from penstock.domain.price_file import PriceLine
 from penstock.domain.quote import Basis
+from penstock.domain.remedy import ask_person
 
 EARLIEST: Final = date(1970, 1, 1)
 
@@ -120,21 +121,30 @@ def _price(line: PriceLine, names: "_Names", today: date) -> OwnPrice:
 
 
 class _Names:
-    """Securities by what people call them: id, ISIN, FIGI, CUSIP, instrument, ticker, or name."""
+    """Securities by what people call them: id, ISIN, FIGI, CUSIP, instrument, ticker, or name.
+
+    Where none is written just so, capitals do not matter.
+    """
 
     def __init__(self, known: Sequence[Security]) -> None:
         self._by_name: dict[str, list[Security]] = defaultdict(list)
+        self._by_small_name: dict[str, list[Security]] = defaultdict(list)
         for one in known:
             listed = one.ticker and one.mic and f"{one.ticker}:{one.mic}"
             names = (one.isin, one.figi, one.cusip, one.instrument, listed, one.ticker, one.name)
             for name in {public_id("sec", one.id), *filter(None, names)}:
                 self._by_name[name].append(one)
+                self._by_small_name[name.casefold()].append(one)
 
     def find(self, name: str) -> Security:
         """Return the one that is meant. Raises NotFound, also where it may be one of several."""
-        found: Mapping[int, Security] = {one.id: one for one in self._by_name.get(name, ())}
+        meant = self._by_name.get(name) or self._by_small_name.get(name.casefold(), [])
+        found: Mapping[int, Security] = {one.id: one for one in meant}
         if not found:
-            raise NotFound(f"You hold no security {name[:60]!r}.")
+            raise NotFound(
+                f"You hold no security {name[:60]!r}.",
+                remedy=ask_person("See what there is, with every name: penstock securities."),
+            )
         if len(found) > 1:
             ids = ", ".join(public_id("sec", number) for number in sorted(found))
             raise NotFound(f"{name[:60]!r} may be one of several: {ids}.")
