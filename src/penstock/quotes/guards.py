@@ -40,6 +40,10 @@ def check_page(source: Declaration, response: Response, now: datetime) -> None:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if source.guards.type and kind != source.guards.type:
         raise LayoutChanged(f"{source.title} answered with {kind or 'nothing'} instead of a page.")
+    if not response.proven and not source.is_closed:
+        raise SourceUnavailable(
+            f"{source.title} did not say how long its answer is: it may have been cut short."
+        )
 
 
 def check_about(source: Declaration, symbol: Symbol, body: bytes) -> None:
