@@ -8,6 +8,7 @@ import pytest
 
 from penstock.domain.errors import TransportFailure
 from penstock.domain.quote import Quote, QuoteError, Suspicious, Suspicious100x
+from penstock.domain.request import Request, Response
 from penstock.domain.trail import How
 from penstock.quotes.believing import CONFIRMED_BY, DISAGREES_WITH
 from penstock.quotes.declaration import Declaration, Tier
@@ -128,7 +129,7 @@ def test_an_unconfirmed_price_stays_so() -> None:
 
 def test_another_source_is_asked_again_each_day_until_one_confirms() -> None:
     """An unconfirmed price is not asked of two sources each time, but on the next day it is."""
-    same = {"one": "5", "two": DOWN}
+    same: Mapping[str, str | Behaviour] = {"one": "5", "two": DOWN}
     *_, last = days(same, *[{"one": "5", "two": "5.01"}] * 13)
     early = days(same, *[{"one": "5", "two": "5.01"}] * 11)
     assert UNCONFIRMED in quoted(early[-1]).flags
@@ -146,11 +147,10 @@ def test_who_answers_for_prices_is_asked_alone(tier: Tier, *, flagged: bool) -> 
 def test_a_304_does_not_bring_back_what_was_outvoted() -> None:
     """A kept price that others contradict since is doubted, though its source says it holds."""
 
-    def frozen(request: object) -> Behaviour:
-        headers = getattr(request, "headers", {})
+    def frozen(request: Request) -> Response:
         page = priced("ACME", "500", place("one"), etag='"old"')
-        same = headers.get("If-None-Match") == '"old"'
-        return type(page)(304, HTML, b"", page.url) if same else page
+        same = request.headers.get("If-None-Match") == '"old"'
+        return Response(304, HTML, b"", page.url) if same else page
 
     outcomes = days(
         {"one": frozen, "two": DOWN, "three": DOWN},
@@ -168,9 +168,9 @@ def test_a_304_about_another_answer_is_none() -> None:
     """The tag in it is not that of what we have: the whole answer is asked for, and read."""
     new = priced("ACME", "6", place("one"), etag='"new"')
 
-    def muddled(request: object) -> Behaviour:
-        conditional = "If-None-Match" in getattr(request, "headers", {})
-        return type(new)(304, {"etag": '"new"'}, b"", new.url) if conditional else new
+    def muddled(request: Request) -> Response:
+        conditional = "If-None-Match" in request.headers
+        return Response(304, {"etag": '"new"'}, b"", new.url) if conditional else new
 
     async def play() -> None:
         stores = Stores()
