@@ -175,11 +175,6 @@ class Declaration(Strict, frozen=True, dict=True):
         return {way.name: way for way in self.extract}
 
     @cached_property
-    def is_closed(self) -> bool:
-        """Whether its answers are documents that show where they end: JSON and XML."""
-        return all(type(way) in (Json, Rates) for way in self.extract)
-
-    @cached_property
     def rates(self) -> Rates | None:
         """The table of exchange rates that it answers with, if it does."""
         return next((way for way in self.extract if isinstance(way, Rates)), None)
