@@ -227,3 +227,19 @@ def test_being_cancelled_is_no_failure() -> None:
                 await task
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("answer", "proven"),
+    [
+        (HEAD + b"Content-Length: 4\r\n\r\nhalf", True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n\r\n", True),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"half", mtime=0), True),
+        (HEAD + b"Content-Encoding: identity\r\n\r\nhalf", False),
+        (HEAD + b"\r\nhalf", False),
+    ],
+)
+def test_an_end_that_nobody_can_check_is_told(answer: bytes, *, proven: bool) -> None:
+    """A body that ends with its connection may be half of one: whoever reads it has to know."""
+    response = ask(saying(answer))
+    assert (response.body, response.proven) == (b"half", proven)

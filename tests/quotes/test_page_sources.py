@@ -1,8 +1,10 @@
 """The sources that are read out of pages: what each recorded page must yield, traps included."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from penstock.domain.quote import (
@@ -12,6 +14,7 @@ from penstock.domain.quote import (
     LayoutChanged,
     Quote,
     QuoteError,
+    SourceUnavailable,
     Stale,
     SymbolNotFound,
     WrongSymbol,
@@ -241,3 +244,31 @@ def test_a_csv_that_is_none(name: str, error: type[QuoteError]) -> None:
     """A puzzle with status 200 is a challenge, and N/D everywhere is a symbol that is not there."""
     with pytest.raises(error):
         read_quote(stooq(), symbol("APPL:US"), page(shared(name)), NOW)
+
+
+TWICE = Csv(name="rows", symbol="Symbol", price="Close", currency="USD", time="Time")
+
+
+@pytest.mark.parametrize("row", ["first", "last"])
+def test_two_rows_of_one_instant_are_one_too_many(row: str) -> None:
+    """A table may have a symbol's past, but for one instant it has one price."""
+    declared = msgspec.structs.replace(
+        stooq(),
+        extract=(msgspec.structs.replace(TWICE, row=row),),
+        time=Time(kind="date", format="%Y-%m-%d"),
+    )
+    head, new, old = "Symbol,Time,Close\r\n", "AAPL,2026-11-20,7\r\n", "AAPL,2026-11-19,6\r\n"
+    read = read_quote(declared, symbol("AAPL:US"), page(head + new + old), NOW)
+    assert read.price == Decimal(7 if row == "first" else 6)
+    twice = head + new.replace("7", "8") + new + old.replace("19", "20")
+    with pytest.raises(WrongSymbol):
+        read_quote(declared, symbol("AAPL:US"), page(twice), NOW)
+
+
+def test_a_table_that_may_be_cut_short_has_no_price() -> None:
+    """`18` may be the begin of 180.20 where only the end of the connection ends the answer."""
+    cut = replace(page("Date,Time,Close\r\n2026-11-20,16:00:00,18"), proven=False)
+    with pytest.raises(SourceUnavailable):
+        read_quote(stooq(), symbol("AAPL:US"), cut, NOW)
+    whole = replace(cut, proven=True)
+    assert read_quote(stooq(), symbol("AAPL:US"), whole, NOW).price == Decimal(18)

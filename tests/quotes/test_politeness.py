@@ -94,13 +94,14 @@ def test_no_more_requests_at_a_time_than_allowed() -> None:
         (page("User-agent: penstock\nDisallow: /\n\nUser-agent: *\nAllow: /"), RobotsDenied),
         (page("User-agent: *\nCrawl-delay: 3600"), RobotsDenied),
         (page("", status=500), SourceUnavailable),
+        (page("", status=429), SourceUnavailable),
         (page("", status=302, location="/elsewhere"), SourceUnavailable),
         (TransportFailure("refused"), SourceUnavailable),
         (page("", status=404), None),
         (page("User-agent: other\nDisallow: /"), None),
         (page(b"\xff\xfe\x00 no robots file at all"), None),
     ],
-    ids=["all", "us", "delay", "500", "redirect", "down", "none", "others", "nonsense"],
+    ids=["all", "us", "delay", "500", "429", "redirect", "down", "none", "others", "nonsense"],
 )
 def test_robots_txt_is_obeyed(robots: Answer, error: type[QuoteError] | None) -> None:
     """What robots.txt keeps from us is not asked, nor anything while it cannot be read."""

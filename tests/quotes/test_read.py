@@ -82,6 +82,18 @@ def test_a_page_that_only_links_to_a_listing_has_no_price_of_it() -> None:
         read(source("google_finance"), page(body), "AAPL:NASDAQ")
 
 
+def test_a_neighbours_price_on_our_own_page_is_not_ours() -> None:
+    """Where our price is gone from our page, that of another on the same exchange is refused."""
+    body = (
+        '<link rel="canonical" href="https://www.google.com/finance/quote/AAPL:NASDAQ">'
+        '<c-wiz data-p=\'%.@.["OTHER","NASDAQ"],1\'><div data-exchange="NASDAQ" '
+        'data-last-price="412.5" data-currency-code="USD" '
+        f'data-last-normal-market-timestamp="{int(NOW.timestamp())}"></div></c-wiz>'
+    )
+    with pytest.raises(LayoutChanged):
+        read(source("google_finance"), page(body), "AAPL:NASDAQ")
+
+
 def test_the_attributes_of_a_classic_page_are_read_where_its_data_is_gone() -> None:
     """The next alternate finds the same price, and says that it did."""
     body = recorded("google-classic.html").replace(b"callback(", b"changed('").replace(b"[[", b"{")

@@ -94,6 +94,9 @@ class Bourse:
         for thing in self.things:
             if thing.states and self.random.random() < 0.4:  # nobody trades it
                 continue
+            if thing.is_pair and thing.base in MONEY:
+                self._cross(thing, now)
+                continue
             before = thing.now.price if thing.states else _first(thing, self.random)
             factor = Decimal(self.random.randrange(990, 1011)) / 1000
             if thing.states and not thing.is_pair and self.random.random() < 0.02:
@@ -102,6 +105,13 @@ class Bourse:
             price = round(before * factor, thing.kind.digits) or before
             seconds = timedelta(seconds=self.random.randrange(1, 50))
             thing.states.append(State((now - _MINUTE + seconds).replace(microsecond=0), price))
+
+    def _cross(self, thing: Thing, now: datetime) -> None:
+        """Two currencies cost in each other about what they cost in euros."""
+        euro = {one.kind.unit: one.now.price for one in self.things if one.base == "EUR"}
+        off = Decimal(self.random.randrange(998, 1003)) / 1000
+        price = round(euro[thing.kind.unit] / euro[thing.base] * off, thing.kind.digits)
+        thing.states.append(State(now.replace(microsecond=0) - _MINUTE, price))
 
 
 def bourse(size: int, random: Random) -> Bourse:

@@ -144,6 +144,8 @@ class Mall:
         fault = self.deck.pop()
         if not FAULTS[fault].prices:
             return fault
+        if shop == "ecb":  # the authority: its rates are the truth
+            return ""
         liars = {self.liars.setdefault(thing.symbol, shop) for thing in wanted}
         return fault if liars == {shop} else ""
 

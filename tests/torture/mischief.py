@@ -106,7 +106,7 @@ def _others_first(told: Sequence[Told], others: Sequence[Told], _: Random) -> Se
 
 def _under_our_name(told: Sequence[Told], others: Sequence[Told], _: Random) -> Sequence[Told]:
     """One of them twice, with two prices."""
-    return [*told, _changed(told[0], "1.07"), *others[:1]]
+    return [told[0], _changed(told[0], "1.07"), *told[1:], *others[:1]]
 
 
 def _fewer(told: Sequence[Told], _: Sequence[Told], random: Random) -> Sequence[Told]:

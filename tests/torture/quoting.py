@@ -1,4 +1,4 @@
-"""Torture 8: a thousand symbols at five sources where everything goes wrong.
+"""Torture 7: a thousand symbols at five sources where everything goes wrong.
 
 Round after round all are asked for, over the same installation, while prices move and time passes.
 Every symbol has to end as a price that is true, or as an error that tells what happened to it, in
@@ -56,7 +56,7 @@ async def torture(
 ) -> Report:
     """Ask for everything, round by round, and judge. `first`: what goes wrong in the first."""
     random = Random(f"{seed}:{kind}")
-    report = Report("8 quotes", kind, seed)
+    report = Report("7 quotes", kind, seed)
     clock = Moving(BEGAN)
     began = asyncio.get_running_loop().time()
     market = bourse(size, Random(f"{seed}"))

@@ -80,9 +80,11 @@ def google(told: Sequence[Told], place: str) -> str:
     main, others = told[0], told[1:]
     words = "".join(_google_data(one) for one in told)
     nodes = "".join(
+        f'<c-wiz data-p="%.@.[&quot;{one.thing.base}&quot;,&quot;{_exchange(one.thing)}&quot;],1">'
         f'<div data-last-price="{one.price}" data-currency-code="{one.unit}" '
         f'data-exchange="{_exchange(one.thing)}" data-last-normal-market-timestamp="{one.at}">'
-        for one in told[:1]
+        "</div></c-wiz>"
+        for one in told
     )
     links = "".join(f'<a href="./quote/{google_name(one.thing)}">like it</a>' for one in others)
     return (

@@ -28,12 +28,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back, whole. Header names are in lower case."""
+    """What came back, whole. Header names are in lower case.
+
+    `proven` is false where the end of the body is only that of the connection, which may as well
+    have broken (RFC 9112 §8).
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     url: str = ""
+    proven: bool = True
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {len(self.body)} bytes)"

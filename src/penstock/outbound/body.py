@@ -5,6 +5,7 @@ one; half a page must never pass for a page.
 """
 
 import zlib
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
@@ -15,6 +16,8 @@ from penstock.domain.remedy import fix_code, wait
 ENCODINGS: Final = "gzip"
 """What we say in `Accept-Encoding`."""
 
+_FRAMED: Final = frozenset(["content-length", "transfer-encoding"])
+_PACKED: Final = frozenset(["gzip", "x-gzip"])
 _GZIP: Final = zlib.MAX_WBITS | 16
 
 
@@ -42,6 +45,12 @@ async def read_body(answer: aiohttp.ClientResponse, most: int) -> bytes:
         ) from error
 
 
+def has_end(headers: Mapping[str, str]) -> bool:
+    """Say whether a body has an end that is checked, so that none passes that was cut short."""
+    packed = headers.get("content-encoding", "").strip().lower() in _PACKED
+    return packed or not _FRAMED.isdisjoint(headers)
+
+
 class _TooLong(Exception):
     """The body is longer than its bound."""
 
@@ -59,7 +68,7 @@ class _Body:
         """Take the next chunk."""
         if self._encoding in {"", "identity"}:
             self._take(chunk)
-        elif self._encoding in {"gzip", "x-gzip"}:
+        elif self._encoding in _PACKED:
             self._inflate(chunk)
         elif chunk:
             raise zlib.error("an encoding that nobody asked for")

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver
 
 from penstock.domain.errors import DestinationRefused, InvalidInput
 from penstock.domain.request import Request, Response
-from penstock.outbound.body import ENCODINGS, read_body
+from penstock.outbound.body import ENCODINGS, has_end, read_body
 from penstock.outbound.destination import Destinations, open_named, open_public
 from penstock.outbound.failure import FOREIGN, translate
 
@@ -123,16 +123,17 @@ class Outbound:
     async def _ask(self, request: Request, connector: str) -> Response:
         url, named = self._destinations.check(request.url)
         session = self._sessions[connector if connector in self._showing else "", named]
-        method, headers = _checked_method(request.method), _checked(request.headers)
+        method, sent = _checked_method(request.method), _checked(request.headers)
         try:
             async with (
                 asyncio.timeout(self._deadline),
                 session.request(
-                    method, url, headers=headers, data=request.body, allow_redirects=False
+                    method, url, headers=sent, data=request.body, allow_redirects=False
                 ) as answer,
             ):
                 body = await read_body(answer, self._max_bytes)
-                return Response(answer.status, _headers_of(answer), body, request.url)
+                headers = _headers_of(answer)
+                return Response(answer.status, headers, body, request.url, has_end(headers))
         except FOREIGN as error:
             raise translate(error, url.host or "", self._deadline) from error
 

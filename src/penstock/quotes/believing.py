@@ -72,7 +72,7 @@ class Believer:
             quest.doubted.append(Doubted(attempt, quote, doubt, kept))
             quest.note(attempt, how, quote, doubt)
             quest.fail(doubt)
-        elif last is None and attempt.source.tier in _LAX and quest.may_confirm(attempt.source):
+        elif _wants_another(attempt, quote, last) and quest.may_confirm(attempt.source):
             quest.doubted.append(Doubted(attempt, quote, None, kept))
             quest.note(attempt, how, quote)
         else:
@@ -187,6 +187,13 @@ def _stays_weak(last: Quote | None, attempt: Attempt) -> bool:
     if attempt.source.tier in _STANDS:
         return False
     return last is None or (is_weak(last) and last.source == attempt.source.id)
+
+
+def _wants_another(attempt: Attempt, quote: Quote, last: Quote | None) -> bool:
+    """Say whether another source is to confirm a price: at first, then daily until one does."""
+    if attempt.source.tier not in _LAX or not _stays_weak(last, attempt):
+        return False
+    return last is None or last.fetched_at.date() < quote.fetched_at.date()
 
 
 def _disagreeing(doubted: Collection[Doubted]) -> list[str]:

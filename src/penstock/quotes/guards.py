@@ -24,7 +24,7 @@ from penstock.domain.quote import (
 )
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Response
-from penstock.quotes.declaration import Declaration, Means, fill, fits
+from penstock.quotes.declaration import Declaration, Json, Means, Rates, fill, fits
 from penstock.quotes.retry import retry_at
 from penstock.quotes.symbol import Symbol
 
@@ -40,6 +40,15 @@ def check_page(source: Declaration, response: Response, now: datetime) -> None:
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if source.guards.type and kind != source.guards.type:
         raise LayoutChanged(f"{source.title} answered with {kind or 'nothing'} instead of a page.")
+    if not response.proven and not _show_their_end(source):
+        raise SourceUnavailable(
+            f"{source.title} did not say how long its answer is: it may have been cut short."
+        )
+
+
+def _show_their_end(source: Declaration) -> bool:
+    """Say whether what a source answers are documents that are none without their end."""
+    return all(type(way) in (Json, Rates) for way in source.extract)
 
 
 def check_about(source: Declaration, symbol: Symbol, body: bytes) -> None:

@@ -18,6 +18,7 @@ NAME: Final = "penstock"
 LONGEST_ROBOTS: Final = 500 * 1024
 LONGEST_DELAY: Final = timedelta(minutes=1)
 
+_TOO_MANY: Final = HTTPStatus.TOO_MANY_REQUESTS
 _RULES_HOLD: Final = timedelta(hours=24)
 _OUTAGE_HOLDS: Final = timedelta(minutes=5)
 
@@ -54,9 +55,11 @@ def rules_in(text: str) -> Robots:
 def robots_from(response: Response | None, now: datetime) -> RobotsSeen:
     """Read an answer to /robots.txt (RFC 9309 \u00a72.3.1); None: the host could not be reached.
 
-    A file is obeyed for a day. None there (4xx) allows everything; an outage allows nothing.
+    A file is obeyed for a day. None there (4xx) allows everything; an outage allows nothing, and
+    429 is one: it does not say that there is no file.
     """
-    if response is None or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    down = HTTPStatus.INTERNAL_SERVER_ERROR
+    if response is None or response.status >= down or response.status == _TOO_MANY:
         return RobotsSeen(now + _OUTAGE_HOLDS, None)
     if response.status == HTTPStatus.OK:
         text = response.body[:LONGEST_ROBOTS].decode("utf-8", "replace").replace("\0", "")

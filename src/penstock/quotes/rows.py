@@ -41,7 +41,7 @@ class Rows:
             return None
         if len(row) != self._width:
             raise LayoutChanged(f"A row has {len(row)} cells, and the head {self._width}.")
-        times = (way.time,) if isinstance(way.time, str) else way.time or ()
+        times = self._times
         parts = [self._cell(row, column) for column in times]
         if None in parts:
             return None
@@ -74,9 +74,26 @@ class Rows:
 
     def _of(self, name: str) -> Row | None:
         rows = self._by_symbol.get(name)
-        if rows and len(rows) > 1 and self._way.time is None:
+        if not rows:
+            return None
+        chosen = rows[0 if self._way.row == "first" else -1]
+        if any(self._rivals(row, chosen) for row in rows):
             raise WrongSymbol(f"The answer speaks of {name} twice.")
-        return rows[0 if self._way.row == "first" else -1] if rows else None
+        return chosen
+
+    def _rivals(self, row: Row, chosen: Row) -> bool:
+        """Say whether another row is of the same symbol and instant."""
+        if row is chosen:
+            return False
+        times = self._times
+        return [self._cell(row, time) for time in times] == [
+            self._cell(chosen, time) for time in times
+        ]
+
+    @property
+    def _times(self) -> Sequence[str]:
+        time = self._way.time
+        return (time,) if isinstance(time, str) else time or ()
 
     @cached_property
     def _by_symbol(self) -> Mapping[str, Sequence[Row]]:
