@@ -6,7 +6,13 @@ from datetime import timedelta
 
 from penstock.db import price_turns
 from penstock.db.connect import open_database
-from penstock.domain.quote import LayoutChanged, RateLimited, SourceUnavailable, SymbolNotFound
+from penstock.domain.quote import (
+    LayoutChanged,
+    RateLimited,
+    SourceDisabled,
+    SourceUnavailable,
+    SymbolNotFound,
+)
 from penstock.engine.price import LEASE
 from tests.databases import Database
 from tests.engine.bench import NOON, Bench, bench
@@ -240,8 +246,6 @@ def test_a_source_that_was_switched_on_is_asked_at_once(database: Database) -> N
     """What no source quoted is looked at again when a worker starts: the settings may be others."""
 
     async def story(it: Bench, source: Source) -> None:
-        from penstock.domain.quote import SourceDisabled  # noqa: PLC0415
-
         source.says = {SAP: SourceDisabled()}
         worker = pricer(it.database.program, it.watch, source)
         assert [await worker.tick(), await worker.tick()] == [1, 0]
