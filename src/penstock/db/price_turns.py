@@ -96,12 +96,21 @@ def follow(connection: sa.Connection, *, owner_id: int, now: datetime) -> None:
 
 def want(connection: sa.Connection, *, owner_id: int, now: datetime) -> list[str]:
     """Let all that a person holds be asked for before its time; return the instruments."""
+    follow(connection, owner_id=owner_id, now=now)
     wanted = sorted(set(connection.execute(held_by(owner_id)).scalars()))
-    _lock(connection, wanted)
-    asked = texts(connection, wanted)
+    _let_be_wanted(connection, wanted, now)
+    return wanted
+
+
+def look_again(connection: sa.Connection, instrument: str, *, now: datetime) -> None:
+    """Let an instrument be asked for before its time, if it is held: what was doubted is not."""
+    _let_be_wanted(connection, [instrument], now)
+
+
+def _let_be_wanted(connection: sa.Connection, names: Sequence[str], now: datetime) -> None:
+    asked = texts(connection, names)
     this = _c.instrument.in_(sa.select(asked.c.text))
     connection.execute(price_turns.update().where(this).values(wanted_at=now))
-    return wanted
 
 
 def reconsider(connection: sa.Connection, codes: Collection[str], *, now: datetime) -> int:
