@@ -85,3 +85,16 @@ def test_who_holds_nothing_is_told_so(reader: Terminal) -> None:
     """No holdings is an answer: an empty array, and a sentence for people."""
     assert reader.json("holdings") == []
     assert "There are no such holdings" in reader.good("holdings").stderr
+
+
+def test_new_prices_can_be_asked_for_first(ada: Terminal) -> None:
+    """With --refresh what has no price says why, and the security says when it is due again."""
+    invested(ada)
+    shown = ada.good("holdings", "--refresh")
+    (line,) = (one for one in shown.stderr.splitlines() if one.startswith("ETH/"))
+    assert "source" in line
+    rows = ada.json("securities")
+    (number,) = (row["id"] for row in rows if row["instrument"] and row["instrument"][:3] == "ETH")
+    price = ada.json("securities", "show", number)["price"]
+    assert price["code"] in {"no_source", "source_disabled"}
+    assert price["next_at"] is not None

@@ -18,6 +18,7 @@ from penstock.engine.hooks import Inbox
 from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
+from penstock.engine.price import Pricer
 from penstock.engine.rates import Refreshed
 from penstock.engine.replay import Replayer
 from penstock.engine.worth import Valuer
@@ -59,6 +60,14 @@ class Rates(Protocol):
 
     async def refresh(self) -> Refreshed:
         """Ask for what is missing and store it. Raises QuoteError."""
+
+
+class Markets(Protocol):
+    """All that has to do with prices (markets.py)."""
+
+    @property
+    def pricer(self) -> Pricer:
+        """How what is held is kept priced."""
 
 
 class Rules(Protocol):
@@ -175,6 +184,10 @@ class Installation(Protocol):
     @property
     def sources(self) -> Sources:
         """Where prices may come from, and how each source stands."""
+
+    @property
+    def markets(self) -> Markets:
+        """What else has to do with prices."""
 
     @property
     def valuer(self) -> Valuer:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from penstock.cli.client import Client
     from penstock.cli.listing import Column, Seen
 
 Row = dict[str, Any]
@@ -29,6 +30,7 @@ Row = dict[str, Any]
     "--currency", type=CURRENCY, metavar="CODE", help="What it is worth in this currency."
 )
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
+@click.option("--refresh", is_flag=True, help="Ask for new prices of all that you hold first.")
 @as_json
 @pass_flags
 def holdings(
@@ -42,6 +44,7 @@ def holdings(
     *,
     include_ended: bool,
     include_hidden: bool,
+    refresh: bool,
     as_json: bool,
 ) -> None:
     """List what accounts hold, what it is worth, and what was gained with it.
@@ -51,6 +54,9 @@ def holdings(
     """
     from penstock.cli.listing import Column, Listing, plain, show
     from penstock.cli.words import age
+
+    if refresh:
+        _refresh(flags)
 
     columns = (
         plain("symbol", "symbol"),
@@ -81,6 +87,20 @@ def holdings(
         "/v1/holdings", columns, empty, parameters, limit, names_accounts=True, ages=True
     )
     show(flags, listing, as_json=as_json)
+
+
+def _refresh(flags: Flags) -> None:
+    """Ask for new prices, and say of what there are none."""
+    from penstock.cli.door import ask
+    from penstock.cli.terminal import say
+
+    async def work(client: "Client") -> list[Row]:
+        rows: list[Row] = (await client.post("/v1/quotes/refresh")).json()["rows"]
+        return rows
+
+    for row in ask(flags, work):
+        if row["code"]:
+            say(f"{row['instrument']}: {row['code'].replace('_', ' ')}.")
 
 
 def _of(row: Row, which: str, field: str) -> Any:

@@ -54,7 +54,7 @@ class Done:
 
 def waits(connection: sa.Connection, *, now: datetime, wanted: bool = False) -> bool:
     """Say whether an instrument is due, or `wanted` by somebody, and nobody asks for it yet."""
-    query = sa.select(sa.literal(1)).where(_may_be_asked(now), _is_due(now, wanted=wanted))
+    query = sa.select(sa.literal(1)).where(may_be_asked(now), is_due(now, wanted=wanted))
     return connection.execute(query.limit(1)).scalar_one_or_none() is not None
 
 
@@ -77,7 +77,7 @@ def claim(
     with_others = sa.or_(_c.wanted_at.is_not(None), _c.earliest_at <= term.now)
     query = (
         price_turns.select()
-        .where(_may_be_asked(term.now), _c.wanted_at.is_not(None) if wanted else with_others)
+        .where(may_be_asked(term.now), _c.wanted_at.is_not(None) if wanted else with_others)
         .order_by(_c.wanted_at.is_(None), _c.wanted_at, _c.due_at, _c.instrument)
         .limit(limit)
     )
@@ -96,7 +96,7 @@ def claim_rates(connection: sa.Connection, term: Term, *, due_at: datetime) -> C
     connection.execute(
         insert_into(connection).values(**first, failures=0, unmoved=0).on_conflict_do_nothing()
     )
-    mine = (_c.instrument == RATES, _is_due(term.now, wanted=False), _free(term.now))
+    mine = (_c.instrument == RATES, is_due(term.now, wanted=False), _free(term.now))
     query = price_turns.select().where(*mine).with_for_update(skip_locked=True)
     turns = tuple(map(as_turn, connection.execute(query)))
     return _take(connection, Claim(term.holder, turns), term.until)
@@ -125,7 +125,8 @@ def finish(connection: sa.Connection, held: Claim, done: Iterable[Done]) -> int:
     return sum(connection.execute(update, row).rowcount for row in rows)
 
 
-def _is_due(now: datetime, *, wanted: bool) -> sa.ColumnElement[bool]:
+def is_due(now: datetime, *, wanted: bool) -> sa.ColumnElement[bool]:
+    """Tell turns whose time has come, or for which somebody waits."""
     somebody = _c.wanted_at.is_not(None)
     return somebody if wanted else sa.or_(_c.due_at <= now, somebody)
 
@@ -134,7 +135,8 @@ def _free(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(_c.held_until.is_(None), _c.held_until < now)
 
 
-def _may_be_asked(now: datetime) -> sa.ColumnElement[bool]:
+def may_be_asked(now: datetime) -> sa.ColumnElement[bool]:
+    """Tell turns of instruments for which nobody asks."""
     return sa.and_(_free(now), _c.instrument != RATES)
 
 

@@ -21,7 +21,7 @@ from penstock.db.holdings import holdings
 from penstock.db.metadata import Instant, metadata
 from penstock.db.securities import securities
 from penstock.domain.market_hours import Due
-from penstock.domain.price_turn import Known
+from penstock.domain.price_turn import SUSPICIOUS, Known
 
 price_turns = sa.Table(
     "price_turns",
@@ -96,12 +96,21 @@ def follow(connection: sa.Connection, *, owner_id: int, now: datetime) -> None:
 
 def want(connection: sa.Connection, *, owner_id: int, now: datetime) -> list[str]:
     """Let all that a person holds be asked for before its time; return the instruments."""
+    follow(connection, owner_id=owner_id, now=now)
     wanted = sorted(set(connection.execute(held_by(owner_id)).scalars()))
-    _lock(connection, wanted)
-    asked = texts(connection, wanted)
+    _let_be_wanted(connection, wanted, now)
+    return wanted
+
+
+def look_again(connection: sa.Connection, instrument: str, *, now: datetime) -> None:
+    """Let an instrument be asked for before its time, if it is held: what was doubted is not."""
+    _let_be_wanted(connection, [instrument], now)
+
+
+def _let_be_wanted(connection: sa.Connection, names: Sequence[str], now: datetime) -> None:
+    asked = texts(connection, names)
     this = _c.instrument.in_(sa.select(asked.c.text))
     connection.execute(price_turns.update().where(this).values(wanted_at=now))
-    return wanted
 
 
 def reconsider(connection: sa.Connection, codes: Collection[str], *, now: datetime) -> int:
@@ -144,6 +153,20 @@ def _add(connection: sa.Connection, names: Sequence[str], now: datetime) -> int:
 
 def _locked(connection: sa.Connection, query: sa.Select[str]) -> list[str]:
     return list(connection.execute(query.with_for_update(skip_locked=True)).scalars())
+
+
+def doubted(connection: sa.Connection) -> list[tuple[str, str, int]]:
+    """Return instruments whose new price is not believed, why, and a connection that holds each."""
+    k = connections.c
+    query = (
+        held_by()
+        .join(price_turns, _c.instrument == securities.c.instrument)
+        .add_columns(_c.last_code, sa.func.min(k.id))
+        .where(_c.last_code.in_(sorted(SUSPICIOUS)))
+        .group_by(securities.c.instrument, _c.last_code)
+        .order_by(securities.c.instrument)
+    )
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def drop_unheld(connection: sa.Connection, names: Collection[str]) -> set[str]:

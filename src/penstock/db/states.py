@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db import price_states
 from penstock.db.accounts import accounts
 from penstock.db.connections import connections
 from penstock.db.leases import leases
@@ -40,6 +41,7 @@ def read(connection: sa.Connection, *, now: Clock) -> dict[str, Values]:
         "tie_out_difference": _differences(connection),
         "quarantined_rows": _counts(connection, _quarantined()),
         "suggestions_open": _counts(connection, _suggested()),
+        **price_states.read(connection, now=moment),
     }
 
 

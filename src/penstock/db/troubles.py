@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from penstock.db import price_turns
 from penstock.db.accounts import accounts
 from penstock.db.audit import audit
 from penstock.db.connections import connections
@@ -56,6 +57,7 @@ def find(connection: sa.Connection, view: View) -> list[Finding]:
     found += _tie_outs(connection)
     found += _quarantine(connection)
     found += _decoys(connection)
+    found += _prices(connection)
     return found
 
 
@@ -141,6 +143,19 @@ def _finding(kind: NoticeKind, row: sa.Row[Any], detail: str, title: str, text: 
 
 def _name(row: sa.Row[Any]) -> str:
     return str(row.label or row.institution_name or row.connector)
+
+
+def _prices(connection: sa.Connection) -> Iterator[Finding]:
+    """Tell of each price that is not believed until a person has looked."""
+    for instrument, code, connection_id in price_turns.doubted(connection):
+        yield Finding(
+            Topic(NoticeKind.PRICE, instrument),
+            connection_id,
+            code,
+            f"A new price of {instrument} is not believed: it does not go with the last one",
+            f"`penstock quote {instrument}` shows it. If it is right, accept it, as "
+            "docs/how-to/prices.md says; until then the last one counts.",
+        )
 
 
 def _decoys(connection: sa.Connection) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ class NoticeKind(StrEnum):
     QUARANTINE = "quarantine"
     NEW = "new"
     DECOY = "decoy"
+    PRICE = "price"
 
 
 class Topic(NamedTuple):

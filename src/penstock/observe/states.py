@@ -50,6 +50,10 @@ STATES: Final = (
     ),
     State("quarantined_rows", "Rows of a bank that could not be read, and are kept until they can"),
     State("suggestions_open", "Pairs that a person has not decided on.", ("connector", "kind")),
+    State("prices_due", "What somebody holds, whose turn to be priced it is.", ()),
+    State("price_lag_seconds", "How long the first of those has been waiting.", ()),
+    State("held_price_age_seconds", "Age of the oldest price of what somebody holds.", ()),
+    State("prices_failing", "What somebody holds and has no new price, by the reason.", ("code",)),
 )
 
 

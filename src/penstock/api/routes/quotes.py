@@ -14,6 +14,7 @@ from penstock.api.quoting import Answer, Quote, answer_of, quote_of
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import AmountText, Incoming, Outgoing
+from penstock.db import price_turns
 from penstock.db import prices as stored
 from penstock.domain import quote as prices
 from penstock.domain.audit import AuditEvent, AuditKind
@@ -127,6 +128,7 @@ def _accept(
 ) -> None:
     now = running.clock()
     stored.accept(connection, [found], now=now)
+    price_turns.look_again(connection, found.instrument, now=now)
     facts = {
         "source": found.source,
         "price": format(found.price, "f"),

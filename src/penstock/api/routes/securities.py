@@ -11,6 +11,7 @@ from pydantic import Field
 
 from penstock.api.auth import require
 from penstock.api.paging import Page, cursor_after
+from penstock.api.routes.quote_refresh import PriceTurn, turn_of
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
 from penstock.api.schemas import (
@@ -23,7 +24,8 @@ from penstock.api.schemas import (
     SecurityId,
     Yes,
 )
-from penstock.db import securities, security_events, security_ids
+from penstock.db import price_turns, securities, security_events, security_ids
+from penstock.db.price_turns import Turn
 from penstock.db.security_ids import Told
 from penstock.domain import security as domain
 from penstock.domain.holding import SecurityType
@@ -121,6 +123,7 @@ class SecurityWhole(Security):
     events: Annotated[list[SecurityEvent], Field(description="Splits, new names, merges.")]
     suggestions: Annotated[list[SecurityEvent], Field(description="What waits for you.")]
     conflicts: list[SecurityConflict]
+    price: Annotated[PriceTurn | None, Field(description="How it is kept priced; null: it is not.")]
 
 
 class Securities(Outgoing):
@@ -190,6 +193,7 @@ async def whole(running: Installation, number: int, owner_id: int) -> SecurityWh
         events=[one for one in events if one.state is EventState.ACCEPTED],
         suggestions=[one for one in events if one.state is EventState.OPEN],
         conflicts=found.conflicts,
+        price=None if found.turn is None else turn_of(found.turn),
     )
 
 
@@ -230,6 +234,7 @@ class _Found:
     told: Sequence[Told]
     events: Sequence[Event]
     conflicts: list[SecurityConflict]
+    turn: Turn | None
 
 
 def _read_one(connection: sa.Connection, number: int, owner_id: int) -> _Found:
@@ -243,7 +248,9 @@ def _read_one(connection: sa.Connection, number: int, owner_id: int) -> _Found:
     )
     conflicts = list(_conflicts(number, of, found.conflicts))
     own = [one for one in told if one.security_id == number]
-    return _Found(row, own, events, conflicts)
+    name = row.instrument or ""
+    turn = price_turns.some(connection, [name]).get(name)
+    return _Found(row, own, events, conflicts, turn)
 
 
 def _conflicts(

@@ -79,6 +79,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
         if database is not None and sound:
             yield from banks.connection_checks(settings, database, now=now)
             yield from prices.standing_checks(database, now=now)
+            yield from prices.held_checks(database)
         yield from telling.checks(settings, database if sound else None)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Final
 
 from penstock.cli.doctor.check import Check, fail, ok, warn
-from penstock.db import breakers, budgets
+from penstock.db import breakers, budgets, price_turns
 from penstock.db.breakers import QUOTES
 from penstock.db.lane import Database
 from penstock.domain.breaker import BreakerState
@@ -13,6 +14,8 @@ from penstock.domain.errors import InvalidInput
 from penstock.markets import sources_of
 from penstock.quotes.standing import Known, Standing
 from penstock.settings import Settings
+
+_MOST: Final = 50
 
 
 def checks(settings: Settings) -> Iterator[Check]:
@@ -45,6 +48,23 @@ def standing_checks(database: Database, *, now: datetime) -> Iterator[Check]:
         if one.connector == QUOTES and one.breaker.state(now) is not BreakerState.CLOSED:
             found = f"{one.institution} did not answer several times in a row"
             yield warn("prices", found, "Nothing; it is asked again by itself.")
+
+
+def held_checks(database: Database) -> Iterator[Check]:
+    """Say of what somebody holds that it has no new price, and why."""
+    found = database.read_now(price_turns.unpriced)
+    for one in found[:_MOST]:
+        known = one.known
+        last = (
+            f"the last one is of {known.price_as_of:%Y-%m-%d}" if known.price_as_of else "none yet"
+        )
+        why = (known.last_code or "").replace("_", " ")
+        again = f"it is asked for again at {one.due.at:%Y-%m-%d %H:%M} UTC"
+        remedy = f"`penstock quote {one.instrument}` says more."
+        yield warn("prices", f"{one.instrument}: {why}; {last}; {again}", remedy)
+    if len(found) > _MOST:
+        more = f"{len(found) - _MOST} more that are held have no new price"
+        yield warn("prices", more, "Mend what is named first, and look again.")
 
 
 def _used(known: list[Known]) -> Check:
