@@ -33,6 +33,7 @@ from penstock.quotes.declared.terms import (
 )
 from penstock.quotes.declared.ways import Anchored, Css, Csv, Extractor, Json, Rates, Table
 from penstock.quotes.manners import Politeness, Sane, Strict
+from penstock.quotes.remembered import Remembered
 from penstock.quotes.symbol import Listing, Symbol
 
 __all__ = [
@@ -125,12 +126,7 @@ class Declaration(Strict, frozen=True, dict=True):
 
         Symbols of the same place can be asked in one request. None: the source covers it not.
         """
-        known = self._places
-        if symbol not in known:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            known[symbol] = self._place(symbol)
-        return known[symbol]
+        return self._places[symbol]
 
     def _place(self, symbol: Symbol) -> str | None:
         template = self.ask.template(symbol.kind)
@@ -145,7 +141,7 @@ class Declaration(Strict, frozen=True, dict=True):
 
     def address(self, symbol: Symbol) -> str | None:
         """Return the address to ask for this symbol, None where the source does not cover it."""
-        return self.address_of([symbol])
+        return self._addresses[symbol]
 
     def address_of(self, symbols: Sequence[Symbol]) -> str | None:
         """Return the one address to ask for symbols of one place, at most `ask.batch` of them."""
@@ -164,18 +160,11 @@ class Declaration(Strict, frozen=True, dict=True):
 
         Where the source declares how it writes symbols, that is the only one.
         """
-        names = self._names.get(symbol)
-        if names is None:
-            if len(self._names) >= _MOST_REMEMBERED:
-                self._names.clear()
-            own = self.words(symbol).get("symbol")
-            names = frozenset([own.upper()]) if own else symbol.names
-            self._names[symbol] = names
-        return names
+        return self._names[symbol]
 
-    @cached_property
-    def _names(self) -> dict[Symbol, frozenset[str]]:
-        return {}
+    def _named(self, symbol: Symbol) -> frozenset[str]:
+        own = self.words(symbol).get("symbol")
+        return frozenset([own.upper()]) if own else symbol.names
 
     @cached_property
     def ways(self) -> Mapping[str, Extractor]:
@@ -189,40 +178,35 @@ class Declaration(Strict, frozen=True, dict=True):
 
     def words(self, symbol: Symbol) -> Mapping[str, str]:
         """Return what the words of a template are for a symbol, as the source writes them."""
-        known = self._words
-        words = known.get(symbol)
-        if words is None:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            words = known[symbol] = self.ask.words_of(symbol)
-        return words
+        return self._words[symbol]
 
     def label(self, symbol: Symbol) -> tuple[str, str | None]:
         """Return the one name of a symbol in answers, "" without one; and the MIC of its venue."""
-        known = self._labels
-        label = known.get(symbol)
-        if label is None:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            mic = symbol.mic if isinstance(symbol, Listing) and symbol.mic != AMERICAN else None
-            name = self.words(symbol).get("symbol", "").upper()
-            label = known[symbol] = (name, self.venue or mic)
-        return label
+        return self._labels[symbol]
+
+    def _labelled(self, symbol: Symbol) -> tuple[str, str | None]:
+        mic = symbol.mic if isinstance(symbol, Listing) and symbol.mic != AMERICAN else None
+        return self.words(symbol).get("symbol", "").upper(), self.venue or mic
 
     @cached_property
-    def _labels(self) -> dict[Symbol, tuple[str, str | None]]:
-        return {}
+    def _words(self) -> Remembered[Symbol, Mapping[str, str]]:
+        return Remembered(self.ask.words_of)
 
     @cached_property
-    def _places(self) -> dict[Symbol, str | None]:
-        return {}
+    def _places(self) -> Remembered[Symbol, str | None]:
+        return Remembered(self._place)
 
     @cached_property
-    def _words(self) -> dict[Symbol, Mapping[str, str]]:
-        return {}
+    def _addresses(self) -> Remembered[Symbol, str | None]:
+        return Remembered(lambda symbol: self.address_of([symbol]))
 
+    @cached_property
+    def _names(self) -> Remembered[Symbol, frozenset[str]]:
+        return Remembered(self._named)
 
-_MOST_REMEMBERED = 4096
+    @cached_property
+    def _labels(self) -> Remembered[Symbol, tuple[str, str | None]]:
+        return Remembered(self._labelled)
 
 
 def read_declaration(text: str, name: str) -> Declaration:

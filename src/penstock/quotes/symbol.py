@@ -12,6 +12,7 @@ Each has one way that we write it, its instrument (domain/instrument.py).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from penstock.domain.instrument import AMERICAN, is_isin, is_mic, looks_like_isin
@@ -148,6 +149,7 @@ class Isin:
 Symbol = Pair | Listing | Isin
 
 
+@lru_cache(maxsize=4096)
 def candidates_of(text: str) -> tuple[Symbol, ...]:
     """Return what a symbol may stand for, the likeliest first; all are the same instrument.
 
