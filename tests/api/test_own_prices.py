@@ -50,6 +50,21 @@ def test_an_own_price_completes_the_total(api: Api) -> None:
     assert client.delete("/v1/own-prices", params=asked).status_code == 404
 
 
+def test_a_price_without_a_rate_gives_way_everywhere(api: Api) -> None:
+    """What nobody can convert leaves the institution's word, in the list as in the total."""
+    made = fill(api.penstock.database, api.person("ada"), api.clock())
+    client = api.signed_in("ada")
+    number = public_id("sec", made["security of WEIR"])
+    body = {"security": number, "price": "50.00", "currency": "XTS"}
+    assert client.post("/v1/own-prices", json=body).status_code == 201
+    found = ask(client, currency="EUR")
+    assert found["total"] == TOTAL
+    counted = {one["id"]: one["amount"] for one in found["parts"] if one["id"].startswith("hol")}
+    rows = client.get("/v1/holdings", params={"currency": "EUR"}).json()["rows"]
+    listed = {row["id"]: row["worth"]["amount"] for row in rows if row["worth"]["amount"]}
+    assert listed == counted
+
+
 def test_a_price_set_late_changes_the_days_that_are_over(api: Api) -> None:
     """From its day on, and not before; the stored days are worked out again."""
     client, number = priced(api)

@@ -14,7 +14,15 @@ from math import floor
 from typing import Final
 
 from penstock.domain.counting import Part
-from penstock.domain.valuation import Convert, Rate, Reason, Valued, in_currency, rounded, total
+from penstock.domain.valuation import (
+    Convert,
+    Rate,
+    Reason,
+    Valued,
+    first_in_currency,
+    rounded,
+    total,
+)
 
 _WHOLE: Final = 10_000
 """A hundred per cent, in hundredths of one."""
@@ -149,10 +157,9 @@ def _counted(part: Part, currency: str, convert: Convert) -> Counted | Missing:
     if part.valued is None:
         return Missing(part, part.reason or Reason.NO_PRICE, part.why)
     theirs = part.line.theirs if part.line else None
-    for valued in (part.valued, theirs):
-        found = None if valued is None else in_currency(valued, currency, convert)
-        if valued is not None and found is not None:
-            return Counted(part, valued, *found)
+    found = first_in_currency((part.valued, theirs), currency, convert)
+    if found is not None:
+        return Counted(part, *found)
     why = f"There is no rate from {part.valued.currency} to {currency} on that day."
     return Missing(part, Reason.NO_RATE, why)
 

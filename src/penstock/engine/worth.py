@@ -5,7 +5,7 @@ something came that it depends on: a late row, a late price, an undo (db/worth_s
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -22,7 +22,7 @@ from penstock.domain.fx import needed
 from penstock.domain.gain import Gain, gain
 from penstock.domain.net_worth import Worth, add_up
 from penstock.domain.says import Invested
-from penstock.domain.valuation import Line, Rate, in_currency, value
+from penstock.domain.valuation import Line, Rate, first_in_currency, value
 from penstock.engine import worth_day
 from penstock.engine.worth_calendar import Calendar
 from penstock.engine.worth_day import LeftOut
@@ -235,12 +235,8 @@ def _positions(connection: sa.Connection, asked: Asked) -> dict[int, Valuation]:
             position = known.position(version, account.row.last_success_at)
             told = known.prices.at(version.security_id, now, counted=version.day)
             line = value(position, told, now=now, convert=convert)
-            amount = None if line.taken is None else in_currency(line.taken, currency, convert)
-            found[version.holding_id] = Valuation(
-                line,
-                currency,
-                amount and amount[0],
-                amount and amount[1],
-                gain(line, convert),
-            )
+            there = first_in_currency((line.taken, line.theirs), currency, convert)
+            taken, amount, rate = there or (line.taken, None, None)
+            line = replace(line, taken=taken)
+            found[version.holding_id] = Valuation(line, currency, amount, rate, gain(line, convert))
     return found
