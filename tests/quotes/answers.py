@@ -124,6 +124,7 @@ def fetch(
     disabled: Sequence[Declaration] = (),
     gate: Gate | None = None,
     keys: Keys | None = None,
+    asked: str | None = None,
 ) -> list[Outcome]:
     """Fetch with an engine of its own."""
     time = time or FakeTime()
@@ -138,7 +139,7 @@ def fetch(
             sleep=time.sleep,
             keys=keys,
         )
-        return await engine.fetch(symbols)
+        return await engine.fetch(symbols, source=asked)
 
     return asyncio.run(run())
 

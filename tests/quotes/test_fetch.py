@@ -95,6 +95,17 @@ def test_a_bare_install_says_which_source_to_enable() -> None:
     assert isinstance(unknown, NoSource)
 
 
+def test_a_source_that_was_named_says_what_it_does_not_quote() -> None:
+    """Who names a source is not sent to check the spelling: others may quote the symbol."""
+    sources = [source("ecb"), source("google_finance")]
+    (missing,) = fetch(["AAPL"], FakeSender({}), sources, asked="ecb")
+    assert isinstance(missing, NoSource)
+    assert missing.source == "ecb"
+    assert "does not quote AAPL" in missing.message
+    assert missing.remedy is not None
+    assert "without naming a source" in missing.remedy.text
+
+
 @pytest.mark.parametrize(
     ("answer", "next_asked"),
     [

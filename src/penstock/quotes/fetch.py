@@ -96,7 +96,8 @@ class QuoteEngine:
         quests: dict[str, Quest] = {}
         for symbol in dict.fromkeys(asked):
             try:
-                quests[symbol] = Quest(symbol, attempts_for(symbol, sources, disabled))
+                ways = attempts_for(symbol, sources, disabled, chosen=source is not None)
+                quests[symbol] = Quest(symbol, ways)
             except QuoteError as error:
                 trails[symbol] = Trail(symbol, error)
         if quests:

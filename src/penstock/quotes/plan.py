@@ -103,11 +103,16 @@ def job_of(attempts: Sequence[Attempt]) -> Job:
 
 
 def attempts_for(
-    asked: str, sources: Sequence[Declaration], disabled: Sequence[Declaration]
+    asked: str,
+    sources: Sequence[Declaration],
+    disabled: Sequence[Declaration],
+    *,
+    chosen: bool = False,
 ) -> deque[Attempt]:
     """Return the ways to a symbol's price, the best source first.
 
-    Raises SymbolNotFound for what is no symbol, SourceDisabled and NoSource where there is no way.
+    `chosen`: the person named the only source that may be asked. Raises SymbolNotFound for what is
+    no symbol, SourceDisabled and NoSource where there is no way.
     """
     symbols = candidates_of(asked)
     ways = deque(
@@ -117,8 +122,19 @@ def attempts_for(
         if (url := source.address(symbol))
     )
     if not ways:
+        if chosen and sources:
+            raise _not_there(asked, sources[0])
         raise _no_source(asked, symbols, disabled)
     return ways
+
+
+def _not_there(asked: str, source: Declaration) -> QuoteError:
+    return NoSource(
+        f"{source.title} does not quote {asked}.",
+        symbol=asked,
+        source=source.id,
+        remedy=ask_person("Ask without naming a source: then each that quotes it is asked."),
+    )
 
 
 def _no_source(
