@@ -49,10 +49,12 @@ def site() -> Iterator[Site]:
         def do_GET(self) -> None:
             here.asked.append(self.path)
             found = self.path == "/SAP"
+            body = PAGE.encode() if found else b""
             self.send_response(200 if found else 404)
             self.send_header("content-type", "text/html")
+            self.send_header("content-length", str(len(body)))
             self.end_headers()
-            self.wfile.write(PAGE.encode() if found else b"")
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass
