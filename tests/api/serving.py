@@ -132,9 +132,13 @@ def serving(
     nouns: tuple[ModuleType, ...] = NOUNS,
     **settings: object,
 ) -> Iterator[Api]:
-    """Serve the migrated database at `url`; `settings` are those of penstock.settings."""
+    """Serve the migrated database at `url`; `settings` are those of penstock.settings.
+
+    No source of prices is in use, unless they name one: tests talk to this machine only.
+    """
     clock = Clock()
-    chosen = Settings.model_validate({"home": home, "database_url": url, "key": KEY, **settings})
+    usual: dict[str, object] = {"home": home, "database_url": url, "key": KEY, "quote_sources": ()}
+    chosen = Settings.model_validate(usual | settings)
     opened: list[Penstock] = []
 
     @contextlib.asynccontextmanager

@@ -12,6 +12,9 @@ from penstock.domain.errors import NotSignedIn
 
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _WITH_BODY: Final = frozenset({"post", "put", "patch"})
+_OF_METHOD: Final = dict.fromkeys(_WITH_BODY, frozenset({409, 413})) | {
+    "delete": frozenset({409}),  # others may need it
+}
 
 _PROBLEM: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -125,8 +128,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> set[int]:
         statuses |= {401, 403, 503}
     if "{" in path or _takes_id(operation):
         statuses.add(404)
-    if method in _WITH_BODY:
-        statuses |= {409, 413}
+    statuses |= _OF_METHOD.get(method, frozenset())
     if "requestBody" in operation:
         statuses |= {404, 415, 429}  # what a body names may not be there
     if {"connect", "quotes"} & _scopes(operation):
