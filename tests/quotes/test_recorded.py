@@ -8,10 +8,8 @@ import msgspec
 import pytest
 
 from penstock.domain.quote import (
-    BotChallenge,
     ConsentWall,
     QuoteError,
-    SymbolNotFound,
     WrongSymbol,
 )
 from penstock.domain.request import Response
@@ -67,30 +65,6 @@ def yahoo(select: str = f'{STREAMER}[data-symbol="{{ticker}}"]') -> Declaration:
                 price="@value",
                 currency="USD",
                 symbol="@data-symbol",
-            ),
-        ),
-    )
-
-
-def stooq() -> Declaration:
-    """Return a declaration of a CSV source that learnt to ask for a browser."""
-    return Declaration(
-        id="stooq",
-        title="Stooq",
-        tier=Tier.UNOFFICIAL,
-        docs="https://stooq.com",
-        hosts=("stooq.com",),
-        ask=Ask(listing="https://stooq.com/q/l/?s={ticker}"),
-        guards=Guards(
-            blocked=(Blocked(means=Means.CHALLENGE, text="requires JavaScript to verify"),)
-        ),
-        number=Numbers(locale="en"),
-        extract=(
-            Anchored(
-                name="close",
-                anchor="{ticker}.US,",
-                pattern=r"(?:[^,\n]*,){5}(?P<price>[^,\n]*),",
-                currency="USD",
             ),
         ),
     )
@@ -175,30 +149,18 @@ def consent_detour() -> Response:
     return Response(answer["status"], headers, b"", "https://finance.yahoo.com/quote/AAPL")
 
 
-def challenge() -> Response:
-    """Return the recorded proof-of-work page."""
-    return page(shared("stooq_200_js_challenge.html"), "https://stooq.com/q/l/?s=aapl.us")
-
-
-def unknown() -> Response:
-    """Return the recorded answer for a symbol that does not exist."""
-    return page(shared("stooq_unknown_symbol_ND.csv"), "https://stooq.com/q/l/?s=appl.us")
-
-
 @pytest.mark.parametrize(
     ("declared", "asked", "answer", "error"),
     [
         (yahoo(), "AAPL", consent_page, ConsentWall),
         (yahoo(), "AAPL", consent_detour, ConsentWall),
-        (stooq(), "AAPL", challenge, BotChallenge),
-        (stooq(), "APPL", unknown, SymbolNotFound),
     ],
-    ids=["consent page", "detour to consent", "challenge", "N/D"],
+    ids=["consent page", "detour to consent"],
 )
 def test_walls_and_traps(
     declared: Declaration, asked: str, answer: Callable[[], Response], error: type[QuoteError]
 ) -> None:
-    """Each real wall, all but one with status 200, is refused by its name."""
+    """A real wall, with status 200 or by a detour, is refused by its name."""
     with pytest.raises(error) as refusal:
         read_quote(declared, symbol(asked), answer(), at(2026, 11, 21))
     assert type(refusal.value) is error
