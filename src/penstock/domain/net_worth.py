@@ -19,7 +19,7 @@ from penstock.domain.valuation import (
     Rate,
     Reason,
     Valued,
-    first_in_currency,
+    in_currency,
     rounded,
     total,
 )
@@ -162,6 +162,17 @@ def _counted(part: Part, currency: str, convert: Convert) -> Counted | Missing:
         return Counted(part, *found)
     why = f"There is no rate from {part.valued.currency} to {currency} on that day."
     return Missing(part, Reason.NO_RATE, why)
+
+
+def first_in_currency(
+    ways: Iterable[Valued | None], currency: str, convert: Convert
+) -> tuple[Valued, Decimal, Rate] | None:
+    """Return the first of several values that has a rate to a currency, and what it is there."""
+    for valued in ways:
+        found = None if valued is None else in_currency(valued, currency, convert)
+        if valued is not None and found is not None:
+            return (valued, *found)
+    return None
 
 
 def _nothing(currency: str) -> Decimal:

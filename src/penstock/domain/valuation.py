@@ -191,17 +191,6 @@ def in_currency(valued: Valued, currency: str, convert: Convert) -> tuple[Decima
     return rounded(product(valued.exact, rate.value), currency), rate
 
 
-def first_in_currency(
-    ways: Iterable[Valued | None], currency: str, convert: Convert
-) -> tuple[Valued, Decimal, Rate] | None:
-    """Return the first of several values that has a rate to a currency, and what it is there."""
-    for valued in ways:
-        found = None if valued is None else in_currency(valued, currency, convert)
-        if valued is not None and found is not None:
-            return (valued, *found)
-    return None
-
-
 def value(
     position: Position,
     prices: tuple[Price, ...] = (),

@@ -20,9 +20,9 @@ from penstock.domain.clock import Clock
 from penstock.domain.errors import InvalidInput
 from penstock.domain.fx import needed
 from penstock.domain.gain import Gain, gain
-from penstock.domain.net_worth import Worth, add_up
+from penstock.domain.net_worth import Worth, add_up, first_in_currency
 from penstock.domain.says import Invested
-from penstock.domain.valuation import Line, Rate, first_in_currency, value
+from penstock.domain.valuation import Line, Rate, value
 from penstock.engine import worth_day
 from penstock.engine.worth_calendar import Calendar
 from penstock.engine.worth_day import LeftOut
