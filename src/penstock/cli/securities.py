@@ -80,10 +80,10 @@ def set_(
     flags: Flags, /, security_id: str, clear: tuple[str, ...], *, as_json: bool, **said: str | None
 ) -> None:
     """Say what a security is. Your word stands above what connectors tell."""
-    body = {name: value for name, value in said.items() if value is not None}
+    body: dict[str, str | None] = {name: one for name, one in said.items() if one is not None}
     if not body and not clear:
         raise click.UsageError("Say what to set, or --clear.")
-    body |= dict.fromkeys(clear)  # type: ignore[arg-type]  # null takes one's word back
+    body |= dict.fromkeys(clear)  # null takes one's word back
     number = full_id("sec", security_id)
     _tell(
         flags,

@@ -12,12 +12,13 @@ from typing import Final
 
 from penstock.connectors.wire import usable_id
 from penstock.domain.account import AccountType
+from penstock.domain.currency import NO_CURRENCY
 from penstock.domain.errors import InvalidInput
 
 NOTHING_SAID: Final = frozenset({"NOTPROVIDED", "NOT PROVIDED"})
 """What stands in a reference that the payer left empty (EPC rule books)."""
 
-SEVERAL: Final = "XXX"
+SEVERAL: Final = NO_CURRENCY
 """The currency of an account that has several (ISO 4217: none)."""
 
 _TYPES: Final = {

@@ -16,13 +16,12 @@ import msgspec
 from penstock.connectors.wire import broken, decode, usable_currency, usable_id
 from penstock.domain.account import AccountSeen, AccountType
 from penstock.domain.balance import BalanceKind, BalanceSeen
+from penstock.domain.currency import NO_CURRENCY
 from penstock.domain.errors import InvalidInput
 from penstock.domain.institution import Institution
 from penstock.domain.money import canonical
 
 WHAT: Final = "accounts"
-NO_CURRENCY: Final = "XXX"
-"""ISO 4217's own code for none, of an account about whose money nothing is told (yet)."""
 
 _MASK: Final = 4
 _MASKED: Final = re.compile(r"[*•]|x{3,}|X{3,}")

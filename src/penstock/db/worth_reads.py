@@ -18,6 +18,7 @@ from penstock.db.own_prices import own_prices
 from penstock.db.runs import runs
 from penstock.db.transactions import transactions
 from penstock.domain.balance import BalanceKind
+from penstock.domain.currency import NO_CURRENCY
 
 COUNTED: Final = (BalanceKind.CURRENT, BalanceKind.AVAILABLE)
 _a: Final = accounts.c
@@ -181,7 +182,7 @@ def commonest_currency(connection: sa.Connection, *, owner_id: int) -> str | Non
     """Return the currency of most of a person's accounts; None where they have none."""
     query = (
         sa.select(_a.currency)
-        .where(_a.owner_id == owner_id, _a.currency != "XXX")
+        .where(_a.owner_id == owner_id, _a.currency != NO_CURRENCY)
         .group_by(_a.currency)
         .order_by(sa.func.count().desc(), _a.currency)
         .limit(1)

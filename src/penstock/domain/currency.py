@@ -13,6 +13,10 @@ _DIGITS: Final = {
 }
 
 
+NO_CURRENCY: Final = "XXX"
+"""What ISO 4217 writes where there is none, and banks also where there are several."""
+
+
 def minor_digits(currency: str) -> int:
     """Return how many decimals the currency's smallest unit has; 2 where nothing else is known."""
     return _DIGITS.get(currency, 2)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from penstock.domain.clock import Clock
-from penstock.domain.quote import Quote, QuoteError
+from penstock.domain.quote import Quote
 from penstock.domain.trail import Step, Trail
 from penstock.observe.metrics import Metrics
 
@@ -34,18 +34,6 @@ class CountedQuotes:
     quotes: Explaining
     metrics: Metrics
     clock: Clock
-
-    async def fetch(
-        self,
-        symbols: Iterable[str],
-        *,
-        source: str | None = None,
-        trust: Collection[str] = (),
-        deadline: float | None = None,
-    ) -> list[Quote | QuoteError]:
-        """Return one quote or one error for each symbol, in order."""
-        trails = await self.explain(symbols, source=source, trust=trust, deadline=deadline)
-        return [trail.outcome for trail in trails]
 
     async def explain(
         self,
