@@ -33,7 +33,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import loopback, node_peers, own_clients, prism
+from tests import compiled, loopback, node_peers, own_clients, prism
 from tests.databases import Database, Databases, PostgresDatabases, SqliteDatabases
 from tests.leftovers import make_folder, quick_place
 from tests.postgres import Cluster, Unavailable
@@ -72,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Workers ask the central bank for rates by themselves: no test leaves this machine.
     os.environ["PENSTOCK_PRICE_EVERY_MINUTES"] = "0"
     loopback.install()
+    compiled.share()
     # The time a test takes is no promise: two cores are shared with whatever else runs.
     parent = hypothesis.settings.get_profile("ci" if in_ci() else "default")
     hypothesis.settings.register_profile("penstock", parent, deadline=None)
