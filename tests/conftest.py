@@ -67,7 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("PENSTOCK_")]:
         del os.environ[name]
     config.stash[HOME] = make_folder("penstock-tests-", quick_place())
-    share_byte_code(config.stash[HOME] / "byte code")
+    cache: pytest.Cache | None = getattr(config, "cache", None)  # none with `-p no:cacheprovider`
+    share_byte_code(cache.mkdir("byte-code") if cache else config.stash[HOME] / "byte code")
     os.environ["PENSTOCK_HOME"] = str(config.stash[HOME] / "home")
     # Workers ask the central bank for rates by themselves: no test leaves this machine.
     os.environ["PENSTOCK_PRICE_EVERY_MINUTES"] = "0"

@@ -20,7 +20,7 @@ def share_byte_code(folder: Path) -> None:
     """Where byte code may not be written beside the sources, keep it in this folder.
 
     Else each worker, and each program that a test runs, would compile all that it imports, which
-    takes longer than most tests.
+    takes longer than most tests. The folder may be an old one: what has changed is compiled again.
     """
     if sys.dont_write_bytecode:
         os.environ.pop(_NO_BYTE_CODE, None)  # noqa: TID251 - for those that are started later
