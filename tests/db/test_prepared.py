@@ -37,8 +37,8 @@ def test_values_reach_the_database_as_their_types_say(database: Database) -> Non
 
     def both(connection: sa.Connection) -> list[tuple[Any, ...]]:
         prepared = Prepared(ECHO)
-        ours = [prepared.run(connection, given).one() for _ in range(2)]
-        return [tuple(row) for row in (*ours, connection.execute(ECHO, given).one())]
+        ours = [prepared.row(connection, given) or () for _ in range(2)]
+        return [*ours, tuple(connection.execute(ECHO, given).one())]
 
     first, second, usual = run(database.url, both)
     assert first == second == usual
@@ -48,7 +48,7 @@ def test_values_reach_the_database_as_their_types_say(database: Database) -> Non
 def test_a_missing_value_is_an_error(database: Database) -> None:
     """Nothing is filled in for a value that nobody gave."""
     with pytest.raises(KeyError):
-        run(database.url, lambda one: Prepared(ECHO).run(one, {"amount": Decimal(1)}))
+        run(database.url, lambda one: Prepared(ECHO).row(one, {"amount": Decimal(1)}))
 
 
 def test_a_refusal_is_sqlalchemys(database: Database) -> None:
@@ -57,4 +57,4 @@ def test_a_refusal_is_sqlalchemys(database: Database) -> None:
     insert = Prepared(runs.insert().values({name: sa.bindparam(name) for name in names}))
     given = {"owner_id": 1, "connection_id": 404, "trigger": "t", "started_at": NOW}
     with pytest.raises(sa.exc.IntegrityError):
-        run(database.url, lambda one: insert.run(one, {**given, "outcome": None}))
+        run(database.url, lambda one: insert.write(one, {**given, "outcome": None}))
