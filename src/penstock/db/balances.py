@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -49,7 +49,7 @@ def unheard(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[d
     last: dict[tuple[Any, ...], Decimal] = {}
     for start in range(0, len(said), _AT_ONCE):
         part = said[start : start + _AT_ONCE]
-        many = 1 << (len(part) - 1).bit_length()  # few sizes, so that each is prepared once
+        many = -(-len(part) // _STEP) * _STEP  # of few sizes: each is prepared once
         part += part[-1:] * (many - len(part))
         asked = {
             f"{name}_{number}": value
@@ -80,6 +80,7 @@ def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 _AT_ONCE: Final = 1024  # statements in one query: four values each, and databases bind 32,766
+_STEP: Final = 4
 _STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
 
 
@@ -87,7 +88,7 @@ def _statement(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _STATEMENT)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _last_amounts(many: int) -> Prepared:
     """Return the query of what was heard of so many statements, the latest last."""
     said = [balances.c[name] for name in _STATEMENT]

@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
+from penstock.db.leases import leases
 from penstock.db.metadata import Instant
 from penstock.db.prepared import Prepared
 from penstock.db.runs import IMPORT, OF_OUR_OWN, RUNNING, runs
@@ -28,10 +29,14 @@ def request_sync(connection: sa.Connection, connection_id: int, *, now: datetime
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A connection whose turn it may be. `left`: an earlier worker left a run of it running."""
+    """A connection whose turn it may be. `left`: an earlier worker left a run of it running.
+
+    `fence` is that of its lease, where nobody holds it.
+    """
 
     connection: ConnectionRow
     left: bool
+    fence: int | None
 
 
 _LEFT: Final = (
@@ -43,9 +48,12 @@ _LEFT: Final = (
     )
     .exists()
 )
-_LOOK: Final = Prepared(
-    sa.select(connections, _LEFT.label("left_behind")).where(_c.id == _p("this"))
+_FENCE: Final = (
+    sa.select(leases.c.fence)
+    .where(leases.c.connection_id == _c.id, leases.c.holder.is_(None))
+    .scalar_subquery()
 )
+_LOOK: Final = Prepared(sa.select(connections, _LEFT, _FENCE).where(_c.id == _p("this")))
 
 
 def look(connection: sa.Connection, connection_id: int) -> Turn:
@@ -53,8 +61,8 @@ def look(connection: sa.Connection, connection_id: int) -> Turn:
     found = _LOOK.row(connection, {"this": connection_id})
     if found is None:
         raise NotFound("There is no such connection.")
-    *values, left = found
-    return Turn(as_row(values), bool(left))
+    *values, left, fence = found
+    return Turn(as_row(values), bool(left), fence)
 
 
 _BEGUN: Final[dict[str, object]] = {
