@@ -87,8 +87,8 @@ class Prepared:
             cursor.execute(made.sql, given)
             return take(cursor, made)
         except dialect.loaded_dbapi.Error as error:
-            # It alone knows which errors mean that this connection, and its pool, are dead.
-            connection._handle_dbapi_exception(error, made.sql, given, cursor, None)  # noqa: SLF001
+            refuse = connection._handle_dbapi_exception  # noqa: SLF001 - it knows dead connections
+            refuse(error, made.sql, given, cursor, None)
         finally:
             cursor.close()
 
