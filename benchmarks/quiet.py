@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -27,9 +28,10 @@ from benchmarks import processes, sync_penstock
 from benchmarks.sync import Fresh, postgres, sqlite_in
 from penstock.db.connections import connections
 from penstock.db.cursors import cursors
+from penstock.db.prepared import Prepared
 from penstock.domain.clock import utc_now
 from penstock.domain.request import Request, Response
-from penstock.engine.opening import Bounds
+from penstock.engine.opening import SCHEDULE, Bounds
 from penstock.wiring import Penstock
 
 AT_ONCE = 8
@@ -58,7 +60,7 @@ async def compete(fresh: Fresh, many: int) -> dict[str, float]:
             syncer = replace(penstock.syncer, bounds=Bounds(cap=10_000))
 
             async def sync(number: int) -> None:
-                await sync_penstock.sync(syncer, number)
+                await sync_penstock.sync(syncer, number, trigger=SCHEDULE)
 
             await _all(numbers, sync)  # the first copy
             requests = await _requests_of(penstock, first)
@@ -136,11 +138,18 @@ async def _count(penstock: Penstock, work: Callable[[], Awaitable[None]]) -> dic
     def begun(_: object) -> None:
         counts["transactions"] += 1
 
+    def prepared(self: Prepared, *given: Any) -> Any:  # noqa: ANN401 - as the method is
+        statement()
+        return run(self, *given)
+
+    run = Prepared._run  # noqa: SLF001 - what is prepared goes past SQLAlchemy's events
+    setattr(Prepared, "_run", prepared)  # noqa: B010 - mypy lets nobody assign to a method
     sa.event.listen(engine, "before_cursor_execute", statement)
     sa.event.listen(engine, "begin", begun)
     try:
         await work()
     finally:
+        setattr(Prepared, "_run", run)  # noqa: B010 - as above
         sa.event.remove(engine, "before_cursor_execute", statement)
         sa.event.remove(engine, "begin", begun)
     return counts

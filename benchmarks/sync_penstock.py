@@ -133,9 +133,11 @@ async def linked_to(bank_url: str, url: str) -> AsyncIterator[tuple[Penstock, in
             yield penstock, await penstock.linker.finish("sandbox", back, owner_id=owner)
 
 
-async def sync(syncer: Syncer, connection: int, *, from_start: bool = False) -> Tally:
+async def sync(
+    syncer: Syncer, connection: int, *, trigger: str = "benchmark", from_start: bool = False
+) -> Tally:
     """Sync a connection; return what that did. Raises AssertionError unless it went well."""
-    run = await syncer.start(connection, trigger="benchmark", from_start=from_start)
+    run = await syncer.start(connection, trigger=trigger, from_start=from_start)
     if run is None:
         raise AssertionError("somebody else syncs this connection")
     ending, _ = await run.finish()

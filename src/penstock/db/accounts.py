@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from penstock.db import connections
 from penstock.db.matching import plain
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.domain.errors import NotFound
 from penstock.domain.imported import FILES
 
@@ -62,14 +63,14 @@ class AccountRow:
     change_number: int
 
 
-_OF_CONNECTION: Final = (
+_OF_CONNECTION: Final = Prepared(
     accounts.select().where(accounts.c.connection_id == sa.bindparam("of")).order_by(accounts.c.id)
 )
 
 
 def of_connection(connection: sa.Connection, connection_id: int) -> list[AccountRow]:
     """Return every account of a connection, active or not."""
-    return [AccountRow(*row) for row in connection.execute(_OF_CONNECTION, {"of": connection_id})]
+    return [AccountRow(*row) for row in _OF_CONNECTION.rows(connection, {"of": connection_id})]
 
 
 def beside(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from penstock.db import accounts
 from penstock.db.matching import plain
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.db.prepared import Prepared
 from penstock.db.runs import runs
 from penstock.domain.balance import BalanceKind
 
@@ -47,8 +48,15 @@ def unheard(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[d
     said = list(dict.fromkeys(_statement(row) for row in rows))
     last: dict[tuple[Any, ...], Decimal] = {}
     for start in range(0, len(said), _AT_ONCE):
-        part = {"said": said[start : start + _AT_ONCE]}
-        last |= {tuple(row[:4]): row[4] for row in connection.execute(_last_amounts(), part)}
+        part = said[start : start + _AT_ONCE]
+        many = -(-len(part) // _STEP) * _STEP  # of few sizes: each is prepared once
+        part += part[-1:] * (many - len(part))
+        asked = {
+            f"{name}_{number}": value
+            for number, one in enumerate(part)
+            for name, value in zip(_STATEMENT, one, strict=True)
+        }
+        last |= {row[:4]: row[4] for row in _last_amounts(many).rows(connection, asked)}
     new = []
     for row in rows:  # one after the other: an update may say the same twice
         statement = _statement(row)
@@ -71,7 +79,8 @@ def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(balances.insert(), list(rows))
 
 
-_AT_ONCE: Final = 1000  # statements in one query: four values each, and databases bind 32,766
+_AT_ONCE: Final = 1024  # statements in one query: four values each, and databases bind 32,766
+_STEP: Final = 4
 _STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
 
 
@@ -79,13 +88,18 @@ def _statement(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in _STATEMENT)
 
 
-@cache
-def _last_amounts() -> sa.Select[Any]:
-    """Return the query of what was heard, the latest last; to make it takes longer than to run."""
+@lru_cache(maxsize=32)
+def _last_amounts(many: int) -> Prepared:
+    """Return the query of what was heard of so many statements, the latest last."""
     said = [balances.c[name] for name in _STATEMENT]
-    which = sa.tuple_(*said).in_(sa.bindparam("said", expanding=True))
-    query = sa.select(*said, balances.c.amount).where(which, ~_of_undone_run())
-    return query.order_by(balances.c.id)
+    these = [
+        sa.tuple_(*(sa.bindparam(f"{one.name}_{number}", type_=one.type) for one in said))
+        for number in range(many)
+    ]
+    query = sa.select(*said, balances.c.amount).where(
+        sa.tuple_(*said).in_(these), ~_of_undone_run()
+    )
+    return Prepared(query.order_by(balances.c.id))
 
 
 _CURRENCIES: Final = sa.text("""

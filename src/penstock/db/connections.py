@@ -1,6 +1,6 @@
 """One person's access to one institution: its consent, how fresh it is, and when it is due."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -96,11 +96,14 @@ class ConnectionRow:
     queued_from_start: bool
 
 
-def as_row(values: Mapping[Any, Any]) -> ConnectionRow:
-    """Return the values of a row of the table as they are known everywhere else."""
-    fields = dict(values)
-    fields["consent"] = ConsentState(fields["consent"])
-    return ConnectionRow(**fields)
+_CONSENT: Final = connections.c.keys().index("consent")
+
+
+def as_row(values: Sequence[Any]) -> ConnectionRow:
+    """Return the values of a row of the table, in its order, as they are known everywhere else."""
+    fields = list(values)
+    fields[_CONSENT] = ConsentState(fields[_CONSENT])
+    return ConnectionRow(*fields)
 
 
 def create(connection: sa.Connection, *, owner_id: int, connector: str, now: datetime) -> int:
@@ -159,7 +162,7 @@ def get(
     row = connection.execute(query, {"this": connection_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such connection.")
-    return as_row(row._mapping)
+    return as_row(row)
 
 
 def page(
@@ -172,7 +175,7 @@ def page(
         .order_by(connections.c.id)
         .limit(limit)
     )
-    return [as_row(row._mapping) for row in connection.execute(query)]
+    return [as_row(row) for row in connection.execute(query)]
 
 
 def describe(
@@ -279,4 +282,4 @@ def some(
     """Return those of these connections that are the owner's, by number."""
     c = connections.c
     query = connections.select().where(c.id.in_(numbers), c.owner_id == owner_id)
-    return {row.id: as_row(row._mapping) for row in connection.execute(query)}
+    return {row.id: as_row(row) for row in connection.execute(query)}

@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db.metadata import Id, Instant, metadata
+from penstock.db.prepared import Prepared
 
 credentials = sa.Table(
     "credentials",
@@ -47,12 +48,14 @@ class SealedCredentials:
 _FIELDS = [credentials.c[name] for name in SealedCredentials.__dataclass_fields__]
 
 
-_FIND: Final = sa.select(*_FIELDS).where(credentials.c.connection_id == sa.bindparam("of"))
+_FIND: Final = Prepared(
+    sa.select(*_FIELDS).where(credentials.c.connection_id == sa.bindparam("of"))
+)
 
 
 def find(connection: sa.Connection, connection_id: int) -> SealedCredentials | None:
     """Return a connection's credentials, or None where it has none (any more)."""
-    row = connection.execute(_FIND, {"of": connection_id}).one_or_none()
+    row = _FIND.row(connection, {"of": connection_id})
     return SealedCredentials(*row) if row else None
 
 

@@ -40,18 +40,17 @@ def find_with_connection(
     Raises NotFound.
     """
     here = {"of": connection_id, "key": stream}
-    row = connection.execute(_WITH_CONNECTION, here).one_or_none()
+    row = _WITH_CONNECTION.row(connection, here)
     if row is None:
         raise NotFound("There is no such connection.")
-    values = dict(row._mapping)
-    cursor = values.pop("cursor")
+    *values, cursor = row
     return as_row(values), cursor
 
 
 _ONE: Final = sa.select(cursors.c.cursor).where(
     cursors.c.connection_id == sa.bindparam("of"), cursors.c.stream == sa.bindparam("key")
 )
-_WITH_CONNECTION: Final = (
+_WITH_CONNECTION: Final = Prepared(
     sa.select(connections, cursors.c.cursor)
     .join_from(
         connections,
@@ -72,8 +71,7 @@ _ALL: Final = Prepared(
 
 def of_connection(connection: sa.Connection, connection_id: int) -> dict[str, str]:
     """Return the stored cursors of a connection by stream."""
-    rows = _ALL.run(connection, {"of": connection_id})
-    return {row.stream: row.cursor for row in rows}
+    return dict(_ALL.rows(connection, {"of": connection_id}))
 
 
 def save(

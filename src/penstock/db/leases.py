@@ -66,7 +66,7 @@ def take(
     here: a row that a long commit holds is taken, as its lock says, and is left unmarked.
     """
     given = {"of": connection_id, "by": holder, "at": now, "till": until}
-    taken = _TAKE.run(connection, given).scalar_one_or_none()
+    taken = _TAKE.value(connection, given)
     if taken is not None:
         return Lease(connection_id, holder, taken)
     if wanted:
@@ -96,8 +96,10 @@ _HELD: Final = Prepared(
 """).bindparams(sa.bindparam("since", type_=Instant))
 )
 _LOCK_CAP: Final = "SELECT pg_advisory_xact_lock(7235103, hashtext(:connector))"
-_TAKE_TURNS: Final = sa.text(_LOCK_CAP)
-_WITHOUT_FLUSH: Final = sa.text(f"{_LOCK_CAP}, set_config('synchronous_commit', 'off', true)")
+_TAKE_TURNS: Final = Prepared(sa.text(_LOCK_CAP))
+_WITHOUT_FLUSH: Final = Prepared(
+    sa.text(f"{_LOCK_CAP}, set_config('synchronous_commit', 'off', true)")
+)
 
 
 def has_room(
@@ -116,9 +118,10 @@ def has_room(
     the disk where it `may_be_lost` when the server crashes: a lease that is lost fences its holder.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(_WITHOUT_FLUSH if may_be_lost else _TAKE_TURNS, {"connector": connector})
+        turn = _WITHOUT_FLUSH if may_be_lost else _TAKE_TURNS
+        turn.row(connection, {"connector": connector})
     given = {"connector": connector, "connection_id": connection_id, "since": now - SPARE}
-    held: int = _HELD.run(connection, given).scalar_one()
+    held: int = _HELD.value(connection, given)
     return held < cap
 
 
@@ -211,7 +214,7 @@ def lock(connection: sa.Connection, lease: Lease) -> bool:
 
     True where somebody asked for a sync since the lease was taken; while it is locked nobody can.
     """
-    dirty = _LOCK.run(connection, _named(lease)).scalar_one_or_none()
+    dirty = _LOCK.value(connection, _named(lease))
     if dirty is None:
         raise LeaseLost
     return bool(dirty)
@@ -219,7 +222,7 @@ def lock(connection: sa.Connection, lease: Lease) -> bool:
 
 def give_back(connection: sa.Connection, lease: Lease) -> None:
     """Let go of a lease that is locked."""
-    _GIVE_BACK.run(connection, _named(lease))
+    _GIVE_BACK.write(connection, _named(lease))
 
 
 def release(connection: sa.Connection, lease: Lease) -> bool:

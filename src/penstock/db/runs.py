@@ -127,7 +127,7 @@ def begin(
         "started_at": now,
         "outcome": RUNNING,
     }
-    return int(_BEGIN.run(connection, values).scalar_one())
+    return int(_BEGIN.value(connection, values))
 
 
 def interrupt(connection: sa.Connection, connection_id: int, *, now: datetime) -> None:
@@ -171,7 +171,7 @@ def finish(
         "retry_at": ending.until,
         "finished_at": now,
     }
-    _FINISH.run(connection, {"this": run_id, **asdict(tally), **told})
+    _FINISH.write(connection, {"this": run_id, **asdict(tally), **told})
 
 
 def mark_undone(connection: sa.Connection, run_id: int, *, now: datetime) -> None:

@@ -122,4 +122,4 @@ def are_fresh(connection: sa.Connection, connection_id: int, *, since: date) -> 
     """
     start = datetime.combine(since, time(0), UTC)
     values = {"connection_id": connection_id, "since": start}
-    return _NOT_FRESH.run(connection, values).scalar_one_or_none() is None
+    return _NOT_FRESH.row(connection, values) is None

@@ -7,6 +7,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from penstock.db.connections import ConnectionRow, as_row, connections
+from penstock.db.leases import leases
 from penstock.db.metadata import Instant
 from penstock.db.prepared import Prepared
 from penstock.db.runs import IMPORT, OF_OUR_OWN, RUNNING, runs
@@ -28,10 +29,14 @@ def request_sync(connection: sa.Connection, connection_id: int, *, now: datetime
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A connection whose turn it may be. `left`: an earlier worker left a run of it running."""
+    """A connection whose turn it may be. `left`: an earlier worker left a run of it running.
+
+    `fence` is that of its lease, where nobody holds it.
+    """
 
     connection: ConnectionRow
     left: bool
+    fence: int | None
 
 
 _LEFT: Final = (
@@ -43,17 +48,21 @@ _LEFT: Final = (
     )
     .exists()
 )
-_LOOK: Final = sa.select(connections, _LEFT.label("left_behind")).where(_c.id == _p("this"))
+_FENCE: Final = (
+    sa.select(leases.c.fence)
+    .where(leases.c.connection_id == _c.id, leases.c.holder.is_(None))
+    .scalar_subquery()
+)
+_LOOK: Final = Prepared(sa.select(connections, _LEFT, _FENCE).where(_c.id == _p("this")))
 
 
 def look(connection: sa.Connection, connection_id: int) -> Turn:
     """Return a connection as it stands. Raises NotFound."""
-    found = connection.execute(_LOOK, {"this": connection_id}).one_or_none()
+    found = _LOOK.row(connection, {"this": connection_id})
     if found is None:
         raise NotFound("There is no such connection.")
-    values = dict(found._mapping)
-    left = bool(values.pop("left_behind"))
-    return Turn(as_row(values), left)
+    *values, left, fence = found
+    return Turn(as_row(values), bool(left), fence)
 
 
 _BEGUN: Final[dict[str, object]] = {
@@ -77,12 +86,12 @@ def begin(connection: sa.Connection, seen: ConnectionRow) -> ConnectionRow:
     """
     given = {"this": seen.id, "more": seen.starts + 1}
     was = {f"was_{name}": getattr(seen, name) for name in _AS_IT_WAS}
-    if _BEGIN_AS_SEEN.run(connection, given | was).rowcount == 1:
+    if _BEGIN_AS_SEEN.write(connection, given | was) == 1:
         return seen
     found = connection.execute(_HOLD, given).one_or_none()
     if found is None:
         raise NotFound("There is no such connection.")
-    row = as_row(found._mapping)
+    row = as_row(found)
     connection.execute(_BEGIN, {"this": row.id, "more": row.starts + 1})
     return row
 
@@ -176,7 +185,7 @@ def close_run(
         "next_at": ending.next_sync_at,
         "bar": ending.not_before,
     }
-    _CLOSE.run(connection, {"this": connection_id, "asked_before": asked_before, **told})
+    _CLOSE.write(connection, {"this": connection_id, "asked_before": asked_before, **told})
 
 
 def go_back(connection: sa.Connection, connection_id: int) -> None:

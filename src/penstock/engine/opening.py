@@ -16,6 +16,7 @@ from penstock.domain.errors import Conflict
 from penstock.domain.ids import public_id
 from penstock.domain.imported import FILES
 from penstock.domain.remedy import ask_person, fix_code
+from penstock.engine.known import Known, read_known
 from penstock.observe.log import get_logger
 
 SCHEDULE: Final = "schedule"
@@ -67,13 +68,17 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run that has begun, and whose wish it was. `connection` is how it stood before."""
+    """A run that has begun, whose wish it was, and what it has to know.
+
+    `connection` is how it stood before.
+    """
 
     connection: ConnectionRow
     lease: Lease
     run_id: int
     cause: Cause
     from_start: bool
+    known: Known
 
     @property
     def suspect(self) -> bool:
@@ -91,17 +96,15 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     turn = turns.look(connection, opening.connection_id)
     row = turn.connection
     by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None
-    if row.disconnected_at is not None:
-        raise Conflict("This connection was disconnected: link the institution again.")
     check_asks_a_bank(row)
     if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
         return None
-    cap = opening.bounds.of(row.connector)
+    known = read_known(connection, row.id)  # now: whoever looks at the cap has others wait
     if not leases.has_room(
         connection,
         row.id,
         connector=row.connector,
-        cap=cap,
+        cap=opening.bounds.of(row.connector),
         now=opening.now,
         may_be_lost=by_itself,
     ):
@@ -109,6 +112,8 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     lease = _take(connection, opening)
     if lease is None:
         return None
+    if turn.fence is None or lease.fence != turn.fence + 1:  # somebody had it since we looked
+        known = read_known(connection, row.id)
     row = turns.begin(connection, row)
     by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None  # as it is by now
     if row.paused_at is not None and not by_itself:
@@ -119,11 +124,14 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
         _park(connection, row, lease, opening.now)
         return None
     run_id, cause = _run(connection, row, opening)
-    return Opened(row, lease, run_id, cause, opening.from_start or row.queued_from_start)
+    from_start = opening.from_start or row.queued_from_start
+    return Opened(row, lease, run_id, cause, from_start, known)
 
 
 def check_asks_a_bank(row: ConnectionRow) -> None:
-    """Raise Conflict for a connection that is made of files."""
+    """Raise Conflict for a connection that was disconnected, or is made of files."""
+    if row.disconnected_at is not None:
+        raise Conflict("This connection was disconnected: link the institution again.")
     if row.connector == FILES:
         raise Conflict(
             "This connection is made of files: there is no bank to ask.",

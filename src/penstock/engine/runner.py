@@ -285,8 +285,6 @@ def _queue(
     Raises NotFound and Conflict.
     """
     row = connections.get(connection, connection_id)
-    if row.disconnected_at is not None:
-        raise Conflict("This connection was disconnected: link the institution again.")
     check_asks_a_bank(row)
     run_id = waiting.queue(
         connection,

@@ -34,7 +34,7 @@ from penstock.engine.drive import Driver
 from penstock.engine.fault import ending_of
 from penstock.engine.gear import Gear, driver_of
 from penstock.engine.heart import keep_alive
-from penstock.engine.known import Known, read_known
+from penstock.engine.known import Known
 from penstock.engine.opening import Opening, open_run
 from penstock.engine.recognise import as_stored, recognise
 from penstock.engine.record import Closing, Schedule, close
@@ -100,6 +100,7 @@ class Syncer(Gear):
             run_id=opened.run_id,
             cause=opened.cause,
             from_start=opened.from_start,
+            known=opened.known,
             began=now,
             suspect=opened.suspect,
         )
@@ -115,6 +116,7 @@ class Run:
     run_id: int
     cause: Cause
     from_start: bool
+    known: Known
     began: datetime
     suspect: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -157,10 +159,10 @@ class Run:
             message = f"There is no connector {connection.connector!r} in this installation."
             raise Halt(Ending(Outcome.CONTRACT, message))
         self._check_it_may_run()
-        known = await syncer.database.glance(read_known, connection.id)
+        known = self.known
         driver = driver_of(syncer, connection, connector, self.run_id, self.tally, known)
         discovery = await driver.run(connector.discover())
-        ids = await self._recognise(discovery, known)
+        ids = await self._recognise(discovery)
         await keep_subscribed(syncer, self.lease, connection.owner_id, driver)
         self._reader = reader = StreamReader(
             syncer.database, syncer.clock, driver, self.from_start, syncer.lease_time, known.cursors
@@ -195,10 +197,10 @@ class Run:
                 break
         return outcome.worst(endings)
 
-    async def _recognise(self, discovery: Discovery, known: Known) -> Mapping[str, int]:
+    async def _recognise(self, discovery: Discovery) -> Mapping[str, int]:
         """Return the accounts by the bank's ids; store what the bank says anew of them."""
         syncer, connection = self.syncer, self.connection
-        same = as_stored(connection, known.accounts, discovery, syncer.fingerprint)
+        same = as_stored(connection, self.known.accounts, discovery, syncer.fingerprint)
         if same is not None:
             return same.ids
         recognised = await syncer.database.write(

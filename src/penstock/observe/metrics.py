@@ -39,6 +39,7 @@ class Metrics:
         self._outbound_seconds = self._histogram(
             "outbound_request_seconds", "How long others took", _REQUEST_SECONDS, "connector"
         )
+        self._seen: dict[tuple[str, str], Counter] = {}
         self._asked: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._turn_seconds = self._counter(
             "turn_wait_seconds", "Seconds that requests waited for their turn", "connector"
@@ -83,7 +84,10 @@ class Metrics:
 
     def rows_seen(self, connector: str, kind: str, count: int) -> None:
         """Count rows of a run by kind: inserted, changed, unchanged, removed, paired, linked."""
-        self._rows.labels(connector, kind).inc(count)
+        rows = self._seen.get((connector, kind))
+        if rows is None:
+            rows = self._seen[connector, kind] = self._rows.labels(connector, kind)
+        rows.inc(count)
 
     def retried(self, connector: str) -> None:
         """Count a request that is sent once more."""

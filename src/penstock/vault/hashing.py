@@ -21,7 +21,7 @@ class KeyedHash:
 
     def __call__(self, text: str) -> str:
         """Return the hash of `text`, in hex; without the key nobody can make or compare it."""
-        return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()
+        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
 
     def __repr__(self) -> str:
         return "KeyedHash(***)"
