@@ -10,11 +10,15 @@ import json
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from penstock.db.metadata import Id, Instant, metadata
 from penstock.db.runs import runs
+
+_TOGETHER: Final = 1024 * 1024
+"""So many bytes of answers go to the database at a time: one by one, each is a trip."""
 
 archives = sa.Table(
     "archives",
@@ -81,10 +85,16 @@ def keep(
         created_at=now,
     )
     number = connection.execute(made.returning(archives.c.id)).scalar_one()
+    waiting: list[dict[str, Any]] = []
+    size = 0
     for place, answer in enumerate(packed):
-        connection.execute(
-            archive_answers.insert(), {"archive_id": number, "number": place, "packed": answer}
-        )
+        waiting.append({"archive_id": number, "number": place, "packed": answer})
+        size += len(answer)
+        if size >= _TOGETHER:
+            connection.execute(archive_answers.insert(), waiting)
+            waiting, size = [], 0
+    if waiting:
+        connection.execute(archive_answers.insert(), waiting)
 
 
 def of_connection(connection: sa.Connection, connection_id: int) -> list[Archived]:

@@ -7,6 +7,7 @@ with the process. So is each answer of the bank, compressed, for the archive (18
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Final, Self
@@ -32,6 +33,8 @@ _ANEW: Final = b"n"
 _PACKED_ROWS: Final = msgspec.msgpack.Decoder(list[TransactionSeen])
 _PACKED_LATER: Final = 256 * 1024
 """So many bytes of answers wait as they came: where nothing is new, none is ever packed."""
+_PACKER: Final = ThreadPoolExecutor(1, thread_name_prefix="packing")
+"""Compresses on another core while pages are read, and keeps nobody else's requests waiting."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class Stage:
     _answers: Spool = field(init=False)
     _heard: list[Response] = field(default_factory=list)
     _heard_bytes: int = 0
+    _packing: Future[list[bytes]] | None = None
     _names: Names = field(default_factory=Names)
     _repeats: list[Repeats] = field(default_factory=lambda: [Repeats()])
     _blank: bool = False
@@ -189,12 +193,20 @@ class Stage:
     def answers(self) -> Iterator[bytes]:
         """Return the answers that were heard, packed, in order."""
         self._pack()
+        self._keep_packed()
         return (packed for _, packed in self._answers.pieces())
 
     def _pack(self) -> None:
-        for response in self._heard:
-            self._answers.write(_ANSWER, pack_answer(response))
+        """Have packed what was heard. No more than one such piece is on its way."""
+        self._keep_packed()
+        self._packing = _PACKER.submit(_packed, self._heard)
         self._heard, self._heard_bytes = [], 0
+
+    def _keep_packed(self) -> None:
+        if self._packing is not None:
+            for packed in self._packing.result():
+                self._answers.write(_ANSWER, packed)
+            self._packing = None
 
     def clear(self) -> None:
         """Throw away what was kept: the update starts over (sync.md 3)."""
@@ -210,6 +222,7 @@ class Stage:
         """Let go of the files."""
         self._rows.close()
         self._answers.close()
+        self._packing = None
 
     def __enter__(self) -> Self:
         return self
@@ -221,3 +234,7 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _packed(heard: Sequence[Response]) -> list[bytes]:
+    return [pack_answer(response) for response in heard]
