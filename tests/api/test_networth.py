@@ -147,7 +147,7 @@ def test_a_series_has_gaps_and_no_zeros(api: Api) -> None:
 @pytest.mark.parametrize(
     "asked",
     [
-        {"currency": "eur"},
+        {"currency": "e-r"},
         {"currency": "E"},
         {"to": "2026-11-01"},
         {"day": "2026-11-22"},
@@ -162,6 +162,14 @@ def test_questions_without_an_answer_are_refused(sqlite_api: Api, asked: dict[st
     """A currency that is none, a day to come, a series without a beginning or an end in sight."""
     answer = sqlite_api.signed_in("ada").get("/v1/networth", params=asked)
     assert answer.status_code in {400, 422}, answer.text
+    assert "pattern" not in answer.json()["detail"]
+
+
+def test_a_currency_may_be_asked_for_in_small_letters(sqlite_api: Api) -> None:
+    """As on the command line, here and in the list of holdings."""
+    client = sqlite_api.signed_in("ada")
+    assert ask(client, currency="usd")["currency"] == "USD"
+    assert client.get("/v1/holdings", params={"currency": "usd"}).status_code == 200
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1970-01-01"])

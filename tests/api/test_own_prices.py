@@ -55,7 +55,7 @@ def test_a_price_without_a_rate_gives_way_everywhere(api: Api) -> None:
     made = fill(api.penstock.database, api.person("ada"), api.clock())
     client = api.signed_in("ada")
     number = public_id("sec", made["security of WEIR"])
-    body = {"security": number, "price": "50.00", "currency": "XTS"}
+    body = {"security": number, "price": "50.00", "currency": "KPW"}
     assert client.post("/v1/own-prices", json=body).status_code == 201
     found = ask(client, currency="EUR")
     assert found["total"] == TOTAL
@@ -63,6 +63,29 @@ def test_a_price_without_a_rate_gives_way_everywhere(api: Api) -> None:
     rows = client.get("/v1/holdings", params={"currency": "EUR"}).json()["rows"]
     listed = {row["id"]: row["worth"]["amount"] for row in rows if row["worth"]["amount"]}
     assert listed == counted
+
+
+def test_unknown_money_is_refused_unless_it_has_a_rate(api: Api) -> None:
+    """A slip of the pen is told, with what to write; somebody's own unit is taken with its rate."""
+    client, number = priced(api)
+    body = {"security": number, "price": "10.00", "currency": "XYZ"}
+    refused = client.post("/v1/own-prices", json=body)
+    assert refused.status_code == 422
+    assert "XYZ is no currency that is known here" in refused.json()["detail"]
+    assert "penstock rates set XYZ RATE" in refused.json()["detail"]
+    api.admin().post("/v1/rates", json={"currency": "XYZ", "rate": "2"})
+    assert client.post("/v1/own-prices", json=body).status_code == 201
+    assert ask(client)["missing"] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("eur", "EUR"), ("GBp", "GBX"), ("gbx", "GBX"), ("btc", "BTC")]
+)
+def test_money_is_read_however_it_is_written(sqlite_api: Api, written: str, read: str) -> None:
+    """In small letters too; but pence are never taken for pounds."""
+    client, number = priced(sqlite_api)
+    body = {"security": number, "price": "10.00", "currency": written}
+    assert client.post("/v1/own-prices", json=body).json()["currency"] == read
 
 
 def test_a_price_set_late_changes_the_days_that_are_over(api: Api) -> None:
@@ -124,6 +147,7 @@ def test_a_file_of_prices_is_taken_whole(api: Api) -> None:
         ('security,day,price,currency\nSAP,2026-11-20,"1,5",EUR\n', "line 2: '1,5' is no price"),
         ("security,day,price,currency\nSAP,2026-02-30,1.5,EUR\n", "line 2: '2026-02-30' is no"),
         ("security,day,price,currency\nSAP,2026-11-20,1.5,euro\n", "line 2: 'euro' is no"),
+        ("security,day,price,currency\nSAP,2026-11-20,1.5,XYZ\n", "line 2: XYZ is no currency"),
         ("security,day,price,currency\nNONE,2026-11-20,1.5,EUR\n", "line 2: You hold no"),
         ("security,day,price,currency\nSAP,2027-11-20,1.5,EUR\n", "line 2: 2027-11-20 is still"),
         ("security,day,price,currency\nSAP,1869-11-20,1.5,EUR\n", "line 2: 1869-11-20 is before"),

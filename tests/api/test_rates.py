@@ -134,7 +134,7 @@ def test_all_of_a_day_come_in_pages(api: Api) -> None:
     [
         *(
             "currencies=",
-            "currencies=usd",
+            "currencies=1USD",
             "currencies=USD,,GBP",
             "base=E",
             "base=%00",
@@ -151,6 +151,13 @@ def test_what_cannot_be_meant_is_refused(sqlite_api: Api, query: str) -> None:
     answer = stocked(sqlite_api).get(f"/v1/rates?{query}")
     assert answer.status_code in {400, 422}, answer.text
     assert answer.json()["detail"]
+    assert "pattern" not in answer.json()["detail"]
+
+
+def test_small_letters_are_taken(sqlite_api: Api) -> None:
+    """As on the command line; the answer has capitals."""
+    client = stocked(sqlite_api)
+    assert rows(client, "base=usd&currencies=gbp") == rows(client, "base=USD&currencies=GBP")
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
@@ -203,7 +210,7 @@ def test_an_own_rate_is_of_today_where_no_day_is_said(api: Api) -> None:
         {"currency": "TRY", "rate": "NaN"},
         {"currency": "TRY", "rate": 45.1},
         {"currency": "TRY", "rate": "45", "day": "2026-12-24"},
-        {"currency": "try", "rate": "45"},
+        {"currency": "T-Y", "rate": "45"},
         {"currency": "TRY"},
     ],
 )

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 from joserfc import jwt
+from joserfc.errors import BadSignatureError
 
 from penstock.connectors.enablebanking import KIND, EnableBanking
 from penstock.connectors.enablebanking_app import App, read_key
@@ -107,6 +109,22 @@ def test_the_key_may_be_a_file_its_text_or_one_word(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="PENSTOCK_ENABLEBANKING_KEY") as refused:
             KIND.make(Given(KIND.name, KIND.options, values), Watch(NOON))
         assert "canary" not in str(refused.value)
+
+
+def test_each_application_signs_with_its_own_key() -> None:
+    """Two in one process never get each other's, in whatever order they were made and used."""
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    text = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    theirs = read_key(Secret(text))
+    ours = read_key(Secret(application_key()))
+    assert ours is not None
+    assert theirs is not None
+    for key, stranger in ((ours, theirs), (theirs, ours)):
+        request = App(URL, "app", key, Watch(NOON)).ask("GET", "aspsps")
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        jwt.decode(token, key)
+        with pytest.raises(BadSignatureError):
+            jwt.decode(token, stranger)
 
 
 def test_without_a_key_nothing_is_asked() -> None:

@@ -107,6 +107,13 @@ def test_of_each_day_the_last_price_counts(lanes: Lanes) -> None:
         ("BTC/USD", "2015"),
         ("EUR/USD", "1.08"),
     ]
+    figures = lanes.read_now(
+        prices.figures, ["BTC/USD", "EUR/USD"], date(2026, 11, 18), date(2026, 11, 20)
+    )
+    assert figures == [
+        (one.instrument, one.as_of, one.price, one.currency, one.scale, one.basis, one.source)
+        for one in found
+    ]
     later = lanes.read_now(prices.between, ["BTC/USD"], date(2026, 11, 19), date(2026, 11, 19))
     assert later == []
 
@@ -161,7 +168,7 @@ def test_what_a_person_accepted_of_the_same_instant_is_believed(lanes: Lanes) ->
     assert accept(lanes, wrong) == 1
     for one in (right, other, right):
         assert accept(lanes, one) == 1
-        assert told(lanes) == [str(one.price)] * 3
+        assert told(lanes) == [str(one.price)] * 4
     assert accept(lanes, right, wrong) == 0
     rows = lanes.read_now(prices.page, "OCDO:XLON", first=None, last=None, after=None, limit=10)
     assert [str(quote.price) for _, quote in rows] == ["402.50", "402.75", "402.50", "40250"]
@@ -178,14 +185,14 @@ def test_what_a_person_accepted_goes_before_what_was_believed_of_that_day(lanes:
     right = trusted(price("OCDO:XLON", NOON, "0"), "402.50")
     accept(lanes, yesterday)
     accept(lanes, wrong)
-    assert told(lanes) == ["40250"] * 3
+    assert told(lanes) == ["40250"] * 4
     accept(lanes, right)
-    assert told(lanes) == ["402.50"] * 3
+    assert told(lanes) == ["402.50"] * 4
     accept(lanes, price("OCDO:XLON", NOON + minute, "403"))
-    assert told(lanes) == ["403"] * 3
+    assert told(lanes) == ["403"] * 4
     late = trusted(price("OCDO:XLON", NOON - timedelta(days=1), "0"), "400")
     accept(lanes, late)
-    assert told(lanes) == ["403"] * 3
+    assert told(lanes) == ["403"] * 4
 
 
 def test_a_source_may_correct_its_own_price(lanes: Lanes) -> None:
@@ -212,4 +219,5 @@ def told(lanes: Lanes) -> list[str]:
         lanes.read_now(prices.at, [name], day)[name],
         *lanes.read_now(prices.between, [name], day, day),
     ]
-    return [str(quote.price) for quote in found]
+    figures = lanes.read_now(prices.figures, [name], day, day)
+    return [str(quote.price) for quote in found] + [str(one.price) for one in figures]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain import market_hours
+from penstock.domain.currency_codes import ISO, METALS
 from penstock.domain.market_hours import FURTHEST, SETTLES, Due, hours_of, next_price, opened
-from penstock.quotes.currency_codes import ISO, METALS
 from penstock.quotes.exchanges import exchange_of
 
 FILE = Path(market_hours.__file__).with_suffix(".toml")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.domain.currency_codes import ISO
 from penstock.domain.quote import SymbolNotFound
-from penstock.quotes.currency_codes import ISO
 from penstock.quotes.exchanges import mic_of
 from penstock.quotes.symbol import Isin, Listing, Pair, Symbol, candidates_of, instrument_of
 

@@ -14,6 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from penstock.domain.currency_codes import CODE, code_of
 from penstock.domain.remedy import RemedyKind
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -53,6 +54,13 @@ def _exact(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
     if isinstance(value, str) and _EXACT.fullmatch(value):
         return Decimal(value)
     raise ValueError("write a decimal number, such as -12.50")
+
+
+def _currency(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    code = code_of(value) if isinstance(value, str) else None
+    if code is None:
+        raise ValueError("write a currency's code, such as EUR, or GBX for pence")
+    return code
 
 
 Day = Annotated[date, BeforeValidator(_day), Field(examples=["2026-11-20"])]
@@ -102,6 +110,13 @@ AmountText = Annotated[
 """An exact decimal on its way out, written already."""
 
 Currency = Annotated[str, Field(description="ISO 4217.", examples=["EUR"])]
+
+CurrencyCode = Annotated[
+    str,
+    BeforeValidator(_currency),
+    WithJsonSchema({"type": "string", "pattern": f"^{CODE}$", "examples": ["EUR"]}),
+]
+"""A currency that is asked for or set, in small letters or in capitals: `eur` is EUR."""
 
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A text of one line that a person gives."""

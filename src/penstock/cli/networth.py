@@ -104,26 +104,37 @@ def _print(found: Row, by: str, *, parts: bool) -> None:
 
 
 def _print_groups(found: Row, by: str) -> None:
-    """Print the groups, and below them what they add up to."""
+    """Print what each group has and owes, apart, for shares are those of what there is."""
     from penstock.cli.terminal import print_table
-    from penstock.cli.words import money
 
     names = {one["account_id"]: one["name"] for one in found["parts"]} if by == "account" else {}
+    groups = found["allocation"][_GROUPS[by]]
     lines = [
-        [_group(one["name"], names), money(one["amount"]), _percent(one["percent"])]
-        for one in found["allocation"][_GROUPS[by]]
+        _sums(_group(one["name"], names), one["assets"], one["percent"], one["amount"])
+        for one in groups
     ]
-    lines += [[word, money(found[word]), ""] for word in ("assets", "liabilities", "total")]
-    heading = [by, found["currency"], "of assets"]
+    whole = "100.00" if any(one["percent"] for one in groups) else None
+    lines.append(_sums("total", found["assets"], whole, found["total"]))
+    heading = [by, "assets", "of assets", "liabilities", f"net ({found['currency']})"]
     print_table(heading, lines, right=heading[1:])
+
+
+def _sums(name: str, assets: str | None, percent: str | None, net: str | None) -> list[Any]:
+    """Return a line: what there is, its share, what is owed (or was sold short), and both."""
+    from decimal import Decimal
+
+    from penstock.cli.words import money
+    from penstock.domain.valuation import total
+
+    has = Decimal(assets or 0)
+    owes = total([Decimal(net or 0), has.copy_negate()])
+    share = f"{percent} %" if has and percent is not None else ""
+    shown = [format(one, "f") if one else None for one in (has, owes)]
+    return [name, money(shown[0]), share, money(shown[1]), money(net)]
 
 
 def _group(name: str, names: dict[str, str]) -> str:
     return names.get(name, name.replace("_", " "))
-
-
-def _percent(text: str | None) -> str:
-    return f"{text} %" if text is not None else ""
 
 
 def _print_parts(found: Row, now: "datetime") -> None:

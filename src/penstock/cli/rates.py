@@ -8,7 +8,7 @@ import click
 from penstock.cli.failure import FAILED, Failed
 from penstock.cli.flags import Command, Commands, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
-from penstock.cli.values import AMOUNT, NEGATIVE
+from penstock.cli.values import AMOUNT, CURRENCY, NEGATIVE
 
 if TYPE_CHECKING:
     from penstock.cli.client import Client
@@ -37,7 +37,9 @@ def rates() -> None:
 
 @rates.command("list", cls=Command)
 @click.argument("currencies", metavar="[CURRENCY]...", nargs=-1)
-@click.option("--base", default="EUR", show_default=True, help="What one unit of this costs.")
+@click.option(
+    "--base", type=CURRENCY, default="EUR", show_default=True, help="What one unit of this costs."
+)
 @click.option("--day", type=_DAY, help="By the last rates up to this day; today.")
 @named_as(
     "--from",
@@ -70,9 +72,10 @@ def list_(  # noqa: PLR0917 - click gives each by its name
     from penstock.cli.door import ask
     from penstock.cli.problem import read_object
 
-    asked = [one.upper() for text in currencies for one in text.split(",") if one]
+    texts = [one for text in currencies for one in text.split(",") if one]
+    asked = [CURRENCY.convert(one, None, context) for one in texts]
     parameters = {
-        "base": base.upper(),
+        "base": base,
         "currencies": ",".join(asked) or None,
         "day": _written(day),
         "from": _written(first),
@@ -94,7 +97,7 @@ def list_(  # noqa: PLR0917 - click gives each by its name
 
 
 @rates.command("set", cls=Command, context_settings=NEGATIVE)
-@click.argument("currency")
+@click.argument("currency", type=CURRENCY)
 @click.argument("rate", type=AMOUNT)
 @click.option("--day", type=_DAY, help="From this day on; today.")
 @as_json
@@ -109,7 +112,7 @@ def set_(flags: Flags, currency: str, rate: str, day: datetime | None, *, as_jso
 
 
 @rates.command(cls=Command)
-@click.argument("currency")
+@click.argument("currency", type=CURRENCY)
 @click.option("--day", type=_DAY, help="The one that was set for this day; today.")
 @as_json
 @pass_flags
@@ -124,7 +127,7 @@ def _put(
     from penstock.cli.door import ask
     from penstock.cli.problem import read_object
 
-    body = {"currency": currency.upper(), "rate": rate, "day": _written(day)}
+    body = {"currency": currency, "rate": rate, "day": _written(day)}
 
     async def work(client: "Client") -> Row:
         return read_object(await client.post("/v1/rates", body))

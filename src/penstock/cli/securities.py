@@ -7,7 +7,7 @@ import click
 
 from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
 from penstock.cli.terminal import print_json, say
-from penstock.cli.values import DAY
+from penstock.cli.values import CURRENCY, DAY
 from penstock.cli.words import full_id
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def show(flags: Flags, security_id: str, *, as_json: bool) -> None:
 @click.argument("security_id", metavar="ID")
 @click.option("--name", help="What you call it.")
 @click.option("--type", help="stock, etf, fund, bond, crypto, option, cash, other.")
-@click.option("--currency", help="What it is traded in.")
+@click.option("--currency", type=CURRENCY, metavar="CODE", help="What it is traded in.")
 @click.option("--instrument", help="What our quotes call it: SAP:XETR, AAPL:US, BTC/USD.")
 @click.option("--ticker", help="Its ticker.")
 @click.option("--mic", help="The market of the ticker, by its MIC: XETR.")

@@ -33,14 +33,16 @@ class Amount(click.ParamType[str]):
 
 
 class Currency(click.ParamType[str]):
-    """A currency's code, in capitals however it was written."""
+    """A currency's code, in capitals however it was written; pence (GBp) are GBX."""
 
     name = "currency"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the code in capitals."""
-        code = str(value).upper()
-        if not re.fullmatch(r"[A-Z][A-Z0-9]{1,11}", code, re.ASCII):
+        """Return the code as we write it."""
+        from penstock.domain.currency_codes import code_of
+
+        code = code_of(str(value))
+        if code is None:
             self.fail(f"{value!r} is no currency: write its code, like EUR.", param, ctx)
         return code
 

@@ -7,7 +7,6 @@ request is of stands in its address.
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -98,7 +97,7 @@ def read_key(text: Secret | None) -> RSAKey | None:
     if "-----BEGIN" not in written:
         written = f"-----BEGIN PRIVATE KEY-----\n{written}\n-----END PRIVATE KEY-----"
     try:
-        key = _imported(written)
+        key = RSAKey.import_key(written.encode())
         if key.is_private and key.raw_value.key_size >= _LEAST_BITS:
             return key
     except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):
@@ -107,8 +106,3 @@ def read_key(text: Secret | None) -> RSAKey | None:
         "PENSTOCK_ENABLEBANKING_KEY is no private RSA key of 2048 bits or more.",
         remedy=fix_code("Give the .pem file that was made with the application, or its path."),
     )
-
-
-@lru_cache(maxsize=1)  # that its primes are primes takes longer than all else of a start
-def _imported(written: str) -> RSAKey:
-    return RSAKey.import_key(written.encode())

@@ -10,6 +10,7 @@ that of its `as_of` in the zone in which the source states it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
@@ -125,25 +126,56 @@ def at(connection: sa.Connection, instruments: Collection[str], day: date) -> di
     return _newest(connection, instruments, _c.day <= day)
 
 
+class Figure(NamedTuple):
+    """What of a price it takes to value something by it; the fields are those of a `Quote`."""
+
+    instrument: str
+    as_of: datetime
+    price: Decimal
+    currency: str
+    scale: Decimal
+    basis: str
+    source: str
+
+
 def between(
     connection: sa.Connection, instruments: Collection[str], first: date, last: date
 ) -> list[Quote]:
     """Return the last price of each day from `first` to `last`, by instrument and day."""
+    names = [column.name for column in prices.columns]
+    return [_quote(row) for row in _last_of_days(connection, instruments, first, last, names)]
+
+
+def figures(
+    connection: sa.Connection, instruments: Collection[str], first: date, last: date
+) -> list[Figure]:
+    """Return what `between` does, as far as it takes to value something: years of it are many."""
+    rows = _last_of_days(connection, instruments, first, last, Figure._fields)
+    return [Figure._make(row) for row in rows]
+
+
+def _last_of_days(
+    connection: sa.Connection,
+    instruments: Collection[str],
+    first: date,
+    last: date,
+    names: Sequence[str],
+) -> sa.CursorResult[Any]:
     place = sa.func.row_number().over(
         partition_by=(_c.instrument, _c.day), order_by=(_c.as_of.desc(), _c.id.desc())
     )
     asked = texts(connection, instruments)
     ranked = (
-        sa.select(prices, place.label("place"))
+        sa.select(*(_c[name] for name in dict.fromkeys([*names, "day"])), place.label("place"))
         .where(_c.instrument.in_(sa.select(asked.c.text)), _c.day.between(first, last), _stands())
         .subquery()
     )
     query = (
-        sa.select(*(ranked.c[column.name] for column in prices.columns))
+        sa.select(*(ranked.c[name] for name in names))
         .where(ranked.c.place == 1)
         .order_by(ranked.c.instrument, ranked.c.day)
     )
-    return [_quote(row) for row in connection.execute(query)]
+    return connection.execute(query)
 
 
 def page(

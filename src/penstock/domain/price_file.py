@@ -24,8 +24,8 @@ MOST_LINES: Final = 50_000
 _MOST_FAULTS: Final = 20
 _LONGEST: Final = 200
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_PRICE: Final = re.compile(r"\d{1,20}(\.\d{1,18})?", re.ASCII)
-_CURRENCY: Final = re.compile(r"[A-Z]{3,10}")
+PRICE: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,18})?")
+_CURRENCY: Final = re.compile(r"[A-Z][A-Z0-9]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _line(number: int, cells: list[str], width: int) -> PriceLine:
     security, day, price, currency, *rest = (cell.strip() for cell in cells)
     if not security or len(security) > _LONGEST or not security.isprintable():
         raise ValueError("the security is blank, or no text")
-    if not _PRICE.fullmatch(price):
+    if not PRICE.fullmatch(price):
         raise ValueError(f"{price[:40]!r} is no price: write it like 12.50")
     if not _CURRENCY.fullmatch(currency):
         raise ValueError(f"{currency[:40]!r} is no currency: write it like EUR")

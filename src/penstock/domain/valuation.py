@@ -33,6 +33,7 @@ APART_AT_ONCE: Final = Decimal("1.4")
 """The same where both are of about one time: less than what a usual split makes of it (3:2)."""
 
 _EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_COINS: Final = [Decimal(1).scaleb(-digits) for digits in range(19)]
 _HUNDREDTH: Final = Decimal("0.01")
 _EACH: Final = frozenset(
     {SecurityType.STOCK, SecurityType.ETF, SecurityType.FUND, SecurityType.CRYPTO}
@@ -162,14 +163,13 @@ def in_whole_units(currency: str) -> tuple[str, Decimal]:
 
 def rounded(exact: Decimal, currency: str) -> Decimal:
     """Return an amount to the currency's minor digits, half to even; never a negative zero."""
-    coin = Decimal(1).scaleb(-minor_digits(currency))
-    written = exact.quantize(coin, context=_EXACT)
+    written = exact.quantize(_COINS[minor_digits(currency)], context=_EXACT)
     return written or written.copy_abs()
 
 
-def product(*factors: Decimal) -> Decimal:
+def product(first: Decimal, *factors: Decimal) -> Decimal:
     """Multiply exactly."""
-    result = ONE
+    result = first
     for factor in factors:
         result = _EXACT.multiply(result, factor)
     return result
@@ -260,8 +260,10 @@ def _by_price(position: Position, price: Price) -> Valued:
     if price.basis is Basis.PERCENT_OF_PAR:
         share = product(share, _HUNDREDTH)
     source = Source.OWN_PRICE if price.own else Source.QUOTE
-    exact = product(position.quantity, share, Decimal(price.split.numerator))
-    exact = _EXACT.divide(exact, Decimal(price.split.denominator))
+    exact = product(position.quantity, share)
+    if price.split != 1:
+        exact = product(exact, Decimal(price.split.numerator))
+        exact = _EXACT.divide(exact, Decimal(price.split.denominator))
     as_of = min(price.as_of, position.stated)
     return Valued(source, exact, price.currency, as_of, price)
 

@@ -4,17 +4,18 @@ The days of their worth from such a price on are worked out again.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import net_worth, own_prices, securities
+from penstock.db import net_worth, own_prices, rates, securities, worth_reads
 from penstock.db.own_prices import OwnPrice
 from penstock.db.securities import Security
 from penstock.domain import price_file
+from penstock.domain.currency_codes import KNOWN
 from penstock.domain.errors import InvalidInput, NotFound
 from penstock.domain.holding import SecurityType, canonical_price
 from penstock.domain.ids import public_id
@@ -44,8 +45,9 @@ def set_price(
 ) -> OwnPrice:
     """Set one price. Raises NotFound for a security that there is not, and InvalidInput."""
     names = _Names(securities.of_owner(connection, owner_id=owner_id))
+    unknown = _unknown_money(connection, [line], owner_id=owner_id)
     try:
-        one = _price(line, names, today)
+        one = _price(line, names, unknown, today)
     except ValueError as error:
         raise InvalidInput(f"The price cannot be set: {error}.") from None
     _save(connection, [one], owner_id=owner_id, now=now)
@@ -63,11 +65,12 @@ def import_prices(
 ) -> Imported:
     """Set all prices of a file, or none. Raises InvalidInput with every fault and its line."""
     names = _Names(securities.of_owner(connection, owner_id=owner_id))
+    unknown = _unknown_money(connection, lines, owner_id=owner_id)
     faults: list[str] = []
     found: dict[tuple[int, date], OwnPrice] = {}
     for line in lines:
         try:
-            one = _price(line, names, today)
+            one = _price(line, names, unknown, today)
         except (NotFound, ValueError) as error:
             faults.append(f"line {line.line}: {str(error).rstrip('.')}")
             continue
@@ -108,9 +111,33 @@ def _save(
         net_worth.forget(connection, owner_id=owner_id, since=min(one.day for one in prices))
 
 
-def _price(line: PriceLine, names: "_Names", today: date) -> OwnPrice:
-    """Return a price as it is stored. Raises NotFound, and ValueError for a day that cannot be."""
+def _unknown_money(
+    connection: sa.Connection, lines: Sequence[PriceLine], *, owner_id: int
+) -> set[str]:
+    """Return the currencies of these lines that are none, nor anybody's own unit here.
+
+    Such a unit is one that has a rate, or that an institution states what this person has in.
+    """
+    unknown = {line.currency for line in lines} - KNOWN
+    if unknown:
+        unknown -= {*rates.currencies(connection, first=date.min, last=date.max)}
+        unknown -= {row.currency for row in worth_reads.accounts_of(connection, owner_id=owner_id)}
+        unknown -= {row.currency for row in worth_reads.held_of(connection, owner_id=owner_id)}
+    return unknown
+
+
+def _price(line: PriceLine, names: "_Names", unknown: Collection[str], today: date) -> OwnPrice:
+    """Return a price as it is stored.
+
+    Raises NotFound, and ValueError for a day or a currency that cannot be.
+    """
     security = names.find(line.security)
+    if line.currency in unknown:
+        raise ValueError(
+            f"{line.currency} is no currency that is known here: write its ISO 4217 code, like "
+            "EUR; for a unit of your own, an admin first sets what one euro costs in it: "
+            f"penstock rates set {line.currency} RATE"
+        )
     if line.day > today:
         raise ValueError(f"{line.day} is still to come")
     if line.day < EARLIEST:

@@ -36,6 +36,10 @@ EARLIEST: Final = date(1970, 1, 1)
 MOST_DAYS: Final = 3_700
 """Of so many days at the most is a series: ten years."""
 
+_AT_ONCE: Final = timedelta(days=365)
+"""So much is worked out in one go: between two of them others get their turn to read, and what is
+done is stored, should nobody wait for the rest."""
+
 _OVERLAP: Final = timedelta(minutes=1)
 """Prices and rates are stamped before they can be read: what others are just storing is looked
 for the next time."""
@@ -99,11 +103,16 @@ class Valuer:
             raise InvalidInput(f"The series would begin on {first}, after its end on {last}.")
         if (last - first).days >= MOST_DAYS:
             raise InvalidInput(f"Ask for {MOST_DAYS} days at the most.")
-        asked = self._asked(owner_id, currency, first, last, calendar)
-        found = await self.database.read(_series, asked)
-        if found.new or len(found.marks) > 1:
-            await self.database.write(_store, found, owner_id, currency)
-        return found.days
+        days: list[DayWorth] = []
+        while first <= last:
+            end = min(first + _AT_ONCE, last)
+            asked = self._asked(owner_id, currency, first, end, calendar)
+            found = await self.database.read(_series, asked)
+            if found.new or len(found.marks) > 1:
+                await self.database.write(_store, found, owner_id, currency)
+            days += found.days
+            first = end + timedelta(days=1)
+        return days
 
     async def positions(self, owner_id: int, currency: str) -> Mapping[int, Valuation]:
         """Return what each position that a person holds is worth now, by its number."""

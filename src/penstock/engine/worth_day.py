@@ -13,7 +13,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from penstock.db.holding_versions import Version
-from penstock.db.worth_reads import Stated
 from penstock.domain import counting
 from penstock.domain.account import AccountType, known_as
 from penstock.domain.balance import BalanceKind
@@ -22,7 +21,7 @@ from penstock.domain.fx import NoRate
 from penstock.domain.ids import public_id
 from penstock.domain.says import Invested
 from penstock.domain.valuation import Convert, Rate, Reason, total, value
-from penstock.engine.worth_known import AccountKnown, Known
+from penstock.engine.worth_known import AccountKnown, Balances, Known
 
 
 class Why(StrEnum):
@@ -106,8 +105,7 @@ def _left_out(known: Known, one: AccountKnown, day: date) -> Why | None:
         return Why.DISCONNECTED
     if row.start_on and day < row.start_on:
         return Why.NOT_STARTED
-    last = max((each.heard_at for each in one.stated), default=None)
-    if not row.active and (last is None or day > calendar.day_of(last)):
+    if not row.active and (one.heard_at is None or day > calendar.day_of(one.heard_at)):
         return Why.CLOSED
     return None
 
@@ -122,8 +120,7 @@ def _account(known: Known, one: AccountKnown, day: date, convert: Convert) -> Ac
         position = known.position(version, seen_at)
         prices = known.prices.at(version.security_id, now, counted=version.day)
         line = value(position, prices, now=now, convert=convert)
-        name = known.held[version.holding_id].name
-        lines.append((public_id("hol", version.holding_id), name, line))
+        lines.append((position.key, known.held[version.holding_id].name, line))
     return Account(
         key=public_id("acc", row.id),
         name=name_of(one),
@@ -149,10 +146,10 @@ def _versions(known: Known, one: AccountKnown, day: date) -> Iterator[Version]:
     if day >= known.calendar.today:
         yield from one.now
         return
-    for versions in one.versions.values():
-        place = bisect_right(versions, day, key=lambda each: each.day)
-        if place and not versions[place - 1].ended:
-            yield versions[place - 1]
+    for history in one.histories.values():
+        place = bisect_right(history.days, day)
+        if place and not history.versions[place - 1].ended:
+            yield history.versions[place - 1]
 
 
 def _not_yet_held(one: AccountKnown, account: Account, day: date) -> Iterator[Part]:
@@ -173,45 +170,38 @@ def _not_yet_held(one: AccountKnown, account: Account, day: date) -> Iterator[Pa
 
 
 def _standing(known: Known, one: AccountKnown, day: date) -> Iterator[Standing]:
-    by_kind: dict[tuple[BalanceKind, str], list[Stated]] = {}
-    for each in one.stated:
-        by_kind.setdefault((each.kind, each.currency), []).append(each)
-    for (kind, currency), stated in by_kind.items():
+    for (kind, currency), balances in one.balances.items():
         if day >= known.calendar.today:
-            yield Standing(kind, stated[-1].amount, currency, stated[-1].as_of)
+            last = balances.stated[-1]
+            yield Standing(kind, last.amount, currency, last.as_of)
         else:
-            found = _on_day(known, one, stated, day)
+            found = _on_day(known, one, balances, day)
             if found is not None:
                 yield found
 
 
-def _on_day(
-    known: Known, one: AccountKnown, stated: Sequence[Stated], day: date
-) -> Standing | None:
+def _on_day(known: Known, one: AccountKnown, balances: Balances, day: date) -> Standing | None:
     """Return a balance at the end of a day that is over; None where nothing leads there."""
-    walks = one.walks and stated[0].kind is BalanceKind.CURRENT
-    before = [each for each in stated if each.day <= day]
-    if before:
-        base = before[-1]
-        after = len(before) < len(stated)
+    first = balances.stated[0]
+    walks = one.walks and first.kind is BalanceKind.CURRENT
+    base = balances.last(day)
+    if base is not None:
+        after = balances.latest > day
         moved = _moved(one, base.currency, base.day, day) if walks else Decimal(0)
         as_of: datetime = known.calendar.end(day) if walks and after else base.as_of
         amount = total((base.amount, moved))
         return Standing(base.kind, amount, base.currency, as_of, walked=bool(moved))
-    base = stated[0]
     if not walks or one.rows_since is None or day < one.rows_since:
         return None
-    moved = _moved(one, base.currency, day, base.day)
-    amount = total((base.amount, -moved))
-    return Standing(base.kind, amount, base.currency, known.calendar.end(day), walked=True)
+    moved = _moved(one, first.currency, day, first.day)
+    amount = total((first.amount, moved.copy_negate()))
+    return Standing(first.kind, amount, first.currency, known.calendar.end(day), walked=True)
 
 
 def _moved(one: AccountKnown, currency: str, after: date, until: date) -> Decimal:
-    """Add up what was posted in a currency past the day `after`, up to `until`."""
-    moves = one.moves.get(currency, ())
-    low = bisect_right(moves, after, key=lambda each: each[0])
-    high = bisect_right(moves, until, key=lambda each: each[0])
-    return total(amount for _, amount in moves[low:high])
+    """Return what was posted in a currency past the day `after`, up to `until`."""
+    moves = one.moves.get(currency)
+    return moves.between(after, until) if moves else Decimal(0)
 
 
 def _alike(one: AccountKnown, account: Account) -> Likeness:

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 
 from penstock.db import own_prices, prices, securities, security_events
 from penstock.db.own_prices import OwnPrice
+from penstock.db.prices import Figure
 from penstock.db.securities import Security
 from penstock.domain.instrument import is_isin, of_isin, of_listing
-from penstock.domain.quote import Quote
+from penstock.domain.quote import Basis
 from penstock.domain.security_event import Called, Event, factor, names_over_time
 from penstock.domain.valuation import FRESH_FOR, Price, in_whole_units
 from penstock.engine.worth_calendar import Calendar
@@ -161,27 +162,30 @@ def _quotes(
     last: date,
 ) -> dict[int, Line]:
     names = sorted({one.instrument for thing in things.values() for one in thing.names})
-    found: dict[str, dict[datetime, Quote]] = defaultdict(dict)
+    found: dict[str, dict[datetime, Price]] = defaultdict(dict)
     if last >= calendar.today:
         for name, quote in prices.last(connection, names).items():
-            found[name][quote.as_of] = quote
+            found[name][quote.as_of] = Price.of(quote)
     if names and first < calendar.today:
         until = last + timedelta(days=1)
-        for quote in prices.between(connection, names, first - _EARLIER, until):
-            found[quote.instrument][quote.as_of] = quote
+        for figure in prices.figures(connection, names, first - _EARLIER, until):
+            found[figure.instrument][figure.as_of] = _price(figure)
     result = {}
     for thing in things.values():
         mine = [
-            quote
+            price
             for named in thing.names
-            for quote in found.get(named.instrument, {}).values()
-            if (named.since is None or named.since <= quote.as_of.date())
-            and (named.until is None or quote.as_of.date() < named.until)
+            for price in found.get(named.instrument, {}).values()
+            if (named.since is None or named.since <= price.as_of.date())
+            and (named.until is None or price.as_of.date() < named.until)
         ]
         mine.sort(key=lambda one: one.as_of)
-        moments = [one.as_of for one in mine]
-        result[thing.security.id] = Line(moments, [Price.of(one) for one in mine])
+        result[thing.security.id] = Line([one.as_of for one in mine], mine)
     return result
+
+
+def _price(one: Figure) -> Price:
+    return Price(one.price, one.currency, one.as_of, one.source, one.scale, Basis(one.basis))
 
 
 def _counted(price: Price, thing: Thing, counted: date) -> Price:

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
+from penstock.domain.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.domain.quote import ONE, Basis, Quote
-from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declaration import Declaration, Json
 from penstock.quotes.declared.path import is_of_row, is_path, steps_of
 from penstock.quotes.symbol import Listing, Symbol

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from penstock.quotes.currency_codes import CODES
+from penstock.domain.currency_codes import CODES
 from penstock.quotes.separators import Notation, canonical_mark
 from penstock.quotes.written import bare
 

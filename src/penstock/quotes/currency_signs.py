@@ -7,8 +7,8 @@ otherwise. A dollar sign has none: on a Taiwanese page it is the Taiwan dollar.
 from dataclasses import dataclass
 from typing import Final
 
+from penstock.domain.currency_codes import CODES, COINS, METALS, NO_ENGLISH_WORDS, SPELLINGS
 from penstock.quotes.cldr import Habits
-from penstock.quotes.currency_codes import CODES, COINS, METALS, NO_ENGLISH_WORDS, SPELLINGS
 from penstock.quotes.separators import Unreadable
 
 _DOLLARS: Final = (

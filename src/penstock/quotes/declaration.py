@@ -14,11 +14,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from penstock.domain.currency_codes import CODES, ISO, MINOR_UNITS
 from penstock.domain.errors import InvalidInput
 from penstock.domain.instrument import AMERICAN, is_mic
 from penstock.domain.option import Option
 from penstock.domain.quote import Basis
-from penstock.quotes.currency_codes import CODES, ISO, MINOR_UNITS
 from penstock.quotes.declared.asking import Ask, Auth, Covers, Names
 from penstock.quotes.declared.part import MOST_SECONDS
 from penstock.quotes.declared.template import fill, fits

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from penstock.domain.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.domain.quote import (
     ONE,
     AmbiguousNumber,
@@ -14,7 +15,6 @@ from penstock.domain.quote import (
     SymbolNotFound,
     WrongSymbol,
 )
-from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.found import Found
 from penstock.quotes.number import MOST_DIGITS, MOST_POWER, PERCENT, Price, parse_price

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from penstock.domain.currency_codes import CODES, SPELLINGS
 from penstock.domain.quote import LayoutChanged, WrongSymbol
-from penstock.quotes.currency_codes import CODES, SPELLINGS
 from penstock.quotes.declared.ways import Csv, Table
 from penstock.quotes.found import Found
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from penstock.domain.currency_codes import COINS, ISO, METALS, MORE_COINS
 from penstock.domain.instrument import AMERICAN, is_isin, is_mic, looks_like_isin
 from penstock.domain.quote import SymbolNotFound
-from penstock.quotes.currency_codes import COINS, ISO, METALS, MORE_COINS
 from penstock.quotes.exchanges import exchange_of, home, mic_of, mic_of_suffix
 
 LONGEST: Final = 40

@@ -19,6 +19,7 @@ from penstock.api.schemas import (
     AmountText,
     ConnectionId,
     Currency,
+    CurrencyCode,
     HoldingId,
     Moment,
     NextCursor,
@@ -164,12 +165,8 @@ async def list_holdings(
         Yes, Query(description="With what each is worth now, in the currency of most accounts.")
     ] = False,
     currency: Annotated[
-        str | None,
-        Query(
-            description="With what each is worth now, in this currency.",
-            pattern="^[A-Z]{3,10}$",
-            examples=["EUR"],
-        ),
+        CurrencyCode | None,
+        Query(description="With what each is worth now, in this currency."),
     ] = None,
 ) -> Response:
     """List what accounts hold now, in the order we met it; if you like, with what it is worth."""

@@ -11,7 +11,16 @@ from pydantic import Field
 from penstock.api.auth import require
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import AccountId, AmountText, Currency, Day, Moment, On, Outgoing
+from penstock.api.schemas import (
+    AccountId,
+    AmountText,
+    Currency,
+    CurrencyCode,
+    Day,
+    Moment,
+    On,
+    Outgoing,
+)
 from penstock.db.net_worth import DayWorth
 from penstock.domain import net_worth as sums
 from penstock.domain.counting import Kind, Part
@@ -25,12 +34,8 @@ from penstock.identity.caller import Caller
 router = nouns("networth")
 
 Asked = Annotated[
-    str | None,
-    Query(
-        description="In this currency; else in that of most of your accounts.",
-        pattern="^[A-Z]{3,10}$",
-        examples=["EUR"],
-    ),
+    CurrencyCode | None,
+    Query(description="In this currency; else in that of most of your accounts."),
 ]
 _PartId = Annotated[
     str,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from penstock.api.auth import require
@@ -17,6 +17,7 @@ from penstock.api.running import Running
 from penstock.api.schemas import (
     AmountText,
     Currency,
+    CurrencyCode,
     Day,
     Incoming,
     Line,
@@ -53,6 +54,21 @@ Security = Annotated[
 ]
 
 
+def _price(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    if isinstance(value, str) and price_file.PRICE.fullmatch(value):
+        return Decimal(value)
+    raise ValueError('write a price as a decimal number in quotes, such as "12.50"')
+
+
+_Price = Annotated[
+    Decimal,
+    BeforeValidator(_price),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{price_file.PRICE.pattern}$", "examples": ["12.50"]}
+    ),
+]
+
+
 class OwnPriceShown(Outgoing):
     """A price of one's own: what one cost on a day, or a hundredth of the par."""
 
@@ -75,8 +91,8 @@ class NewPrice(Incoming):
 
     security: Line
     day: Annotated[Day | None, Field(description="Else today.")] = None
-    price: Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,18})?$", examples=["12.50"])]
-    currency: Annotated[str, Field(pattern="^[A-Z]{3,10}$", examples=["EUR"])]
+    price: _Price
+    currency: Annotated[CurrencyCode, Field(description="ISO 4217; GBX for pence.")]
     basis: Annotated[
         Literal["per_share", "percent_of_par"] | None,
         Field(description="Else per cent of par for a bond, and per share for all else."),
@@ -125,7 +141,7 @@ async def set_own_price(
     calendar = running.valuer.calendar()
     day = body.day or calendar.today
     basis = Basis(body.basis) if body.basis else None
-    line = PriceLine(0, body.security, day, Decimal(body.price), body.currency, basis)
+    line = PriceLine(0, body.security, day, body.price, body.currency, basis)
     done = await running.database.write(
         deeds.set_price, line, owner_id=caller.user_id, today=calendar.today, now=calendar.now
     )

@@ -10,7 +10,16 @@ from penstock.api.quoting import NoQuote, no_quote
 from penstock.api.routes.rates import Code
 from penstock.api.routing import nouns
 from penstock.api.running import Running
-from penstock.api.schemas import AmountText, Day, ExactNumber, Incoming, On, Outgoing, Whole
+from penstock.api.schemas import (
+    AmountText,
+    CurrencyCode,
+    Day,
+    ExactNumber,
+    Incoming,
+    On,
+    Outgoing,
+    Whole,
+)
 from penstock.domain.quote import QuoteError
 from penstock.domain.rate import Stated
 from penstock.engine import own_rates
@@ -22,7 +31,7 @@ router = nouns("quotes")
 class OwnRate(Incoming):
     """What one euro costs, by your own word."""
 
-    currency: Code
+    currency: CurrencyCode
     rate: Annotated[
         ExactNumber | None,
         Field(description="What one euro costs; null takes back what was set.", examples=["45.10"]),

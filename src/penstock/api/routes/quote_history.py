@@ -1,9 +1,11 @@
 """Prices that were believed: what an instrument cost when."""
 
+import re
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Query
+from pydantic import BeforeValidator, WithJsonSchema
 
 from penstock.api.auth import require
 from penstock.api.paging import Page, cursor_after
@@ -16,6 +18,24 @@ from penstock.domain.errors import InvalidInput
 from penstock.identity.caller import Caller
 
 router = nouns("quotes")
+
+
+_WRITTEN: Final = re.compile("[!-~]{1,60}")
+
+
+def _instrument(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    if isinstance(value, str) and _WRITTEN.fullmatch(value):
+        return value
+    raise ValueError("write an instrument as a quote names it, such as SAP:XETR or EUR/USD")
+
+
+_Instrument = Annotated[
+    str,
+    BeforeValidator(_instrument),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{_WRITTEN.pattern}$", "examples": ["SAP:XETR"]}
+    ),
+]
 
 
 class Prices(Outgoing):
@@ -35,14 +55,7 @@ async def list_quote_history(
     caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
     running: Running,
     page: Page,
-    instrument: Annotated[
-        str,
-        Query(
-            description="As `instrument` of a quote writes it.",
-            pattern="^[!-~]{1,60}$",
-            examples=["SAP:XETR"],
-        ),
-    ],
+    instrument: Annotated[_Instrument, Query(description="As `instrument` of a quote writes it.")],
     since: Annotated[Day | None, Query(alias="from", description="The first day.")] = None,
     until: Annotated[Day | None, Query(alias="to", description="The last day.")] = None,
 ) -> Prices:

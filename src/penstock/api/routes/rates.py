@@ -1,11 +1,11 @@
 """Exchange rates of a day or of many, each with its own day and how it was made."""
 
 from datetime import date, timedelta
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 from fastapi import Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from penstock.api.auth import require
 from penstock.api.paging import Page, cursor_after
@@ -13,6 +13,7 @@ from penstock.api.routing import nouns
 from penstock.api.running import Running
 from penstock.api.schemas import (
     AmountText,
+    CurrencyCode,
     Day,
     NextCursor,
     On,
@@ -20,6 +21,7 @@ from penstock.api.schemas import (
     Remedy,
 )
 from penstock.db import rates
+from penstock.domain.currency_codes import CODE, code_of
 from penstock.domain.errors import InvalidInput
 from penstock.domain.fx import Rates
 from penstock.domain.rate import EURO, OWN_MAX_AGE, NoRate, RateUsed
@@ -30,13 +32,33 @@ router = nouns("quotes")
 
 MOST_CURRENCIES: Final = 50
 _EARLIEST: Final = date(1999, 1, 1)
-_CODE: Final = r"[A-Z][A-Z0-9]{1,11}"
 
+
+def _several(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    codes = [code_of(one) for one in str(value).split(",")]
+    if None in codes or len(codes) > MOST_CURRENCIES:
+        raise ValueError(
+            f"write {MOST_CURRENCIES} codes at most, with commas between them: USD,GBP"
+        )
+    return ",".join(filter(None, codes))
+
+
+_Several = Annotated[
+    str,
+    BeforeValidator(_several),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{CODE}(,{CODE}){{0,{MOST_CURRENCIES - 1}}}$",
+            "examples": ["USD,GBP"],
+        }
+    ),
+]
 Code = Annotated[
     str,
     Field(
         description="ISO 4217, or what else money is called: GBX, BTC.",
-        pattern=f"^{_CODE}$",
+        pattern="^[A-Z][A-Z0-9]{1,11}$",
         examples=["USD"],
     ),
 ]
@@ -107,14 +129,12 @@ async def list_rates(  # noqa: PLR0917 - FastAPI gives each by its name
     caller: Annotated[Caller, require("quotes")],  # noqa: ARG001 - whoever may ask for prices
     running: Running,
     page: Page,
-    base: Annotated[Code, Query(description="One unit of what.")] = EURO,
+    base: Annotated[CurrencyCode, Query(description="One unit of what.")] = EURO,
     currencies: Annotated[
-        str | None,
+        _Several | None,
         Query(
             description=f"In which, with commas between them, {MOST_CURRENCIES} at most; "
             "left out: all of which there are rates.",
-            pattern=f"^{_CODE}(,{_CODE}){{0,{MOST_CURRENCIES - 1}}}$",
-            examples=["USD,GBP"],
         ),
     ] = None,
     day: Annotated[

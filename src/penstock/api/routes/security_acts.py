@@ -15,7 +15,15 @@ from penstock.api.routes.securities import (
 )
 from penstock.api.routing import nouns
 from penstock.api.running import Installation, Running
-from penstock.api.schemas import Day, HoldingId, Incoming, Line, SecurityEventId, SecurityId
+from penstock.api.schemas import (
+    CurrencyCode,
+    Day,
+    HoldingId,
+    Incoming,
+    Line,
+    SecurityEventId,
+    SecurityId,
+)
 from penstock.domain.errors import InvalidInput
 from penstock.domain.holding import SecurityType
 from penstock.domain.ids import row_number
@@ -46,7 +54,7 @@ class SecurityEdit(Incoming):
 
     name: Annotated[Line | None, Field(examples=["SAP SE"])] = None
     type: Annotated[str | None, Field(max_length=20, examples=["stock"])] = None
-    currency: Annotated[str | None, Field(pattern="^[A-Z]{3,5}$", examples=["EUR"])] = None
+    currency: CurrencyCode | None = None
     instrument: Annotated[
         str | None,
         Field(description="What our quotes call it.", max_length=40, examples=["SAP:XETR"]),

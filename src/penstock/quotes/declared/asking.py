@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
+from penstock.domain.currency_codes import CODES, COINS, ISO, METALS, MORE_COINS
 from penstock.domain.instrument import is_mic
 from penstock.domain.option import Option
-from penstock.quotes.currency_codes import CODES, COINS, ISO, METALS, MORE_COINS
 from penstock.quotes.declared.part import require, unknown
 from penstock.quotes.declared.template import (
     ASKED,

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from penstock.quotes.currency_codes import ISO
+from penstock.domain.currency_codes import ISO
 from penstock.quotes.declared.part import require
 from penstock.quotes.manners import Strict
 

@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from typing import Final, Literal
 
-from penstock.quotes.currency_codes import CODES, MINOR_UNITS, SPELLINGS
+from penstock.domain.currency_codes import CODES, MINOR_UNITS, SPELLINGS
 from penstock.quotes.declared.part import require
 from penstock.quotes.declared.path import is_of_row, is_path, steps_of
 from penstock.quotes.declared.template import WORDS, check_words

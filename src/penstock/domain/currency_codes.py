@@ -5,7 +5,10 @@ offshore yuan, precious metals, the coins that pages quote most, and minor units
 that exchanges use: pence GBX, agorot ILA, South African cents ZAC, American cents USX.
 """
 
+import re
 from typing import Final
+
+from penstock.domain.pegs import FIXED
 
 MINOR_UNITS: Final = frozenset(["GBX", "ILA", "ZAC", "USX"])
 
@@ -55,3 +58,23 @@ SPELLINGS: Final = {
     "Eur": "EUR",
 }
 """Codes in other letters: pence differ from pounds by a small p alone."""
+
+CODE: Final = "[A-Za-z][A-Za-z0-9]{1,11}"
+"""What may be a currency's code: that of a coin is longer, and has digits now and then."""
+
+KNOWN: Final = CODES | MORE_COINS | FIXED.keys()
+"""All money that we know of, with what the euro replaced."""
+
+
+_CODE: Final = re.compile(CODE)
+
+
+def code_of(text: str) -> str | None:
+    """Return a code as we write it; None for what has not the form of one.
+
+    In capitals, however it was written, but pence (GBp) are GBX, and never pounds.
+    """
+    if not _CODE.fullmatch(text):
+        return None
+    capitals = text.upper()
+    return SPELLINGS.get(text) or SPELLINGS.get(capitals, capitals)
