@@ -20,14 +20,17 @@ from penstock.engine.ledger import SharedLedger
 from penstock.engine.price import Pricer
 from penstock.engine.price_count import CountedQuotes
 from penstock.engine.price_gate import PriceGate
+from penstock.engine.price_history import Backfiller
 from penstock.engine.price_memory import Believed, KeptAnswers
 from penstock.engine.price_splits import KnownSplits
 from penstock.engine.rates import RateKeeper
 from penstock.engine.worth import Valuer
 from penstock.observe.metrics import Metrics
 from penstock.outbound.client import Outbound
-from penstock.quotes.fetch import QuoteEngine
-from penstock.quotes.keys import keys_of
+from penstock.quotes.asking import Asker
+from penstock.quotes.fetch import PATIENCE, QuoteEngine
+from penstock.quotes.historian import Historian
+from penstock.quotes.keys import Keys, keys_of
 from penstock.quotes.own_terms import Terms
 from penstock.quotes.reference_rates import EUROPEAN_CENTRAL_BANK
 from penstock.quotes.standing import Sources, shipped_ids, sources_in
@@ -68,6 +71,7 @@ class Markets:
     valuer: Valuer
     rates: RateKeeper
     pricer: Pricer
+    backfiller: Backfiller
 
 
 def open_markets(ground: Ground) -> Markets:
@@ -95,7 +99,7 @@ def open_markets(ground: Ground) -> Markets:
         answers=answers,
         accepted=believed,
         splits=KnownSplits(database),
-        keys=keys_of([*sources.used, *sources.disabled], _options(ground.settings)),
+        keys=_keys(ground, sources),
         sleep=ground.sleep,
     )
     quotes = CountedQuotes(engine, ground.metrics, clock)
@@ -109,6 +113,7 @@ def open_markets(ground: Ground) -> Markets:
         valuer=_valuer(ground),
         rates=rates,
         pricer=_pricer(ground, sources, quotes, rates),
+        backfiller=_backfiller(ground, sources, gate),
     )
 
 
@@ -121,6 +126,10 @@ def sources_of(settings: Settings) -> Sources:
 def terms_of(settings: Settings) -> Terms:
     """Return what a source that a person adds may not do."""
     return Terms(taken=shipped_ids(), allowed=settings.loopback_providers, others=NAMES)
+
+
+def _keys(ground: Ground, sources: Sources) -> Keys:
+    return keys_of([*sources.used, *sources.disabled], _options(ground.settings))
 
 
 def _options(settings: Settings) -> Mapping[str, Secret]:
@@ -154,4 +163,17 @@ def _pricer(ground: Ground, sources: Sources, quotes: CountedQuotes, rates: Rate
         ground.clock,
         every=timedelta(minutes=ground.settings.price_every_minutes),
         fresh_for={one.id: timedelta(seconds=one.politeness.ttl) for one in sources.used},
+    )
+
+
+def _backfiller(ground: Ground, sources: Sources, gate: PriceGate) -> Backfiller:
+    send = partial(ground.outbound.send, connector="quotes")
+    keys = _keys(ground, sources)
+    asker = Asker(send, gate, clock=ground.clock, keys=keys, patience=PATIENCE)
+    splits = KnownSplits(ground.program)
+    return Backfiller(
+        ground.program,
+        Historian(sources.used, asker, splits, ground.clock, disabled=sources.disabled),
+        ground.clock,
+        scheduled=ground.settings.price_every_minutes > 0,
     )

@@ -216,3 +216,63 @@ def test_whatever_stands_in_the_files_nothing_is_raised(
     own = check_file(path, TERMS)
     assert own.is_sound is (not own.faults and own.declared is not None)
     assert not own.is_sound or page.strip()
+
+
+HISTORY = """
+[history]
+listing = "https://quotes.example.com/{ticker}/history?from={from}&to={to}"
+time = { kind = "date", format = "%d.%m.%Y", zone = "Europe/Berlin" }
+
+[history.extract]
+kind = "table"
+name = "days"
+select = "table"
+price = "Schluss"
+time = "Datum"
+currency = "EUR"
+"""
+CLOSES = """
+[[golden]]
+file = "acme/days.html"
+symbol = "SAP.DE"
+currency = "EUR"
+closes = { 2026-08-06 = "1176.42", 2026-08-07 = "1177.98" }
+"""
+DAYS = """<table><tr><th>Datum</th><th>Schluss</th></tr>
+<tr><td>06.08.2026</td><td>1.176,42</td></tr><tr><td>07.08.2026</td><td>1.177,98</td></tr></table>
+"""
+
+
+def with_history(folder: Path, history: str = HISTORY, closes: str = CLOSES) -> Path:
+    """Write a source that tells past days."""
+    text = ACME.replace("[[golden]]", f"{history}\n[[golden]]", 1) + closes
+    path = written(folder, text=text)
+    (folder / "acme" / "days.html").write_text(DAYS, encoding="utf-8")
+    return path
+
+
+def test_past_days_hold_against_a_recorded_answer(tmp_path: Path) -> None:
+    """Every close of it is named, or the source is not used."""
+    assert check_file(with_history(tmp_path), TERMS).is_sound
+    for right, wrong, field in (
+        ('"1176.42"', '"1176.43"', "golden[2].closes"),
+        ('2026-08-06 = "1176.42", ', "", "golden[2].closes"),
+        ('currency = "EUR"', 'currency = "USD"', "golden[2].currency"),
+        ("2026-08-06 =", "20260806 =", "golden[2]"),
+    ):
+        path = with_history(tmp_path, closes=CLOSES.replace(right, wrong))
+        assert [one.field for one in faults(path)] == [field], (right, wrong)
+
+
+def test_past_days_without_a_recorded_answer_are_not_used(tmp_path: Path) -> None:
+    """And an address elsewhere, or a field that is none, is refused as everywhere."""
+    (fault,) = faults(with_history(tmp_path, closes=""))
+    assert "closes" in fault.why
+    for right, wrong, said in (
+        ("quotes.example.com", "elsewhere.example.com", "none of the hosts"),
+        ("https:", "http:", "https"),
+        ("{from}", "{von}", "no word"),
+        ("[history]", "[history]\ndays = 0", "days and reach"),
+    ):
+        path = with_history(tmp_path, HISTORY.replace(right, wrong))
+        assert any(said in one.why for one in faults(path)), (right, faults(path))

@@ -19,6 +19,7 @@ from penstock.engine.importing import Importer
 from penstock.engine.link import Linker
 from penstock.engine.meter import Meters
 from penstock.engine.price import Pricer
+from penstock.engine.price_history import Backfiller
 from penstock.engine.rates import Refreshed
 from penstock.engine.replay import Replayer
 from penstock.engine.worth import Valuer
@@ -68,6 +69,10 @@ class Markets(Protocol):
     @property
     def pricer(self) -> Pricer:
         """How what is held is kept priced."""
+
+    @property
+    def backfiller(self) -> Backfiller:
+        """How past days are priced."""
 
 
 class Rules(Protocol):

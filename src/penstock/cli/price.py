@@ -7,6 +7,7 @@ import click
 
 from penstock.cli.failure import Failed
 from penstock.cli.flags import Command, Commands, Flags, as_json, pass_flags
+from penstock.cli.past_prices import fetch
 from penstock.cli.terminal import print_json, say
 from penstock.cli.values import AMOUNT, CURRENCY, DAY, NEGATIVE
 from penstock.cli.words import counted
@@ -24,7 +25,7 @@ _HOW = "A SECURITY is its id, ISIN, FIGI, CUSIP, ticker or name, as `penstock ho
 @pass_flags
 @click.pass_context
 def price(context: click.Context, flags: Flags, security: str | None, *, as_json: bool) -> None:
-    """List the prices that you set; set, import and remove them."""
+    """List the prices that you set; set, import and remove them; fetch those of past days."""
     if context.invoked_subcommand is not None:
         return
     from penstock.cli.listing import Column, Listing, plain, show
@@ -42,6 +43,9 @@ def price(context: click.Context, flags: Flags, security: str | None, *, as_json
     asked = {"security": security}
     listing = Listing("/v1/own-prices", columns, empty, asked, names_securities=True)
     show(flags, listing, as_json=as_json)
+
+
+price.add_command(fetch)
 
 
 @price.command("set", cls=Command, epilog=_HOW, context_settings=NEGATIVE)

@@ -37,6 +37,7 @@ from penstock.db import (  # noqa: F401  (importing a table declares it)
     own_prices,
     personal_tokens,
     price_gate,
+    price_history,
     price_turns,
     prices,
     pushed,

@@ -32,6 +32,7 @@ APART: Final[Mapping[str, str]] = {
     "notice_targets": "the operator's own addresses, by their hash",
     "notice_turns": "the operator's own addresses, by their hash",
     "price_answers": "what sources of prices answered, for everybody",
+    "price_history": "of which days prices were asked for, for everybody",
     "price_robots": "what sites ask of programs, for everybody",
     "price_turns": "when what somebody holds is asked for, for everybody",
     "prices": "what things cost, for everybody",

@@ -20,6 +20,7 @@ from penstock.domain.instrument import AMERICAN, is_mic
 from penstock.domain.option import Option
 from penstock.domain.quote import Basis
 from penstock.quotes.declared.asking import Ask, Auth, Covers, Names
+from penstock.quotes.declared.history import History
 from penstock.quotes.declared.part import MOST_SECONDS
 from penstock.quotes.declared.template import fill, fits
 from penstock.quotes.declared.terms import (
@@ -47,6 +48,7 @@ __all__ = [
     "Declaration",
     "Extractor",
     "Guards",
+    "History",
     "Json",
     "Means",
     "Names",
@@ -91,6 +93,7 @@ class Declaration(Strict, frozen=True, dict=True):
     basis: Basis = Basis.PER_SHARE
     venue: str | None = None
     sane: Sane = Sane()
+    history: History | None = None
 
     def __post_init__(self) -> None:
         for problem in _problems(self):
@@ -243,7 +246,8 @@ def _problems(source: Declaration) -> Iterator[str]:
 
 
 def _wrong_addresses(source: Declaration) -> Iterator[str]:
-    for address in source.ask.addresses:
+    past = source.history.addresses if source.history else ()
+    for address in (*source.ask.addresses, *past):
         parts = urlsplit(address)
         if parts.scheme not in ("https", "http") or parts.netloc not in source.hosts:
             yield f"{address} is at none of the hosts"

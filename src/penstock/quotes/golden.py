@@ -1,8 +1,9 @@
 """A recorded answer and what must come out of it: the proof that a declaration reads its source."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -11,6 +12,7 @@ import msgspec
 from penstock.domain.quote import Quote, QuoteError, SymbolNotFound
 from penstock.domain.request import Response
 from penstock.quotes.declaration import Declaration, Sane, Tier
+from penstock.quotes.history_read import read_closes
 from penstock.quotes.read import read_quote
 from penstock.quotes.symbol import Isin, Listing, Symbol, candidates_of
 
@@ -18,6 +20,7 @@ Wrong = tuple[str, str]
 """A field of a golden part, and why it does not hold."""
 
 _SOON: Final = timedelta(minutes=1)
+_EVER: Final = date.min, date.max
 _LONG_AFTER: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _REMOTE: Final = ("BTN", "TOP", "STN")
 """Currencies that few pages mention: of Bhutan, Tonga, and Sao Tome and Principe."""
@@ -28,7 +31,9 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `price` is as the source wrote it and `unit` what it is in, where that is not the `currency`
     (GBX); `as_of` is the instant of the price, left out only where the source has no `time`. In
-    their place `error` may name why there is no price: `consent_wall`, `symbol_not_found`.
+    their place `error` may name why there is no price: `consent_wall`, `symbol_not_found`. Of an
+    answer about past days, `closes` has in their place every price that must be read from it, by
+    day: {2026-08-06 = "1176.42"}; as it was paid, with the splits taken out.
     `fetched_at` is when the answer was recorded; left out, a minute after `as_of`.
     """
 
@@ -38,6 +43,7 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     currency: str | None = None
     unit: str | None = None
     as_of: datetime | None = None
+    closes: dict[str, str] = msgspec.field(default_factory=dict)
     error: str | None = None
     fetched_at: datetime | None = None
     status: int = 200
@@ -47,7 +53,12 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         said = (self.price, self.currency, self.unit, self.as_of)
         if self.error is not None and any(one is not None for one in said):
             raise ValueError("say either what comes out, or the error, not both")
-        if self.error is None and (self.price is None or self.currency is None):
+        if self.closes and (self.currency is None or (self.price, self.as_of) != (None, None)):
+            raise ValueError("with closes, say the currency, and no price nor as_of")
+        if any(not re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in self.closes):
+            raise ValueError('closes are by day: {2026-08-06 = "1176.42"}')
+        told = self.closes or self.price is not None
+        if self.error is None and not (told and self.currency):
             raise ValueError("say the price and the currency that must come out, or the error")
         for moment in (self.as_of, self.fetched_at):
             if moment is not None and moment.tzinfo is None:
@@ -60,6 +71,9 @@ def wrong_in(source: Declaration, golden: Golden, body: bytes) -> Iterator[Wrong
     if symbol is None:
         yield "symbol", f"the source does not cover {golden.symbol!r}"
         return
+    if golden.closes:
+        yield from _wrong_closes(source, symbol, golden, body)
+        return
     came = _outcome(source, symbol, golden, body)
     if isinstance(came, Quote):
         yield from _compared(source, golden, came)
@@ -68,6 +82,31 @@ def wrong_in(source: Declaration, golden: Golden, body: bytes) -> Iterator[Wrong
         yield "price", f"{golden.price} should come out, but: {came.code}: {came.message}"
     elif came.code != golden.error:
         yield "error", f"{golden.error} should come out, but: {came.code}: {came.message}"
+
+
+def _wrong_closes(
+    source: Declaration, symbol: Symbol, golden: Golden, body: bytes
+) -> Iterator[Wrong]:
+    """Yield what is wrong with the closes that an answer about past days has."""
+    if source.history is None:
+        yield "closes", "the declaration has no [history]"
+        return
+    try:
+        now = golden.fetched_at or _LONG_AFTER
+        past = read_closes(source, symbol, _response(source, symbol, golden, body), _EVER, now)
+    except QuoteError as error:
+        yield "closes", f"they should come out, but: {error.code}: {error.message}"
+        return
+    came = {f"{one.as_of.date()}": one.price for one in past.quotes}
+    for day in sorted(came.keys() | golden.closes.keys()):
+        said = _number(golden.closes.get(day, ""))
+        if said is None or said != came.get(day):
+            there = "nothing" if said is None else f"{said}"
+            yield "closes", f"of {day} {there} should come out, but {came.get(day)} did"
+    unit = golden.unit or golden.currency
+    for currency, quoted in {(one.currency, one.quoted_unit) for one in past.quotes}:
+        if (currency, quoted) != (golden.currency, unit):
+            yield "currency", f"{quoted} of {currency} did come out"
 
 
 def _asked(source: Declaration, golden: Golden) -> Symbol | None:
@@ -82,9 +121,7 @@ def _asked(source: Declaration, golden: Golden) -> Symbol | None:
 def _outcome(
     source: Declaration, symbol: Symbol, golden: Golden, body: bytes
 ) -> Quote | QuoteError:
-    kind = golden.type or source.guards.type or ""
-    address = source.address(symbol) or ""
-    response = Response(golden.status, {"content-type": kind}, body, address)
+    response = _response(source, symbol, golden, body)
     recorded = _recorded(golden)
     if recorded is None:  # nobody says when, so that nothing can be too old
         source = msgspec.structs.replace(source, sane=Sane())
@@ -92,6 +129,11 @@ def _outcome(
         return read_quote(source, symbol, response, recorded or _LONG_AFTER, golden.symbol)
     except QuoteError as error:
         return error
+
+
+def _response(source: Declaration, symbol: Symbol, golden: Golden, body: bytes) -> Response:
+    kind = golden.type or source.guards.type or ""
+    return Response(golden.status, {"content-type": kind}, body, source.address(symbol) or "")
 
 
 def _recorded(golden: Golden) -> datetime | None:

@@ -34,8 +34,10 @@ class OwnDeclaration(Declaration, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not any(one.error is None for one in self.golden):
+        if not any(one.price is not None for one in self.golden):
             raise ValueError("golden has at least one recorded answer with a price")
+        if self.history and not any(one.closes for one in self.golden):
+            raise ValueError("with [history], golden has a recorded answer with closes")
 
 
 @dataclass(frozen=True, slots=True)

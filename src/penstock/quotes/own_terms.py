@@ -62,6 +62,9 @@ def _out_of_bounds(declared: Declaration, terms: Terms) -> Iterator[Overstepped]
     for kind in declared.ask.kinds:
         if why := _kept_from(declared.ask.template(kind) or "", terms.allowed):
             yield ("ask", kind), why
+    for address in declared.history.addresses if declared.history else ():
+        if why := _kept_from(address, terms.allowed):
+            yield ("history",), why
 
 
 def _hasty(declared: Declaration) -> Iterator[Overstepped]:

@@ -103,7 +103,7 @@ def _quote(
     source: Declaration, symbol: Symbol, document: Document, now: datetime, asked: str
 ) -> Quote:
     check_about(source, symbol, document.body)
-    venue, delay = _venue(source, symbol), _declared_delay(source)
+    venue, delay = venue_of(source, symbol), _declared_delay(source)
     figure = _rate(source, symbol, document)
     if figure is None:
         found = found_in(source, symbol, document)
@@ -112,8 +112,8 @@ def _quote(
         if found.unknown:
             raise SymbolNotFound(f"{source.title} does not know {symbol}.")
         if found.symbol is not None:
-            _check_symbol(source, found, symbol)
-        venue = _named_venue(source, found, symbol) or venue
+            check_symbol(source, found, symbol)
+        venue = named_venue(source, found, symbol) or venue
         delay = _delay(source, found) if found.delay is not None else delay
         figure = figure_of(source, symbol, found)
     as_of, flags = _instant(source, figure, now)
@@ -150,21 +150,21 @@ def _rate(source: Declaration, symbol: Symbol, document: Document) -> Figure | N
     return Figure(rate.value, code, code, ONE, Basis.RATE, rate.date, rates.name, rate.raw, flags)
 
 
-def _check_symbol(source: Declaration, found: Found, symbol: Symbol) -> None:
+def check_symbol(source: Declaration, found: Found, symbol: Symbol) -> None:
     """Refuse the price of something else: many pages show an index first."""
     other = found.symbol or ""
     if other.upper() not in source.names(symbol):
         raise WrongSymbol(f"The price of {symbol} was asked for, and that of {other[:60]!r} came.")
 
 
-def _venue(source: Declaration, symbol: Symbol) -> str | None:
+def venue_of(source: Declaration, symbol: Symbol) -> str | None:
     """Return the MIC of the exchange that was asked about, None for any."""
     if isinstance(symbol, Listing):
         return symbol.mic if symbol.mic != AMERICAN else None
     return source.words(symbol).get("mic")
 
 
-def _named_venue(source: Declaration, found: Found, symbol: Symbol) -> str | None:
+def named_venue(source: Declaration, found: Found, symbol: Symbol) -> str | None:
     """Return the MIC of the exchange that the answer names. Raises WrongSymbol for another one."""
     mic = mic_of(found.venue.strip().upper()) if found.venue else None
     if mic is None:

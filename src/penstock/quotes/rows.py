@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -34,10 +34,23 @@ class Rows:
 
     def find(self, words: Mapping[str, str], names: Collection[str]) -> Found | None:
         """Return what the table says of a symbol, None where it says nothing, or no price."""
-        way = self._way
         row = self._row(names)
-        price = self._cell(row, way.price) if row is not None else None
-        if row is None or price is None:
+        return None if row is None else self._found(row, words)
+
+    def all(self, words: Mapping[str, str], names: Collection[str]) -> Iterator[Found]:
+        """Yield what each row says that is about a symbol, or all where they name none."""
+        column = self._way.symbol
+        for row in self._body:
+            if column and (self._cell(row, column) or "").upper() not in names:
+                continue
+            found = self._found(row, words)
+            if found is not None:
+                yield found
+
+    def _found(self, row: Row, words: Mapping[str, str]) -> Found | None:
+        way = self._way
+        price = self._cell(row, way.price)
+        if price is None:
             return None
         if len(row) != self._width:
             raise LayoutChanged(f"A row has {len(row)} cells, and the head {self._width}.")

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from penstock.engine.price import Pricer
+from penstock.engine.price_history import Backfiller
 from penstock.worker.schedule import Sleep, ticking
 
 
@@ -14,7 +15,19 @@ async def pricing(pricer: Pricer, sleep: Sleep = asyncio.sleep) -> AsyncIterator
 
     What is being asked for at its end is let go of, so that another worker can ask at once.
     """
-    ticks = (pricer.tick, pricer.tick_wanted, pricer.tick_rates)
+    async with _passing(pricer.tick, pricer.tick_wanted, pricer.tick_rates, sleep=sleep):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def filling(backfiller: Backfiller, sleep: Sleep = asyncio.sleep) -> AsyncIterator[None]:
+    """Ask for the closes that past days lack, for as long as the context is open."""
+    async with _passing(backfiller.tick, sleep=sleep):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _passing(*ticks: Callable[[], Awaitable[int]], sleep: Sleep) -> AsyncIterator[None]:
     passes = [asyncio.create_task(ticking(tick, sleep), name="prices") for tick in ticks]
     try:
         yield

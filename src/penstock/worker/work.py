@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from penstock.wiring import Penstock
 from penstock.worker.hearing import hearing
-from penstock.worker.pricing import pricing
+from penstock.worker.pricing import filling, pricing
 from penstock.worker.revoking import revoking
 from penstock.worker.schedule import kept_fresh
 from penstock.worker.telling import telling
@@ -31,5 +31,6 @@ async def at_work(penstock: Penstock) -> AsyncIterator[None]:
         hearing(penstock.inbox),
         revoking(penstock.revoker),
         pricing(penstock.markets.pricer),
+        filling(penstock.markets.backfiller),
     ):
         yield

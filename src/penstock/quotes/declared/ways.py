@@ -112,7 +112,7 @@ class Json(Strict, frozen=True, dict=True, tag_field="kind", tag="json"):
         require(
             problems={
                 "currency is a path, a code or {quote}": bool(constant)
-                and not _is_currency(self.currency or ""),
+                and not is_currency(self.currency or ""),
                 "paths with @ need `each`, which leads to the rows": any(rows) and not self.each,
                 "each begins with $": bool(self.each) and is_of_row(self.each or ""),
                 "with each, symbol and price are paths with @": bool(self.each)
@@ -200,5 +200,6 @@ class Embedded(Json, frozen=True, tag_field="kind", tag="embedded"):
 Extractor = Anchored | Css | Rates | Json | Csv | Table | Meta | Embedded
 
 
-def _is_currency(text: str) -> bool:
+def is_currency(text: str) -> bool:
+    """Say whether a declaration names a currency itself, or the pair's second one."""
     return text == "{quote}" or SPELLINGS.get(text, text) in CODES | MINOR_UNITS
