@@ -21,6 +21,7 @@ from penstock.cli.app import app
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.sandbox.server import Options, running
+from tests.cli.quote_site import Site, opened
 from tests.databases import Database as Made
 
 PASSWORD = "a gate that feeds a mill"
@@ -154,3 +155,10 @@ def linked_ada(ada: Terminal) -> Terminal:
     ada.link()
     ada.good("sync")
     return ada
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Open a site with prices."""
+    with opened() as here:
+        yield here

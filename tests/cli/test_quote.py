@@ -4,10 +4,8 @@ import asyncio
 import json
 import os
 import signal
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +13,8 @@ import pytest
 
 from penstock.cli.quoting import Wish, pause, prices, symbols_in, watched
 from tests.cli.conftest import Terminal
-from tests.quotes.own_source import ACME, PAGE, written
-
-
-@dataclass
-class Site:
-    """The source's site on a port of this machine, and what it was asked."""
-
-    asked: list[str] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def given(self) -> dict[str, str]:
-        """The settings with which it is a source."""
-        host = f"127.0.0.1:{self.port}"
-        return {"PENSTOCK_QUOTE_SOURCES": "acme", "PENSTOCK_LOOPBACK_PROVIDERS": host}
-
-    @property
-    def declared(self) -> str:
-        """The declaration of the source."""
-        here = ACME.replace("https://quotes.example.com", f"http://127.0.0.1:{self.port}")
-        here = here.replace('"quotes.example.com"', f'"127.0.0.1:{self.port}"')
-        here = here.replace('tier = "scrape"', 'tier = "unofficial"')
-        return here.replace("interval = 2.0", "interval = 0.0")
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    """Open the site."""
-    here = Site()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            here.asked.append(self.path)
-            found = self.path == "/SAP"
-            body = PAGE.encode() if found else b""
-            self.send_response(200 if found else 404)
-            self.send_header("content-type", "text/html")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    here.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield here
-    server.shutdown()
-    thread.join()
-    server.server_close()
+from tests.cli.quote_site import Site
+from tests.quotes.own_source import written
 
 
 def test_many_failures_alike_are_told_as_one(ada: Terminal) -> None:

@@ -15,6 +15,7 @@ from penstock.domain.quote import (
     SourceUnavailable,
     Suspicious100x,
     SymbolNotFound,
+    Unconfirmed,
 )
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -48,6 +49,16 @@ def test_a_failure_waits_by_what_it_was(
 ) -> None:
     """An outage is tried again soon, a redesign after hours, what nobody knows after a day."""
     assert (waited(error), waited(error, 20)) == (first, later)
+
+
+def test_a_first_price_waits_for_whoever_could_confirm_it() -> None:
+    """It is tried again when the first of them may be asked again; as an outage if none was."""
+    busy, walled = RateLimited(retry_at=NOON + 5 * HOUR), ConsentWall()
+    assert waited(Unconfirmed(reasons=[busy])) == 5 * HOUR
+    assert waited(Unconfirmed(reasons=[busy, walled])) == 2 * HOUR
+    assert waited(Unconfirmed(reasons=[walled, SourceUnavailable()])) == timedelta(minutes=1)
+    assert waited(Unconfirmed(reasons=[walled]), 20) == 24 * HOUR
+    assert waited(Unconfirmed()) == timedelta(minutes=1)
 
 
 def test_a_failure_is_remembered_until_a_price_comes() -> None:

@@ -126,7 +126,8 @@ def test_a_hang_delays_nobody_else() -> None:
     """While one host hangs, another symbol goes from source to source and is done at once."""
     site = Site({place("one") + "AAA": HANG, place("two") + "BBB": TransportFailure("refused")})
     site.pages |= pages("three", {"BBB": "7"})
-    sources = [declared("one", concurrency=2), declared("two"), declared("three")]
+    sources = [declared("one", concurrency=2), declared("two")]
+    sources += [declared("three", tier=Tier.KEYED)]
     outcomes = live(lambda: Stores().engine(site, sources).fetch(["AAA:XNYS", "BBB:XNYS"]))
     assert names(outcomes) == ["source_unavailable", "7"]
     assert site.at[site.asked.index(place("three") + "BBB")] == 0.0
@@ -171,7 +172,7 @@ def test_a_request_that_hangs_is_an_outage() -> None:
 
     async def play() -> None:
         begun = clock()
-        sources = [declared("one"), declared("two")]
+        sources = [declared("one"), declared("two", tier=Tier.KEYED)]
         assert names(await Stores().engine(site, sources, **engine).fetch(["AAA:XNYS"])) == ["2"]
         assert clock() - begun == timedelta(seconds=15)
 
@@ -182,7 +183,7 @@ def test_the_trail_tells_every_step() -> None:
     """Which sources were tried and what came of it, with the alternate that fired and its text."""
     site = Site({place("one") + "AAA": page(recorded("consent.html"), place("one") + "AAA")})
     site.pages |= pages("two", {"AAA": "2.50"})
-    sources = [declared("one"), declared("two")]
+    sources = [declared("one"), declared("two", tier=Tier.KEYED)]
     wall, none = live(lambda: Stores().engine(site, sources).explain(["AAA:XNYS", "not a symbol"]))
     first, second = wall.steps
     assert (first.source, first.how, first.address) == ("one", How.FETCHED, place("one") + "AAA")

@@ -16,7 +16,7 @@ from penstock.domain.quote import (
     WrongSymbol,
 )
 from penstock.domain.request import Response
-from penstock.quotes.declaration import Ask
+from penstock.quotes.declaration import Ask, Tier
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.manners import Politeness
 from tests.quotes.answers import (
@@ -128,6 +128,7 @@ def test_another_source_is_asked_only_where_it_may_know_better(
     first = example(id="first", politeness=RUDE)
     second = example(
         id="second",
+        tier=Tier.KEYED,
         politeness=RUDE,
         hosts=("second.example.com",),
         ask=Ask(listing="https://second.example.com/{ticker}"),

@@ -14,11 +14,12 @@ from penstock.quotes.believing import CONFIRMED_BY, DISAGREES_WITH
 from penstock.quotes.declaration import Declaration, Tier
 from penstock.quotes.errand import STALE_ANSWER
 from penstock.quotes.quest import UNCONFIRMED
-from tests.quotes.answers import HTML
+from tests.quotes.answers import HTML, page
 from tests.quotes.virtual import HANG, Behaviour, Site, Stores, declared, later, live, place, priced
 
 ACME = "ACME:XNYS"
 DOWN = TransportFailure("refused")
+UNKNOWN = page("", status=404)
 
 
 def source(name: str, tier: Tier = Tier.SCRAPE) -> Declaration:
@@ -90,11 +91,10 @@ def test_two_of_three_are_believed(
     assert (against is None) or DISAGREES_WITH + against in quoted(outcome).flags
 
 
-@pytest.mark.parametrize("trouble", [DOWN, HANG], ids=["down", "hangs"])
-def test_a_first_price_that_nobody_confirms_says_so(trouble: Behaviour) -> None:
-    """It is told, as unconfirmed; also where the time is up before another source has answered."""
-    deadline = 5.0 if trouble is HANG else None
-    (outcome,) = days({"one": "5", "two": trouble}, deadline=deadline)
+@pytest.mark.parametrize("other", [{}, {"two": UNKNOWN}], ids=["one source", "unknown to it"])
+def test_a_first_price_that_nobody_can_confirm_says_so(other: Mapping[str, Behaviour]) -> None:
+    """Where no other source in use has the symbol, its price is told, as unconfirmed."""
+    (outcome,) = days({"one": "5", **other})
     assert quoted(outcome).price == Decimal(5)
     assert UNCONFIRMED in quoted(outcome).flags
 
@@ -102,7 +102,7 @@ def test_a_first_price_that_nobody_confirms_says_so(trouble: Behaviour) -> None:
 def test_a_wrong_first_price_is_outvoted() -> None:
     """Pence as pounds are unconfirmed on the first day, and gone on the second: two say so."""
     first, second, third = days(
-        {"one": "500", "two": DOWN}, {"one": "5", "two": "5.01"}, {"one": "5.02", "two": DOWN}
+        {"one": "500", "two": UNKNOWN}, {"one": "5", "two": "5.01"}, {"one": "5.02", "two": DOWN}
     )
     assert UNCONFIRMED in quoted(first).flags
     assert quoted(second).price == Decimal(5)
@@ -113,14 +113,14 @@ def test_a_wrong_first_price_is_outvoted() -> None:
 
 def test_one_source_alone_does_not_outvote_itself() -> None:
     """A source that says a hundredth the next day is doubted, whichever day it was wrong on."""
-    _, second = days({"one": "500", "two": DOWN}, {"one": "5", "two": DOWN})
+    _, second = days({"one": "500", "two": UNKNOWN}, {"one": "5", "two": DOWN})
     assert isinstance(second, Suspicious100x)
 
 
 def test_an_unconfirmed_price_stays_so() -> None:
     """The same source saying it again is no confirmation; another one that goes with it is."""
     first, second, third = days(
-        {"one": "5", "two": DOWN}, {"one": "5.1", "two": DOWN}, {"one": DOWN, "two": "5.1"}
+        {"one": "5", "two": UNKNOWN}, {"one": "5.1", "two": DOWN}, {"one": DOWN, "two": "5.1"}
     )
     assert UNCONFIRMED in quoted(first).flags
     assert UNCONFIRMED in quoted(second).flags
@@ -129,7 +129,7 @@ def test_an_unconfirmed_price_stays_so() -> None:
 
 def test_another_source_is_asked_again_each_day_until_one_confirms() -> None:
     """An unconfirmed price is not asked of two sources each time, but on the next day it is."""
-    same: Mapping[str, str | Behaviour] = {"one": "5", "two": DOWN}
+    same: Mapping[str, str | Behaviour] = {"one": "5", "two": UNKNOWN}
     *_, last = days(same, *[{"one": "5", "two": "5.01"}] * 13)
     early = days(same, *[{"one": "5", "two": "5.01"}] * 11)
     assert UNCONFIRMED in quoted(early[-1]).flags
@@ -153,7 +153,7 @@ def test_a_304_does_not_bring_back_what_was_outvoted() -> None:
         return Response(304, HTML, b"", page.url) if same else page
 
     outcomes = days(
-        {"one": frozen, "two": DOWN, "three": DOWN},
+        {"one": frozen, "two": UNKNOWN, "three": UNKNOWN},
         {"one": DOWN, "two": "5", "three": "5.01"},
         {"one": frozen, "two": DOWN, "three": DOWN},
         {"one": DOWN, "two": DOWN, "three": DOWN},

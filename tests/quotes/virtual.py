@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.domain.request import Request, Response
 from penstock.quotes.alone import AcceptedAlone, AnswersAlone, GateAlone
-from penstock.quotes.declaration import Anchored, Ask, Declaration, Guards, Names
+from penstock.quotes.declaration import Anchored, Ask, Declaration, Guards, Names, Tier
 from penstock.quotes.fetch import QuoteEngine
 from penstock.quotes.manners import Politeness, Sane
 from tests.quotes.answers import HTML, NOW, Answer, example
@@ -115,10 +115,13 @@ def place(name: str) -> str:
     return f"https://{name}.example.com/"
 
 
-def declared(name: str, *, sane: Sane | None = None, **polite: Any) -> Declaration:
+def declared(
+    name: str, *, sane: Sane | None = None, tier: Tier = Tier.SCRAPE, **polite: Any
+) -> Declaration:
     """Return a source of its own host, with the example's way to the price."""
     return example(
         id=name,
+        tier=tier,
         title=name.title(),
         hosts=(f"{name}.example.com",),
         ask=Ask(listing=place(name) + "{ticker}"),

@@ -103,7 +103,8 @@ class Shop:
         if fault:
             self.troubled |= bool(meant and meant.page)
             self.mall.done[fault] += 1
-            for thing in wanted:
+            # From one table all pairs are worked out, also those that are not in it.
+            for thing in self.by_name.values() if self.name == "ecb" else wanted:
                 self.mixed.setdefault(thing.symbol, set()).add(fault)
         elif self.name != "ecb":  # whose one answer is for whoever asks
             for thing in wanted:

@@ -8,9 +8,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from penstock.domain.quote import Quote, QuoteError, Suspicious
+from penstock.domain.quote import Quote, QuoteError, Suspicious, Unconfirmed
 from penstock.domain.trail import Trail
 from penstock.quotes.errand import STALE_ANSWER
+from penstock.quotes.plan import attempts_for
+from penstock.quotes.quest import UNCONFIRMED
 from tests.torture.bourse import Thing
 from tests.torture.mall import Mall, Shop
 from tests.torture.mischief import FAULTS, TROUBLE
@@ -48,27 +50,45 @@ class Verdict:
             self._violated("", "what came is not in the order in which it was asked for")
         for trail in trails:
             thing, outcome = things.get(trail.symbol), trail.outcome
-            if isinstance(outcome, Quote):
+            if isinstance(outcome, Unconfirmed):
+                self.outcomes[outcome.code] += 1
+                self._held_back(thing, outcome)
+            elif isinstance(outcome, Quote):
                 self.outcomes["price"] += 1
                 self.flags.update(flag.partition(":")[0] for flag in outcome.flags)
-                self._price(trail.symbol, thing, outcome)
+                self._price(trail, thing, outcome)
             else:
                 self.outcomes[outcome.code] += 1
                 self._error(trail, thing, outcome)
         self.troubled = {shop.name for shop in self.mall.shops.values() if shop.troubled}
 
-    def _price(self, symbol: str, thing: Thing | None, quote: Quote) -> None:
+    def _price(self, trail: Trail, thing: Thing | None, quote: Quote) -> None:
+        """A price that is not true is one too many, unless nobody else has the thing.
+
+        Then it may be told as unconfirmed. Who says to know no such symbol does not have it.
+        """
         if thing is None:
-            self._violated(symbol, f"a price of what there is not: {quote.price}")
+            self._violated(trail.symbol, f"a price of what there is not: {quote.price}")
             return
         wrong = self._wrong_in(thing, quote)
         if not wrong:
             return
-        if "unconfirmed" in quote.flags:
+        if UNCONFIRMED in quote.flags and not self._others(trail, quote):
             self.outcomes["price"] -= 1
-            self.outcomes["wrong price, called unconfirmed"] += 1
+            self.outcomes["wrong price of the only source"] += 1
         else:
-            self._violated(symbol, f"{wrong}: {quote}")
+            self._violated(trail.symbol, f"{wrong}: {quote}, {self._others(trail, quote)}")
+
+    def _others(self, trail: Trail, quote: Quote) -> set[str]:
+        """Return the other sources that have a thing, as far as they say."""
+        declared = [shop.declared for shop in self.mall.shops.values()]
+        covering = {way.source.id for way in attempts_for(trail.symbol, declared, [])}
+        unknown = {
+            step.source
+            for step in trail.steps
+            if step.error is not None and step.error.code == "symbol_not_found"
+        }
+        return covering - unknown - {quote.source}
 
     def _wrong_in(self, thing: Thing, quote: Quote) -> str:
         """Return what is wrong with a price, "" if nothing is."""
@@ -111,6 +131,20 @@ class Verdict:
         final = isinstance(error, Suspicious) or error.code in FINAL
         if told and not final:
             self._violated(trail.symbol, f"{error.code}, though {told} told the truth")
+
+    def _held_back(self, thing: Thing | None, error: Unconfirmed) -> None:
+        """A first price may be held back only where all the others that have it were in trouble."""
+        if thing is None or error.quote is None:
+            self._violated(error.symbol, f"a first price of nothing: {error}")
+            return
+        if self._wrong_in(thing, error.quote):
+            self.outcomes["of those unconfirmed, not true"] += 1
+        for reason in error.reasons:
+            if not self._explained(thing, self.mall.shops[reason.source], reason):
+                self._violated(error.symbol, f"nothing explains {reason.code}: {error}")
+        others = self.mall.told.get(thing.symbol, set()) - {error.source}
+        if others:
+            self._violated(error.symbol, f"unconfirmed, though {others} told the truth: {error}")
 
     def _explained(self, thing: Thing, shop: Shop, error: QuoteError) -> bool:
         if isinstance(error, Suspicious):

@@ -48,7 +48,7 @@ class NoQuote(Outgoing):
     source: Annotated[str | None, Field(examples=["ecb"])]
     remedy: Remedy | None
     doubted: Annotated[
-        Quote | None, Field(description="The price that is not believed, where that is why.")
+        Quote | None, Field(description="The price that is held back, where that is why.")
     ]
     believed: Annotated[Quote | None, Field(description="The last one that was.")]
 
@@ -121,9 +121,8 @@ def quote_of(found: prices.Quote, now: datetime) -> Quote:
 def no_quote(error: prices.QuoteError, now: datetime) -> NoQuote:
     """Return an error as it is shown."""
     advice = error.remedy
-    suspicious = error if isinstance(error, prices.Suspicious) else None
-    doubted = suspicious and suspicious.quote
-    believed = suspicious and suspicious.last
+    doubted = error.quote
+    believed = error.last if isinstance(error, prices.Suspicious) else None
     return NoQuote(
         code=error.code,
         message=error.message,

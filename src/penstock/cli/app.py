@@ -67,7 +67,10 @@ COMMANDS: Final[Sections] = {
             "What is held, by all its names.",
         ),
         "networth": ("penstock.cli.networth:networth", "Add up what it is all worth."),
-        "price": ("penstock.cli.price:price", "Set prices of what nobody quotes."),
+        "price": (
+            "penstock.cli.price:price",
+            "Set your own prices; accept doubted ones.",
+        ),
         "tie-out": ("penstock.cli.tie_out:tie_out", "Say whether the accounts add up."),
         "transactions": ("penstock.cli.transactions:transactions", "List transactions."),
         "changes": ("penstock.cli.changes:changes", "Follow what changed."),

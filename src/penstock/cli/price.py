@@ -1,4 +1,4 @@
-"""`penstock price`: prices of one's own, of what is held and nobody quotes."""
+"""`penstock price`: prices of one's own, of what nobody quotes, and those that were doubted."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ _HOW = "A SECURITY is its id, ISIN, FIGI, CUSIP, ticker or name, as `penstock ho
 @pass_flags
 @click.pass_context
 def price(context: click.Context, flags: Flags, security: str | None, *, as_json: bool) -> None:
-    """List the prices that you set; set, import and remove them; fetch those of past days."""
+    """List the prices that you set; set, import, remove them; accept a doubted one; fetch past ones."""
     if context.invoked_subcommand is not None:
         return
     from penstock.cli.listing import Column, Listing, plain, show
@@ -132,6 +132,35 @@ def remove(flags: Flags, security: str, day: str) -> None:
 
     ask(flags, work)
     say(f"{security}: the price of {day} is forgotten.")
+
+
+@price.command(cls=Command)
+@click.argument("symbol")
+@click.argument("amount", type=AMOUNT)
+@click.argument("unit")
+@click.option("--source", metavar="NAME", required=True, help="Who says so: yahoo.")
+@as_json
+@pass_flags
+def accept(
+    flags: Flags, symbol: str, amount: str, unit: str, source: str, *, as_json: bool
+) -> None:
+    """Believe that SYMBOL costs AMOUNT in UNIT, though it was doubted: OCDO:XLON 310 GBX.
+
+    `penstock quote SYMBOL` says what is doubted. The source is asked again, and has to say the
+    same. It is the price of everybody's holdings from then on. For admins.
+    """
+    from penstock.cli.door import ask
+    from penstock.cli.problem import read_object
+
+    body = {"symbol": symbol, "source": source, "price": amount, "quoted_unit": unit}
+
+    async def work(client: "Client") -> Row:
+        return read_object(await client.post("/v1/quotes/accept", body))
+
+    done = ask(flags, work)
+    if as_json:
+        print_json(done)
+    say(f"{done['instrument']}: {done['price']} {done['quoted_unit']} is believed from now on.")
 
 
 def _basis(basis: str) -> str:

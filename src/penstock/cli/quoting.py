@@ -17,6 +17,8 @@ Show = Callable[[list[Row]], None]
 AT_ONCE: Final = 100
 MOST: Final = 10_000
 _USUAL_SECONDS: Final = 60.0
+_LATE: Final = frozenset(["source_unavailable", "unconfirmed"])
+"""Where time was over, nobody may have been asked yet, or nobody who could confirm a price."""
 
 
 class Asking(Protocol):
@@ -81,7 +83,7 @@ async def _of(client: Asking, wish: Wish, some: Sequence[str]) -> dict[str, Row]
 
 
 def _waits(row: Row) -> bool:
-    return row["error"] is not None and row["error"]["code"] == "source_unavailable"
+    return row["error"] is not None and row["error"]["code"] in _LATE
 
 
 async def watched(client: Asking, wish: Wish, seconds: float, show: Show) -> list[Row]:

@@ -4,7 +4,7 @@ A market that moves is asked every so often (domain/market_hours.py). A price th
 before, of the same instant, in an open session, says that there is a holiday, or that the source
 has a new one but once a day: each time the wait is twice as long. What failed is tried again sooner
 or later by what it was: a source that is out of order soon, one that was redesigned after hours, a
-symbol that nobody knows after a day.
+symbol that nobody knows after a day. A first price that nobody confirmed waits for whoever could.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from penstock.domain.quote import (
     SourceUnavailable,
     Suspicious,
     SymbolNotFound,
+    Unconfirmed,
 )
 
 UNPRICED: Final = frozenset(["no_source", "source_disabled"])
@@ -89,10 +90,16 @@ def after_failure(
     """Return what is known after no price came, and when to try again."""
     failures = known.failures + 1
     after = replace(known, asked_at=now, failures=failures, last_code=error.code)
-    at = now + _wait(error, failures) * (1 + _SPREAD * chance)
-    if isinstance(error, RetryLater) and error.retry_at is not None and error.retry_at > now:
-        at = min(error.retry_at, now + _LONGEST_BAN) + _OUTAGE[0] * chance
+    # What nobody confirmed is asked for again as soon as the first that could may be asked again.
+    reasons = error.reasons if isinstance(error, Unconfirmed) and error.reasons else (error,)
+    at = min(_next_try(one, failures, now, chance) for one in reasons)
     return after, Due(at, at)
+
+
+def _next_try(error: QuoteError, failures: int, now: datetime, chance: float) -> datetime:
+    if isinstance(error, RetryLater) and error.retry_at is not None and error.retry_at > now:
+        return min(error.retry_at, now + _LONGEST_BAN) + _OUTAGE[0] * chance
+    return now + _wait(error, failures) * (1 + _SPREAD * chance)
 
 
 def _wait(error: QuoteError, failures: int) -> timedelta:
@@ -103,7 +110,7 @@ def _wait(error: QuoteError, failures: int) -> timedelta:
             return _SUSPICIOUS
         case RetryLater():
             return _doubled(_TOLD_TO_WAIT, failures)
-        case SourceUnavailable():
+        case SourceUnavailable() | Unconfirmed():
             return _doubled(_OUTAGE, failures)
         case _:  # redesigned, walled in, out of date: what a person or the site has to change
             return _doubled(_REDESIGNED, failures)

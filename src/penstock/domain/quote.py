@@ -15,12 +15,14 @@ QuoteError                    why a symbol has no quote; `elsewhere`: may anothe
 ├── WrongSymbol               the answer is about something else
 ├── AmbiguousNumber           the number can be read in two ways, or in none
 ├── Stale                     the price is older than this source's prices may be
+├── Unconfirmed               a first price, and who could confirm it did not answer; carries it
 └── Suspicious                it does not go with the last price that was believed; carries both
     ├── Suspicious100x        a hundred or thousand times the last one, or that part of it, or in
     │                         another currency: pence as pounds?
     └── SuspiciousJump        further from the last one than this source's prices go
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from enum import StrEnum
@@ -87,6 +89,8 @@ class QuoteError(PenstockError):
 
     elsewhere: ClassVar[bool] = False
     """Whether the next source may be asked: never after an answer that contradicts itself."""
+    quote: Quote | None = None
+    """The price that is held back, where that is why there is none."""
 
     def __init__(
         self,
@@ -233,6 +237,31 @@ class Stale(QuoteError):
 
     def _usual_remedy(self) -> Remedy:
         return ask_person("Is it still traded under this symbol? If so, use another source.")
+
+
+class Unconfirmed(QuoteError):
+    """It is the first price, and no other source could be asked whether it is right.
+
+    `reasons` are why the others did not; `retry_at`: when the first of them may be asked again.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        quote: Quote | None = None,
+        reasons: Sequence[QuoteError] = (),
+        symbol: str = "",
+        source: str = "",
+    ) -> None:
+        self.quote = quote
+        self.reasons = tuple(reasons)
+        told = [one.retry_at for one in reasons if isinstance(one, RetryLater) and one.retry_at]
+        self.retry_at = min(told, default=None)
+        super().__init__(message, symbol=symbol, source=source)
+
+    def _usual_remedy(self) -> Remedy:
+        return wait("Try again later, or look at it: if it is right, accept it.", self.retry_at)
 
 
 class Suspicious(QuoteError):

@@ -1,22 +1,37 @@
 """What becomes of a price that was read: believed, doubted, or believed because others say so.
 
 The first price of all has none before it to be held against: it is held back until another source
-has been asked, unless an authority tells it. If nobody says the same it is told as unconfirmed, and
-the next prices weigh more than it does; if somebody contradicts it, none of the two is believed.
+has been asked, unless an authority tells it. If somebody contradicts it, none of the two is
+believed. If who could confirm it did not answer, it is no price yet, but an error that has it
+(docs/decisions/0022-a-first-price-is-confirmed-or-held-back.md). Only where nobody else has the
+instrument is it told as unconfirmed, and the next prices weigh more than it does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from penstock.domain.pricing import Kept
-from penstock.domain.quote import TRUSTED, Quote, Suspicious, SuspiciousJump
+from penstock.domain.quote import (
+    TRUSTED,
+    Quote,
+    Suspicious,
+    SuspiciousJump,
+    Unconfirmed,
+)
 from penstock.domain.trail import How
-from penstock.quotes.declaration import Tier
+from penstock.quotes.declaration import Declaration, Tier
 from penstock.quotes.keeping import alone
 from penstock.quotes.plan import Attempt
-from penstock.quotes.quest import UNCONFIRMED, Doubted, Quest
+from penstock.quotes.quest import UNCONFIRMED, Doubted, Quest, apart
 from penstock.quotes.remembering import Believed, Recalled
-from penstock.quotes.sanity import AFTER_SPLIT, agree, doubt_about, split_between
+from penstock.quotes.sanity import (
+    AFTER_SPLIT,
+    agree,
+    doubt_about,
+    how_to_accept,
+    shown,
+    split_between,
+)
 
 CONFIRMED_BY: Final = "confirmed_by:"
 """A flag, before a source's id: it is far from the last price, but that source says the same."""
@@ -72,7 +87,9 @@ class Believer:
             quest.doubted.append(Doubted(attempt, quote, doubt, kept))
             quest.note(attempt, how, quote, doubt)
             quest.fail(doubt)
-        elif _wants_another(attempt, quote, last) and quest.may_confirm(attempt.source):
+        elif _wants_another(attempt, quote, last) and (
+            quest.may_confirm(attempt.source) or (last is None and quest.silent(attempt.source))
+        ):
             quest.doubted.append(Doubted(attempt, quote, None, kept))
             quest.note(attempt, how, quote)
         else:
@@ -90,12 +107,19 @@ class Believer:
         quest.outcome = _flagged(witness.quote, *flags)
 
     async def settle(self, quest: Quest) -> bool:
-        """Answer with a first price that nobody confirmed, and nobody contradicted; say whether."""
+        """End with a first price that nobody confirmed, and nobody contradicted; say whether.
+
+        It is held back where another source could have said whether it is right.
+        """
         if quest.outcome is not None or not quest.doubted:
             return False
         first = quest.doubted[0]
         if any(one.doubt for one in quest.doubted):
             return False
+        silent = quest.silent(first.attempt.source)
+        if silent and self._believed.last(first.quote.instrument) is None:
+            quest.outcome = _unconfirmed(quest, first, silent)
+            return True
         quote = with_flag(first.quote, UNCONFIRMED)
         await self._believe(first.attempt, quote, first.kept)
         quest.outcome = quote
@@ -142,7 +166,7 @@ class Believer:
         if doubt is not None and not (weak or isinstance(doubt, SuspiciousJump)):
             return None
         for held in quest.doubted:
-            if not apart(attempt, held.attempt):
+            if not apart(attempt.source, held.attempt.source):
                 continue
             if held.doubt is None:
                 same = doubt_about(quote, held.quote, attempt.source.sane) is None
@@ -163,7 +187,7 @@ class Believer:
         if not _stays_weak(last, attempt):
             return None
         for held in quest.doubted:
-            if apart(attempt, held.attempt):
+            if apart(attempt.source, held.attempt.source):
                 return doubt_about(quote, held.quote, attempt.source.sane)
         return None
 
@@ -177,9 +201,20 @@ def is_weak(last: Quote | None) -> bool:
     return last is not None and UNCONFIRMED in last.flags
 
 
-def apart(one: Attempt, other: Attempt) -> bool:
-    """Say whether two sources are at other hosts."""
-    return set(one.source.hosts).isdisjoint(other.source.hosts)
+def _unconfirmed(quest: Quest, first: Doubted, silent: Sequence[Declaration]) -> Unconfirmed:
+    """Return the error that a first price is which these sources did not confirm."""
+    quote, names = first.quote, {one.id for one in silent}
+    reasons = {one.source: one for one in quest.errors if one.source in names}
+    told = [f"{name}: {error.message}" for name, error in reasons.items()]
+    told += [f"{one.id} was not asked." for one in silent if one.id not in reasons]
+    return Unconfirmed(
+        f"{quote.source} says {shown(quote)}. It is the first price, and no other source said "
+        f"whether it is right: {' '.join(told)} {how_to_accept(quote)}",
+        quote=quote,
+        reasons=list(reasons.values()),
+        symbol=quest.asked,
+        source=quote.source,
+    )
 
 
 def _stays_weak(last: Quote | None, attempt: Attempt) -> bool:

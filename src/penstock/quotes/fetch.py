@@ -20,7 +20,7 @@ from penstock.quotes.believing import Believer
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.errand import Errand
 from penstock.quotes.keys import Keys
-from penstock.quotes.plan import attempts_for
+from penstock.quotes.plan import attempts_for, sources_of
 from penstock.quotes.quest import Outcome, Quest
 from penstock.quotes.remembering import Believed, Recalled
 
@@ -97,7 +97,8 @@ class QuoteEngine:
         for symbol in dict.fromkeys(asked):
             try:
                 ways = attempts_for(symbol, sources, disabled, chosen=source is not None)
-                quests[symbol] = Quest(symbol, ways)
+                every = ways if source is None else attempts_for(symbol, self._sources, disabled)
+                quests[symbol] = Quest(symbol, ways, sources_of(every))
             except QuoteError as error:
                 trails[symbol] = Trail(symbol, error)
         if quests:

@@ -128,6 +128,11 @@ def attempts_for(
     return ways
 
 
+def sources_of(ways: Iterable[Attempt]) -> tuple[Declaration, ...]:
+    """Return the sources of these ways, each once, in their order."""
+    return tuple({way.source.id: way.source for way in ways}.values())
+
+
 def _not_there(asked: str, source: Declaration) -> QuoteError:
     return NoSource(
         f"{source.title} does not quote {asked}.",

@@ -1,6 +1,7 @@
 """One symbol on its way: the ways that are left, what came of those that were tried."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ from penstock.domain.quote import (
     Quote,
     QuoteError,
     RetryLater,
+    RobotsDenied,
     SourceUnavailable,
     Suspicious,
     SymbolNotFound,
@@ -43,10 +45,15 @@ class Doubted:
 
 @dataclass(slots=True)
 class Quest:
-    """A symbol as it was asked for, until it has an outcome."""
+    """A symbol as it was asked for, until it has an outcome.
+
+    `covering` are all sources in use that quote it as far as they say, also those that whoever asks
+    does not want asked.
+    """
 
     asked: str
     ways: deque[Attempt]
+    covering: Sequence[Declaration] = ()
     tried: list[Attempt] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     errors: list[QuoteError] = field(default_factory=list)
@@ -55,7 +62,18 @@ class Quest:
 
     def may_confirm(self, source: Declaration) -> bool:
         """Say whether a source at other hosts than this one is still to be asked."""
-        return any(set(way.source.hosts).isdisjoint(source.hosts) for way in self.ways)
+        return any(apart(way.source, source) for way in self.ways)
+
+    def silent(self, source: Declaration) -> list[Declaration]:
+        """Return the sources at other hosts than this one that could confirm it, and did not.
+
+        One that knows no such symbol, or that no program may ask, never can.
+        """
+        never = (SymbolNotFound, RobotsDenied)
+        told = {one.source for one in self.errors if isinstance(one, never)}
+        told -= {one.source for one in self.errors if not isinstance(one, never)}
+        told |= {one.quote.source for one in self.doubted}
+        return [one for one in self.covering if apart(one, source) and one.id not in told]
 
     def next_way(self) -> Attempt:
         """Return the way to try now."""
@@ -106,3 +124,8 @@ class Quest:
         """Return what became of it. It has an outcome by now."""
         outcome = self.outcome or self.telling()
         return Trail(self.asked, outcome, tuple(self.steps))
+
+
+def apart(one: Declaration, other: Declaration) -> bool:
+    """Say whether two sources are at other hosts."""
+    return set(one.hosts).isdisjoint(other.hosts)

@@ -101,8 +101,8 @@ def _after_splits(
 
 def _doubt(kind: type[Suspicious], quote: Quote, last: Quote, why: str) -> Suspicious:
     return kind(
-        f"{quote.source} says {_shown(quote)}, the last price was {_shown(last)} of "
-        f"{last.as_of:%Y-%m-%d} ({last.source}): {why}.",
+        f"{quote.source} says {shown(quote)}, the last price was {shown(last)} of "
+        f"{last.as_of:%Y-%m-%d} ({last.source}): {why}. {how_to_accept(quote)}",
         quote=quote,
         last=last,
         symbol=quote.symbol,
@@ -110,5 +110,12 @@ def _doubt(kind: type[Suspicious], quote: Quote, last: Quote, why: str) -> Suspi
     )
 
 
-def _shown(quote: Quote) -> str:
+def how_to_accept(quote: Quote) -> str:
+    """Return what an admin types to believe a price that is held back."""
+    command = f"penstock price accept {quote.instrument} {quote.price:f} {quote.quoted_unit}"
+    return f"If that is right, an admin says so: `{command} --source {quote.source}`."
+
+
+def shown(quote: Quote) -> str:
+    """Return a price as the source wrote it, with its unit."""
     return f"{quote.price} {quote.quoted_unit}"

@@ -92,8 +92,9 @@ async def list_quotes(
 async def accept_quote(
     caller: Annotated[Caller, require("admin", "quotes")], running: Running, given: Doubted
 ) -> Quote:
-    """Believe a price that was doubted: the source is asked again, and has to say the same.
+    """Believe a price that was doubted, or a first one that nobody confirmed.
 
+    The source is asked again, and has to say the same.
     For admins: it is the price of everybody's holdings from then on.
     """
     _check([given.symbol])
@@ -107,9 +108,10 @@ def _as_told(outcome: prices.Quote | prices.QuoteError, price: Decimal, unit: st
     """Return the doubted price as a trusted one, if it was looked at. Raises Conflict."""
     if isinstance(outcome, prices.Quote):
         raise Conflict(f"{outcome.symbol} is {outcome.price} now, which nobody doubts.")
-    if not isinstance(outcome, prices.Suspicious) or outcome.quote is None:
+    found = outcome.quote
+    if found is None:
         raise Conflict(f"There is no price to accept. {outcome.message}", remedy=outcome.remedy)
-    found, last = outcome.quote, outcome.last
+    last = outcome.last if isinstance(outcome, prices.Suspicious) else None
     if (found.price, found.quoted_unit) != (price, unit):
         raise Conflict(
             f"The source says {found.price} {found.quoted_unit} now, not {price} {unit}.",

@@ -65,7 +65,7 @@ def _grade(context: click.Context, settings: "Settings", *, as_json: bool) -> No
 
 def examine(settings: "Settings") -> Iterator[Check]:
     """Yield every check of this installation."""
-    from penstock.cli.doctor import banks, home, machine, prices, server, store, telling
+    from penstock.cli.doctor import banks, home, machine, prices, rates, server, store, telling
     from penstock.domain.clock import utc_now
 
     now = utc_now()
@@ -80,6 +80,7 @@ def examine(settings: "Settings") -> Iterator[Check]:
             yield from banks.connection_checks(settings, database, now=now)
             yield from prices.standing_checks(database, now=now)
             yield from prices.held_checks(database)
+            yield from rates.checks(settings, database, now=now)
         yield from telling.checks(settings, database if sound else None)
     yield from prices.checks(settings)
     yield from server.checks(settings, now=now)
