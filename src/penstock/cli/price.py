@@ -25,7 +25,7 @@ _HOW = "A SECURITY is its id, ISIN, FIGI, CUSIP, ticker or name, as `penstock ho
 @pass_flags
 @click.pass_context
 def price(context: click.Context, flags: Flags, security: str | None, *, as_json: bool) -> None:
-    """List the prices that you set; set, import, remove them; accept a doubted or fetch a past one."""
+    """List the prices that you set; set, import, remove, accept and fetch prices."""
     if context.invoked_subcommand is not None:
         return
     from penstock.cli.listing import Column, Listing, plain, show
