@@ -18,8 +18,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli.app import app
+from penstock.db import rates
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
+from penstock.db.rates import Document
+from penstock.domain.clock import utc_now
 from penstock.sandbox.server import Options, running
 from tests.cli.quote_site import Site, opened
 from tests.databases import Database as Made
@@ -147,6 +150,16 @@ def ada(tmp_path: Path, bank: Bank, signed_in_home: Path) -> Terminal:
     """Return a person who is signed in, with a bank of the test's own."""
     shutil.copytree(signed_in_home, tmp_path / "home")
     return in_front_of(tmp_path / "home", bank.url)
+
+
+@pytest.fixture
+def sound_ada(linked_ada: Terminal) -> Terminal:
+    """Return such a person where today's exchange rates are there, too."""
+    database = open_database(f"sqlite:///{linked_ada.home / 'penstock.db'}")
+    now = utc_now()
+    database.write_now(rates.note, Document("daily", now, now.date()))
+    database.close()
+    return linked_ada
 
 
 @pytest.fixture
