@@ -151,3 +151,15 @@ def test_a_curve_has_blanks_where_nothing_is_known() -> None:
     assert sparkline([None, None]) == ""
     assert sparkline(["5.00"]) == "▁"
     assert len(sparkline([str(one) for one in range(365)])) <= 60
+
+
+def test_past_days_are_asked_for_one_by_one(ada: Terminal) -> None:
+    """A line each; where nobody in use tells them it says who would, and ends with 1."""
+    asked = ada.run("price", "fetch", "--from", "2026-01-02")
+    assert asked.exit_code == 1
+    lines = asked.stderr.splitlines()
+    assert lines
+    assert all("since 2026-01-02 had none. No source in use" in line for line in lines)
+    (row,) = ada.json("price", "fetch", "ocdo:xlon")["rows"]
+    assert (row["instrument"], row["stored"]) == ("OCDO:XLON", 0)
+    assert ada.run("price", "fetch", "NOPE:XETR").exit_code == 1

@@ -5,6 +5,7 @@ first source that can tell is asked for as many of the last days as it tells in 
 next one only where it could not.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from urllib.parse import quote
 from penstock.domain.clock import Clock
 from penstock.domain.closes import Closes
 from penstock.domain.pricing import Splits
-from penstock.domain.quote import NoSource, Quote, QuoteError, SourceDisabled
+from penstock.domain.quote import LayoutChanged, NoSource, Quote, QuoteError, SourceDisabled
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request
 from penstock.domain.trading_day import zone_of
@@ -21,6 +22,8 @@ from penstock.quotes.declaration import Declaration, fill, fits
 from penstock.quotes.history_read import Past, read_closes
 from penstock.quotes.past import judged, together
 from penstock.quotes.symbol import Symbol, candidates_of
+
+_log = logging.getLogger("penstock.quotes")
 
 Way = tuple[Declaration, Symbol, date, str]
 """A source, what the instrument is there, the first day to ask for, and the address."""
@@ -77,7 +80,13 @@ class Historian:
             raise answer.error
         if answer is None:
             raise AssertionError("nobody else is asked in its place")
-        return read_closes(source, symbol, answer, span, self._clock())
+        try:
+            return read_closes(source, symbol, answer, span, self._clock())
+        except QuoteError:
+            raise
+        except Exception as error:  # whatever an answer breaks, others are asked in its place
+            _log.exception("unreadable", extra={"source": source.id, "instrument": f"{symbol}"})
+            raise LayoutChanged(f"What {source.title} answered cannot be read.") from error
 
     def _nobody(self, instrument: str, first: date, last: date) -> QuoteError:
         would = [one[0] for one in ways(self._disabled, instrument, first, last, self._clock)]
