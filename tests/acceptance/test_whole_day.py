@@ -54,6 +54,7 @@ def until_fresh(machine: Machine) -> None:
     raise AssertionError("it was never read")
 
 
+@pytest.mark.long
 def test_a_day_with_a_server(machine: Machine, bank: Server) -> None:
     """`penstock serve` in one terminal, the commands in another, over HTTP and tokens."""
     machine.run("user", "add", "ada", "--password-stdin", typed=PASSWORD)
@@ -127,6 +128,7 @@ def test_nothing_listens_in_the_clear_in_production(machine: Machine, host: str)
     assert "PENSTOCK_PUBLIC_URL" in refused.stderr
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("bank")
 def test_no_secret_is_on_the_disk_or_in_the_output(machine: Machine) -> None:
     """K3: the password and the bank's tokens are in no output, and in no file in the clear."""

@@ -1,5 +1,9 @@
 """`penstock sessions` and `password` at the command line."""
 
+import json
+import sqlite3
+from contextlib import closing
+
 from tests.cli.conftest import PASSWORD, Terminal
 
 NEW = "another correct horse"
@@ -29,3 +33,19 @@ def test_a_password_is_changed(stranger: Terminal) -> None:
     login = ("login", "--username", "ada", "--password-stdin")
     assert stranger.run(*login, typed=PASSWORD).exit_code == 4
     stranger.good(*login, typed=NEW)
+
+
+def test_verbose_tells_no_secret(ada: Terminal) -> None:
+    """K3: the password and the tokens are in no output, and nowhere in the clear in the file."""
+    outputs = [
+        ada.good("--verbose", "login", "--username", "ada", "--password-stdin", typed=PASSWORD),
+        ada.good("--verbose", "connect", "sandbox", "--auto-consent"),
+        ada.good("--verbose", "sync"),
+    ]
+    session = json.loads((ada.home / "session.json").read_text())
+    tokens = [one[name] for one in session.values() for name in ("access", "refresh")]
+    with closing(sqlite3.connect(ada.home / "penstock.db")) as connection:
+        dump = "\n".join(connection.iterdump())
+    for secret in (PASSWORD, *tokens):
+        assert secret not in dump
+        assert not any(secret in one.output for one in outputs)

@@ -59,6 +59,7 @@ STOOQ = recorded("stooq.toml").decode()
         ('kind = "epoch"', 'kind = "date"\nat = "25:00"', "time of day"),
         ('kind = "epoch"', 'kind = "date"\nformat = "%H:%M"', "no day, month and year"),
         ('kind = "epoch"', 'kind = "date"\nformat = "%Q"', "cannot be read back"),
+        ('kind = "epoch"', 'kind = "date"\nformat = "%d.%m.%m.%Y"', "cannot be read back"),
         ("[time]", "[covers]\nmics = ['XETRA']\n\n[time]", "mics are four letters"),
         ("[time]", "[covers]\ncountries = ['USA']\n\n[time]", "two letters each"),
         ("[time]", "[covers]\nbases = ['DOLLAR']\n\n[time]", "DOLLAR is not"),

@@ -5,7 +5,7 @@ over to a bare temporary table, and go on from there many at a time: SQLite copi
 it takes them one by one, and PostgreSQL copies into no table that is behind the wall (wall.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -16,8 +16,12 @@ from penstock.db.metadata import instant_text
 from penstock.db.staging import STAGED, TYPED, Batch, Into, located
 from penstock.db.statements import Statements
 
-AT_A_TIME: Final = 10_000
-"""How many rows go from the temporary table into the real one at a time."""
+AT_A_TIME: Final[Mapping[str, int]] = {"sqlite": 10_000, "postgresql": 40_000}
+"""How many rows go from the temporary table into the real one at a time, by kind of database.
+
+On PostgreSQL so many fill the 8 MB that a session buffers of temporary tables, and to empty one is
+dear: it gives its space on the disk back.
+"""
 MOST_LINKS: Final = 2_000
 """So many are looked up one by one; more, all at once."""
 
@@ -82,7 +86,7 @@ def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> Lin
         links.note(rows)
         cursor.executemany(hand_over, rows)
         handed += len(rows)
-        if handed >= AT_A_TIME:
+        if handed >= AT_A_TIME["sqlite"]:
             go_on()
             handed = 0
     go_on()
@@ -101,7 +105,9 @@ def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) ->
     try:
         with connection.begin_nested():
             cursor.execute(f"CREATE TEMP TABLE handed ({TYPED}) ON COMMIT DROP")
-            for first in waiting:
+            for part, first in enumerate(waiting):
+                if part:
+                    cursor.execute("TRUNCATE handed")
                 handed = 0
                 with cursor.copy(hand_over) as copy:
                     for batch in chain((first,), waiting):
@@ -110,10 +116,9 @@ def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) ->
                         for row in rows:
                             copy.write_row(row)
                         handed += len(rows)
-                        if handed >= AT_A_TIME:
+                        if handed >= AT_A_TIME["postgresql"]:
                             break
                 cursor.execute(insert)
-                cursor.execute("TRUNCATE handed")
     except psycopg.errors.UniqueViolation:
         return None
     return links

@@ -127,7 +127,7 @@ def _check_format(form: str) -> None:
     sample = datetime(2031, 12, 28, 13, 45, 59)  # noqa: DTZ001 - only its day is looked at
     try:
         read = datetime.strptime(sample.strftime(form), form)  # noqa: DTZ007 - only its day is looked at
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # the latter where one of its parts comes twice
         raise ValueError(f"format {form!r} cannot be read back: {error}") from None
     if read.date() != sample.date():
         raise ValueError(f"format {form!r} has no day, month and year")
