@@ -122,3 +122,12 @@ def test_a_refusal_is_sqlalchemys(database: Database) -> None:
     given = {"owner_id": 1, "connection_id": 404, "trigger": "t", "started_at": NOW}
     with pytest.raises(sa.exc.IntegrityError):
         run(database.url, lambda one: insert.write(one, {**given, "outcome": None}))
+
+
+def test_rows_fail_as_everything_does_and_tell_no_value(database: Database) -> None:
+    """An error is SQLAlchemy's, and what the statement carried does not stand in it."""
+    said = sa.bindparam("said", type_=sa.Text())
+    prepared = Prepared(sa.table("nowhere", sa.column("x")).select().where(sa.column("x") == said))
+    with pytest.raises(sa.exc.DBAPIError) as caught:
+        run(database.url, lambda one: prepared.rows(one, {"said": "canary-7"}))
+    assert "canary-7" not in str(caught.value)

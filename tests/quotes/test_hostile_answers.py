@@ -125,7 +125,8 @@ def test_what_is_no_figure_is_no_price(
 
     read = outcome(name, asked, changed(document, way, replace))
     if priced(read) != right and isinstance(read, Quote):
-        told = isinstance(junk, bool) and way[-1] == "nominal"  # what the source itself says of its prices
+        # What a price is of, the source itself says.
+        told = isinstance(junk, bool) and way[-1] == "nominal"
         assert told or (isinstance(junk, str) and read.raw == junk)
 
 

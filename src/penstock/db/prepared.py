@@ -1,8 +1,8 @@
-"""Statements that every sync runs, prepared once and handed to the driver as they are.
+"""Statements that are run all the time, prepared once and handed to the driver as they are.
 
-They are the statements of the quiet syncs, which find nothing new, and of which there are most.
-SQLAlchemy takes several times as long over each: here it only writes the SQL, once, and says what
-a driver's error means.
+They are those of the quiet syncs, which find nothing new, and of which there are most; and those of
+the lists that programs ask for. SQLAlchemy takes several times as long over each: here it only
+writes the SQL, once, and says what a driver's error means.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +121,7 @@ def _make(statement: sa.ClauseElement, dialect: Dialect) -> _Made:
 
 def _results(statement: sa.ClauseElement, cursor: DBAPICursor, dialect: Dialect) -> Processes:
     """Return what is done to the values of which columns."""
-    if not isinstance(statement, sa.Select | sa.sql.dml.UpdateBase):
+    if not isinstance(statement, sa.SelectBase | sa.UpdateBase):
         return ()
     found = []
     described = cursor.description or ()

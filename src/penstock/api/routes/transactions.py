@@ -157,7 +157,7 @@ async def list_transactions(
     )
     shown = rows[: page.limit]
     last = shown[-1] if len(rows) > page.limit else None
-    return answer(as_rows(shown), cursor_after(name, (last.dated_on, last.id)) if last else None)
+    return answer(as_rows(shown), cursor_after(name, listing.position(last)) if last else None)
 
 
 @router.get("/transactions/{transaction_id}", response_model=Transaction)
