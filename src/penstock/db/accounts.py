@@ -175,7 +175,7 @@ def listed_under(
     if connection_id is not None:
         connections.get(connection, connection_id, owner_id=owner_id)
     return [
-        Listed(number, bool(hidden), bool(starts))
+        Listed(number, hidden, starts)
         for number, of, hidden, starts in _LISTED.rows(connection, {"owner": owner_id})
         if account_id in (None, number) and connection_id in (None, of)
     ]
