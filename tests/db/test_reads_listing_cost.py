@@ -30,7 +30,8 @@ def cost(database: Lanes, owner: int, asked: Listing, back: int) -> int:
         rows = database.read_now(
             listings.page, asked, owner_id=owner, today=TODAY, after=after, limit=limit
         )
-        return [(date.fromisoformat(str(row.dated_on)), row.id) for row in rows]
+        ends = map(listings.position, rows)
+        return [(date.fromisoformat(str(day)), number) for day, number in ends]
 
     after = read(back, None)[-1] if back else None
     with counted(database.engine) as steps:

@@ -17,6 +17,7 @@ from penstock.db import wall
 from penstock.db.connect import open_database
 from penstock.db.lane import Database
 from penstock.db.metadata import Exact, Instant
+from penstock.db.prepared import Prepared
 from penstock.db.tables import metadata
 from tests.databases import Databases
 from tests.engine.house import play
@@ -139,6 +140,19 @@ def test_a_caller_sees_their_own_rows(database: Database, table: sa.Table) -> No
     assert sorted(theirs, key=str) == sorted(every, key=str)
     assert len(every) == 2
     assert as_person(database, 3, table.select())[1] == []
+
+
+def test_what_is_read_straight_from_the_driver_is_behind_the_wall(database: Database) -> None:
+    """X1: a prepared list that is the first thing a transaction does says whose it is, too."""
+    every = Prepared(sa.select(metadata.tables["transactions"].c.owner_id))
+
+    async def ask(person: int | None) -> list[list[Any]]:
+        wall.bind(person)
+        return [await database.read(every.rows, {}), await database.glance(every.rows, {})]
+
+    assert play(ask(1)) == [[(1,)], [(1,)]]
+    assert play(ask(3)) == [[], []]
+    assert [len(rows) for rows in play(ask(None))] == [2, 2]
 
 
 @pytest.mark.parametrize("table", [one for one in BEHIND if "owner_id" in one.columns], ids=str)

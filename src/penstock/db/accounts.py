@@ -144,15 +144,20 @@ def deactivate(
 
 
 class Listed(NamedTuple):
-    """What an account says of how its rows are listed."""
+    """What an account says of how its rows are listed. `starts`: it has a `start_on`."""
 
     id: int
     hidden: bool
-    start_on: date | None
+    starts: bool
 
 
-_LISTED: Final = (
-    sa.select(accounts.c.id, accounts.c.hidden, accounts.c.start_on)
+_LISTED: Final = Prepared(
+    sa.select(
+        accounts.c.id,
+        accounts.c.connection_id,
+        accounts.c.hidden,
+        accounts.c.start_on.is_not(None),
+    )
     .where(accounts.c.owner_id == sa.bindparam("owner"))
     .order_by(accounts.c.id)
 )
@@ -165,15 +170,15 @@ def listed_under(
 
     Raises NotFound where the account or the connection named is not the owner's.
     """
-    c = accounts.c
-    query = _LISTED
     if account_id is not None:
         get(connection, account_id, owner_id=owner_id)
-        query = query.where(c.id == account_id)
     if connection_id is not None:
         connections.get(connection, connection_id, owner_id=owner_id)
-        query = query.where(c.connection_id == connection_id)
-    return [Listed(*row) for row in connection.execute(query, {"owner": owner_id})]
+    return [
+        Listed(number, bool(hidden), bool(starts))
+        for number, of, hidden, starts in _LISTED.rows(connection, {"owner": owner_id})
+        if account_id in (None, number) and connection_id in (None, of)
+    ]
 
 
 def reading() -> sa.Select[Any]:

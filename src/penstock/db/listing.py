@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from penstock.db import accounts
 from penstock.db.matching import at_least, at_most, contains, pattern
 from penstock.db.metadata import Exact, Id
+from penstock.db.prepared import Prepared
 from penstock.db.transactions import overdue, reading, transactions
 
 Q = TypeVar("Q", sa.Select[Any], sa.CompoundSelect[Any])
+
+_DATED_ON: Final = list(reading().selected_columns.keys()).index("dated_on")
+_OF_ANY_NUMBER: Final = frozenset({"accounts", "hidden_accounts"})
+"""The conditions whose values are lists: with each length the statement is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +56,10 @@ def page(
     today: date,
     after: tuple[date, int] | None,
     limit: int,
-) -> Sequence[sa.Row[Any]]:
+) -> Sequence[Sequence[Any]]:
     """Return the owner's transactions, newest first, from past `after` (a row's day and number).
 
+    They come as `transactions.reading` gives them, in tuples; what is true may be a number.
     Raises NotFound where the listing names an account or a connection that is not the owner's.
     """
     dialect = connection.dialect.name
@@ -73,8 +79,15 @@ def page(
             given |= {"after": day}
             given.pop("until", None)
             fixed["after_number"] = number
-    statement = _statement(dialect, frozenset(given))
-    return connection.execute(statement, given | fixed).all()
+    names = frozenset(given)
+    if names & _OF_ANY_NUMBER:
+        return connection.execute(_statement(dialect, names), given | fixed).all()
+    return _prepared(dialect, names).rows(connection, given | fixed)
+
+
+def position(row: Sequence[Any]) -> tuple[date, int]:
+    """Return after which day and number the page begins that follows a row of `page`."""
+    return row[_DATED_ON], row[0]
 
 
 def _given(dialect: str, listing: Listing) -> Iterator[tuple[str, object]]:
@@ -102,8 +115,13 @@ def _of_accounts(
     hidden = [account.id for account in among if account.hidden]
     if hidden and listing.account_id is None and not listing.hidden:
         yield "hidden_accounts", hidden
-    if any(account.start_on is not None for account in among):
+    if any(account.starts for account in among):
         yield "started", True
+
+
+@lru_cache(512)
+def _prepared(dialect: str, names: frozenset[str]) -> Prepared:
+    return Prepared(_statement(dialect, names))
 
 
 @lru_cache(512)
