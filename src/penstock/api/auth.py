@@ -83,7 +83,7 @@ class Terms:
     own: bool = False
 
     async def __call__(
-        self, request: Request, _token: Annotated[str | None, Depends(oauth2)]
+        self, request: Request, _token: Annotated[str | None, Depends(oauth2)] = None
     ) -> Caller:
         """Return whom routing.py let in. A route that it does not guard fails here, closed."""
         caller: Caller = request.state.caller

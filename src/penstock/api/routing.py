@@ -6,7 +6,8 @@ pen in it would silently answer too much) · the body is read whole and strictly
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, params
@@ -16,15 +17,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from penstock.api.auth import admit, needed_scopes, terms_of, walk
 from penstock.api.errors import MalformedRequest, WrongMediaType
 from penstock.api.idempotency import once
 from penstock.api.query import QueryOf
+from penstock.api.straight import Answer, straight
 from penstock.api.strict_json import read_json
 from penstock.db import wall
-
-Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class StrictRequest(Request):
@@ -40,9 +42,26 @@ class StrictRequest(Request):
 class PenstockRoute(APIRoute):
     """A route that says who may call it. Raises TypeError when it is made without."""
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is for this route.
+
+        Every request asks dozens of routes: most see by the path's fixed part that it is not.
+        """
+        fixed, goes_on = self._fixed
+        path = scope["path"]
+        if not (fixed in path if goes_on else path.endswith(fixed)):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    @cached_property
+    def _fixed(self) -> tuple[str, str]:
+        """Return what the path begins with, and a brace where parameters follow."""
+        fixed, brace, _ = self.path.partition("{")
+        return fixed, brace
+
     def get_route_handler(self) -> Answer:
         """Return the function that answers, with our own steps before FastAPI's."""
-        answer = super().get_route_handler()
+        answer = straight(self.dependant) or super().get_route_handler()
         needed = needed_scopes(self.dependant)
         terms = terms_of(self.dependant)
         _check_asynchronous(self)

@@ -209,9 +209,10 @@ def installation_of(scope: Any) -> Installation:  # noqa: ANN401 - an ASGI scope
     return running
 
 
-async def _running(request: Request) -> Installation:
+async def running_of(request: Request) -> Installation:
+    """Return the Penstock that a request came to."""
     return installation_of(request.scope)
 
 
-Running = Annotated[Installation, Depends(_running)]
+Running = Annotated[Installation, Depends(running_of)]
 """Write `running: Running` among a route's parameters to be given the running Penstock."""
