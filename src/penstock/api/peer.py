@@ -6,6 +6,7 @@ the right: the first address that is no trusted proxy is the client, whatever st
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -85,6 +86,7 @@ def _without_port(text: str) -> str:
     return host if "." in host and port.isdecimal() else text
 
 
+@lru_cache(1024)
 def _address(text: str) -> Address | None:
     try:
         address = ip_address(text)

@@ -4,6 +4,7 @@ They are names, not secrets: who may see the row behind one is decided by its ow
 knowing the id (security.md X1).
 """
 
+from functools import lru_cache
 from typing import Final
 
 from penstock.domain.errors import NotFound
@@ -37,10 +38,15 @@ NOUNS: Final = {
 
 def public_id(prefix: str, number: int) -> str:
     """Return the public id of a row: `txn_0000000000011` is row 33 of "txn"."""
+    return f"{_head(prefix, number >> 20)}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+
+
+@lru_cache(4096)
+def _head(prefix: str, high: int) -> str:
+    """Return the beginning that the ids of a million rows have in common."""
     return (
-        f"{prefix}_{_DIGITS[number >> 60]}{_PAIRS[number >> 50 & 1023]}"
-        f"{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}"
-        f"{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+        f"{prefix}_{_DIGITS[high >> 40]}{_PAIRS[high >> 30 & 1023]}"
+        f"{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}"
     )
 
 

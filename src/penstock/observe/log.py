@@ -147,9 +147,9 @@ def _formatter(*, json: bool, clock: Clock) -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
-            stamp,
             _without_queries,
             _without_secrets,
+            stamp,
             _as_json if json else _as_text,
         ],
     )
