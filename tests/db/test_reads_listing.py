@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import apsw
 import pytest
 import sqlalchemy as sa
 from hypothesis import example, given, settings
@@ -265,16 +266,15 @@ def test_no_page_needs_a_sort(sqlite_database: Database) -> None:
 
 
 def _plan(books: Books, asked: Listing, owner: int) -> str:
-    seen: list[tuple[str, Any]] = []
-    database = books.database
+    seen: list[str] = []
 
-    def note(_c: object, _cursor: object, sql: str, parameters: Any, *_rest: object) -> None:
-        seen.append((sql, parameters))
-
-    sa.event.listen(database.engine, "before_cursor_execute", note)
-    database.read_now(listings.page, asked, owner_id=owner, today=TODAY, after=(DAY, 1), limit=10)
-    sa.event.remove(database.engine, "before_cursor_execute", note)
-    sql, parameters = next(one for one in reversed(seen) if "FROM transactions" in one[0])
-    with database.engine.connect() as connection:
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+    def read(connection: sa.Connection) -> str:
+        driver: Any = connection.connection.driver_connection
+        driver.inner.trace_v2(apsw.SQLITE_TRACE_STMT, lambda told: seen.append(told["sql"]))
+        listings.page(connection, asked, owner_id=owner, today=TODAY, after=(DAY, 1), limit=10)
+        driver.inner.trace_v2(0, None)
+        sql = next(one for one in reversed(seen) if "FROM transactions" in one)
+        rows = driver.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).fetchall()
         return "; ".join(row[-1] for row in rows)
+
+    return books.database.read_now(read)

@@ -42,7 +42,7 @@ def read_proxies(words: Iterable[str]) -> Proxies:
 
 def client_address(scope: Any, trusted: Proxies) -> str:  # noqa: ANN401 - an ASGI scope
     """Return the client's address as text, `unknown` where there is none (a Unix socket, say)."""
-    peer = _address(scope["client"][0] if scope.get("client") else "")
+    peer = _peer(scope["client"][0] if scope.get("client") else "")
     if peer is None:
         return UNKNOWN
     if _is_trusted(peer, trusted):
@@ -59,7 +59,7 @@ def client_address(scope: Any, trusted: Proxies) -> str:  # noqa: ANN401 - an AS
 
 def is_encrypted(scope: Any, trusted: Proxies) -> bool:  # noqa: ANN401 - an ASGI scope
     """Say whether the client reached us by HTTPS."""
-    peer = _address(scope["client"][0] if scope.get("client") else "")
+    peer = _peer(scope["client"][0] if scope.get("client") else "")
     if peer is not None and _is_trusted(peer, trusted):
         told = Headers(scope=scope).get("x-forwarded-proto")
         if told is not None:
@@ -69,7 +69,7 @@ def is_encrypted(scope: Any, trusted: Proxies) -> bool:  # noqa: ANN401 - an ASG
 
 def is_this_machine(scope: Any) -> bool:  # noqa: ANN401 - an ASGI scope
     """Say whether the request came from this machine itself, and through nobody else's hands."""
-    peer = _address(scope["client"][0] if scope.get("client") else "")
+    peer = _peer(scope["client"][0] if scope.get("client") else "")
     headers = Headers(scope=scope)
     return peer is not None and peer.is_loopback and not any(name in headers for name in _FORWARDED)
 
@@ -87,6 +87,11 @@ def _without_port(text: str) -> str:
 
 
 @lru_cache(1024)
+def _peer(host: str) -> Address | None:
+    """Return the address of a socket's other end: the same few ask again and again."""
+    return _address(host)
+
+
 def _address(text: str) -> Address | None:
     try:
         address = ip_address(text)

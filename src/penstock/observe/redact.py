@@ -7,7 +7,6 @@ wherever they stand. Every pattern is linear in the length of the text.
 import math
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Final
 
 from penstock.domain.secret import MASK
@@ -76,7 +75,6 @@ _RULES: Final = (
 _PLAIN: Final = re.compile(r"[\w./{}-]*")
 
 
-@lru_cache(1024)
 def names_secret(name: str) -> bool:
     """Say whether a field of this name must be masked, whatever stands in it."""
     plain = name.lower().strip("_-")
