@@ -124,18 +124,6 @@ def test_a_refusal_is_sqlalchemys(database: Database) -> None:
         run(database.url, lambda one: insert.write(one, {**given, "outcome": None}))
 
 
-def test_rows_are_those_that_sqlalchemy_reads(database: Database) -> None:
-    """A list that is read straight from the driver says the same."""
-    given = {"amount": Decimal("1E-8"), "at": NOW}
-
-    def both(connection: sa.Connection) -> list[list[tuple[Any, ...]]]:
-        usual = [tuple(row) for row in connection.execute(ECHO, given)]
-        return [Prepared(ECHO).rows(connection, given), usual]
-
-    ours, usual = run(database.url, both)
-    assert ours == usual
-
-
 def test_rows_fail_as_everything_does_and_tell_no_value(database: Database) -> None:
     """An error is SQLAlchemy's, and what the statement carried does not stand in it."""
     said = sa.bindparam("said", type_=sa.Text())
@@ -143,18 +131,3 @@ def test_rows_fail_as_everything_does_and_tell_no_value(database: Database) -> N
     with pytest.raises(sa.exc.DBAPIError) as caught:
         run(database.url, lambda one: prepared.rows(one, {"said": "canary-7"}))
     assert "canary-7" not in str(caught.value)
-
-
-@pytest.mark.postgres
-def test_rows_are_read_again_where_the_connection_died(postgres_database: Database) -> None:
-    """Whoever lists something after the server was away notices nothing."""
-    process = Prepared(sa.select(sa.func.pg_backend_pid()))
-    opened, other = open_database(postgres_database.url), open_database(postgres_database.url)
-    try:
-        ((first,),) = opened.read_now(process.rows, {})
-        other.write_now(lambda one: one.execute(sa.select(sa.func.pg_terminate_backend(first))))
-        ((second,),) = opened.read_now(process.rows, {})
-        assert second != first
-    finally:
-        opened.close()
-        other.close()

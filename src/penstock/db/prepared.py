@@ -1,8 +1,8 @@
-"""Statements that every sync runs, prepared once and handed to the driver as they are.
+"""Statements that are run all the time, prepared once and handed to the driver as they are.
 
-They are the statements of the quiet syncs, which find nothing new, and of which there are most.
-SQLAlchemy takes several times as long over each: here it only writes the SQL, once, and says what
-a driver's error means.
+They are those of the quiet syncs, which find nothing new, and of which there are most, and those of
+the list that programs ask for most. SQLAlchemy takes several times as long over each: here it only
+writes the SQL, once, and says what a driver's error means.
 """
 
 from collections.abc import Callable, Mapping, Sequence
