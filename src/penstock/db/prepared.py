@@ -1,7 +1,7 @@
 """Statements that are run all the time, prepared once and handed to the driver as they are.
 
-They are those of the quiet syncs, which find nothing new, and of which there are most; and those of
-the lists that programs ask for. SQLAlchemy takes several times as long over each: here it only
+They are those of the quiet syncs, which find nothing new, and of which there are most, and those of
+the list that programs ask for most. SQLAlchemy takes several times as long over each: here it only
 writes the SQL, once, and says what a driver's error means.
 """
 

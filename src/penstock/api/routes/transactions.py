@@ -135,7 +135,9 @@ class Filters(Paged):
 
 
 _row: Final = row_of(Transaction)
-_END: Final = len(Transaction.model_fields)
+_NAMES: Final = list(Transaction.model_fields)
+_END: Final = len(_NAMES)
+_FLAGS: Final = slice(_NAMES.index("hidden"), _NAMES.index("overdue") + 1)
 
 
 @router.get("/transactions", response_model=Transactions, openapi_extra=described(Filters))
@@ -216,13 +218,21 @@ def as_rows(rows: Iterable[Sequence[Any]]) -> list[msgspec.Struct]:
 
 
 def in_order(rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
-    """Yield each transaction's values in the order of `Transaction`."""
+    """Yield each transaction's values in the order of `Transaction`; flags may come as numbers."""
     accounts: dict[int, str] = {}
     for row in rows:
         account = accounts.get(row[1])
         if account is None:
             account = accounts[row[1]] = public_id("acc", row[1])
-        yield (public_id("txn", row[0]), account, *row[2:_END])
+        hidden, overdue = row[_FLAGS]
+        yield (
+            public_id("txn", row[0]),
+            account,
+            *row[2 : _FLAGS.start],
+            bool(hidden),
+            bool(overdue),
+            *row[_FLAGS.stop : _END],
+        )
 
 
 async def _one(running: Installation, number: int, owner_id: int) -> Response:
