@@ -5,7 +5,7 @@ over to a bare temporary table, and go on from there many at a time: SQLite copi
 it takes them one by one, and PostgreSQL copies into no table that is behind the wall (wall.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -16,12 +16,8 @@ from penstock.db.metadata import instant_text
 from penstock.db.staging import STAGED, TYPED, Batch, Into, located
 from penstock.db.statements import Statements
 
-AT_A_TIME: Final[Mapping[str, int]] = {"sqlite": 10_000, "postgresql": 40_000}
-"""How many rows go from the temporary table into the real one at a time, by kind of database.
-
-On PostgreSQL so many fill the 8 MB that a session buffers of temporary tables, and to empty one is
-dear: it gives its space on the disk back.
-"""
+AT_A_TIME: Final = 10_000
+"""How many rows go from the temporary table into the real one at a time."""
 MOST_LINKS: Final = 2_000
 """So many are looked up one by one; more, all at once."""
 
@@ -86,7 +82,7 @@ def _fill_sqlite(connection: sa.Connection, batches: Batches, into: Into) -> Lin
         links.note(rows)
         cursor.executemany(hand_over, rows)
         handed += len(rows)
-        if handed >= AT_A_TIME["sqlite"]:
+        if handed >= AT_A_TIME:
             go_on()
             handed = 0
     go_on()
@@ -116,7 +112,7 @@ def _fill_postgresql(connection: sa.Connection, batches: Batches, into: Into) ->
                         for row in rows:
                             copy.write_row(row)
                         handed += len(rows)
-                        if handed >= AT_A_TIME["postgresql"]:
+                        if handed >= AT_A_TIME:
                             break
                 cursor.execute(insert)
     except psycopg.errors.UniqueViolation:
