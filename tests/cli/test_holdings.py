@@ -22,11 +22,13 @@ def test_holdings_are_listed(ada: Terminal) -> None:
     assert float(rows[3]["quantity"]) < 0
     shown = ada.good("holdings")
     heading, *lines = shown.stdout.splitlines()
-    assert (
-        heading.split() == "symbol name quantity price value currency gain by as of account".split()
-    )
+    assert heading.split() == "symbol name quantity price value gain as of".split()
+    assert max(map(len, [heading, *lines])) <= 100
     (line,) = (one for one in lines if one.startswith("ETH"))
     assert line.split()[1:4] == ["Ether", ether["quantity"], f"{float(ether['price']):,.4f}"]
+    wide = ada.good("holdings", "--wide").stdout.splitlines()
+    (line,) = (one for one in wide if one.startswith("ETH"))
+    assert "institution value" in line
     assert "Broker account …4151" in line
     assert "fresh" not in shown.stderr
     assert len(ada.json("holdings", "--symbol", "ETH")) == 1

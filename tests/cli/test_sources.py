@@ -36,14 +36,19 @@ def test_a_file_that_is_not_there(stranger: Terminal, tmp_path: Path) -> None:
 
 
 def test_the_list_says_how_each_stands(ada: Terminal) -> None:
-    """In use, switched off, broken and why: one line a source, with its terms."""
+    """In use, switched off, broken and why: one narrow line a source, its terms apart."""
     written(ada.home / "sources")
     (ada.home / "sources" / "torn.toml").write_text("id =")
     named = {"PENSTOCK_QUOTE_SOURCES": "acme,ecb,torn"}
     result = ada.good("sources", **named)
     lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
     assert "in use" in lines["acme"]
-    assert "https://quotes.example.com/terms" in lines["acme"]
+    assert max(map(len, lines.values())) <= 80
+    assert "exchange rates" in lines["ecb"]
+    terms = ada.good("sources", "--terms", **named).stdout.splitlines()
+    assert any(
+        one.startswith("acme") and "https://quotes.example.com/terms" in one for one in terms
+    )
     assert "broken" in lines["torn"]
     assert "torn: line 1" in result.stderr
     rows = {row["id"]: row["standing"] for row in ada.json("sources", **named)}

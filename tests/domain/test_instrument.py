@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.instrument import (
+    HOME,
+    alike,
+    at_home,
     is_cusip,
     is_figi,
     is_isin,
@@ -13,6 +16,7 @@ from penstock.domain.instrument import (
     of_isin,
     of_listing,
 )
+from penstock.quotes.exchanges import home
 
 ISINS = ["US0378331005", "DE0007164600", "GB00B3MBS747", "XS2530201644", "AU0000XVGZA3"]
 
@@ -65,3 +69,13 @@ def test_no_text_breaks_them(text: str) -> None:
     """Any text is one of them or it is not; digits of other scripts are none."""
     for check in (is_isin, is_cusip, is_figi, is_mic):
         assert not check(text) or text.isascii()
+
+
+def test_an_american_ticker_is_one_thing_on_all_its_exchanges() -> None:
+    """So its prices are the same thing's, its own the last; of no other market is that so."""
+    assert home() == HOME
+    assert [at_home(f"AAPL:{mic}") for mic in HOME] == ["AAPL:US"] * len(HOME)
+    assert alike("AAPL:XNYS") == ("AAPL:US", "AAPL:XNAS", "AAPL:ARCX", "AAPL:XASE", "AAPL:XNYS")
+    assert alike("AAPL:US")[-1] == "AAPL:US"
+    for one in ("SAP:XETR", "US0378331005:XNAS", "US0378331005", "BTC/USD", "AAPL:OTCM"):
+        assert (at_home(one), alike(one)) == (one, (one,))

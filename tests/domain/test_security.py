@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.holding import SecurityType
-from penstock.domain.instrument import is_isin
+from penstock.domain.instrument import HOME, is_isin
 from penstock.domain.renaming import Renaming
 from penstock.domain.security import partition
 from penstock.domain.telling import (
@@ -56,6 +56,19 @@ def test_the_same_of_two_connectors_is_one(one: dict[str, str], other: dict[str,
     assert parts(telling(1, "one", **one), telling(2, "two", type=kind, **other)) == [[1, 2]]
 
 
+def test_an_american_ticker_is_one_thing_on_all_its_exchanges() -> None:
+    """One broker names where it is listed, another where it traded; a later name is of all too."""
+    at = [telling(n, str(n), ticker="FB", mic=mic) for n, mic in enumerate(HOME)]
+    assert parts(*at) == [[0, 1, 2, 3]]
+    renamed = Renaming(DAY, "FB:XNAS", "META:XNAS")
+    rows = [
+        telling(1, ticker="FB", mic="ARCX", since=date(2020, 1, 1)),
+        telling(2, "two", ticker="META", mic="XNYS", since=LATER),
+        telling(3, "three", ticker="FB", mic="XNYS", since=LATER),
+    ]
+    assert parts(*rows, renamings=(renamed,)) == [[1, 2], [3]]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -96,7 +109,7 @@ def test_a_conflict_is_told_and_nobody_takes_the_undecided_one() -> None:
     found = partition(rows)
     assert sorted(map(sorted, found.groups)) == [[1], [2], [3]]
     assert [(one.kind, one.value, sorted(one.numbers)) for one in found.conflicts] == [
-        (Kind.LISTING, "X:XNAS", [1, 2, 3])
+        (Kind.LISTING, "X:US", [1, 2, 3])
     ]
 
 

@@ -83,10 +83,12 @@ class Street:
         self.clock.now += timedelta(**by)
 
 
-def held(street: Street, quantity: str, day: int, **more: Any) -> int:
+def held(
+    street: Street, quantity: str, day: int, *, instrument: str = "SAP:XETR", **more: Any
+) -> int:
     """Hold so many shares of SAP since a day of November."""
     at = datetime(2026, 11, day, 9, tzinfo=UTC)
-    number = security(street.database, street.owner, "SAP", at, instrument="SAP:XETR")
+    number = security(street.database, street.owner, "SAP", at, instrument=instrument)
     stated = {"price": None, "value": None, "as_of": at, "security_id": number}
     holding = street.books.holding(
         street.owner, street.account, quantity=Decimal(quantity), **stated, **more

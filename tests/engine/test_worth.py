@@ -63,6 +63,17 @@ def test_positions_are_valued_by_the_price_of_their_day(street: Street) -> None:
     assert [one.reason for one in days[15].missing] == ["not_known_yet"]
 
 
+def test_prices_of_an_american_ticker_are_those_of_all_its_exchanges(street: Street) -> None:
+    """Whoever asked for AAPL priced what is held as AAPL:XNAS too, on each day, and stale days."""
+    street.balance(15, "0.00")
+    held(street, "2", 16, instrument="AAPL:XNAS")
+    quoted(street, 16, "100", instrument="AAPL:XNAS")
+    assert street.totals(17)[18] == "200.00"
+    street.later(hours=1)
+    quoted(street, 18, "110", instrument="AAPL:US")
+    assert [street.totals(17)[day] for day in (17, 18, 20)] == ["200.00", "220.00", "220.00"]
+
+
 def test_a_position_that_was_sold_counts_until_then(street: Street) -> None:
     """Its last version says that it has ended."""
     street.balance(15, "0.00")

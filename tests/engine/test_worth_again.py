@@ -14,6 +14,7 @@ from penstock.db.connect import open_database
 from penstock.db.holdings import holdings
 from penstock.db.runs import runs
 from penstock.db.securities import securities
+from penstock.domain.net_worth import RULES
 from penstock.domain.rate import Stated
 from penstock.domain.security_event import Ratio
 from penstock.engine import own_rates, security_acts
@@ -255,3 +256,17 @@ def test_stored_days_keep_one_mark(street: Street) -> None:
     street.series(14)
     marks = sa.select(net_worth.net_worth.c.computed_at).distinct()
     assert len(street.database.read_now(lambda c: list(c.scalars(marks)))) <= 2
+
+
+@pytest.mark.parametrize(("rules", "kept"), [(RULES - 1, False), (RULES + 1, True)])
+def test_days_by_other_rules_are_worked_out_again(street: Street, rules: int, kept: bool) -> None:
+    """What older rules said is replaced; what newer ones said is not believed, and stays theirs."""
+    street.balance(14, "100.00")
+    street.series(14)
+    table = net_worth.net_worth
+    street.write(table.update().values(total=Decimal(7), rules=rules))
+    assert street.totals(14, 19) == dict.fromkeys(range(14, 20), "100.00")
+    stored = street.database.read_now(
+        lambda connection: {*connection.execute(sa.select(table.c.total)).scalars()}
+    )
+    assert (stored == {Decimal(7)}) is kept

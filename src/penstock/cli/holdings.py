@@ -29,6 +29,9 @@ Row = dict[str, Any]
 @click.option(
     "--currency", type=CURRENCY, metavar="CODE", help="What it is worth in this currency."
 )
+@click.option(
+    "--wide", is_flag=True, help="With its account, the gain in money, and whose price counts."
+)
 @click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 @click.option("--refresh", is_flag=True, help="Ask for new prices of all that you hold first.")
 @as_json
@@ -45,6 +48,7 @@ def holdings(
     include_ended: bool,
     include_hidden: bool,
     refresh: bool,
+    wide: bool,
     as_json: bool,
 ) -> None:
     """List what accounts hold, what it is worth, and what was gained with it.
@@ -63,15 +67,11 @@ def holdings(
         Column("name", lambda row, _: row["name"] + (" (ended)" if row["ended_at"] else "")),
         Column("quantity", lambda row, _: money(row["quantity"]), right=True),
         Column("price", lambda row, _: price_of(row), right=True),
-        Column("value", lambda row, _: money(_of(row, "taken", "value")), right=True),
-        Column("currency", lambda row, _: _of(row, "taken", "currency") or row["currency"]),
+        Column("value", lambda row, _: _value(row), right=True),
         *_converted(currency),
-        Column("gain", lambda row, _: _gain(row), right=True),
-        Column("by", lambda row, _: _by(row)),
+        Column("gain", lambda row, _: _gain(row, in_money=wide), right=True),
         Column("as of", lambda row, seen: _age(row, seen, age)),
-        Column(
-            "account", lambda row, seen: seen.accounts.get(row["account_id"], row["account_id"])
-        ),
+        *(_wide() if wide else ()),
     )
     parameters = {
         "account": full_id("acc", account) if account else None,
@@ -126,6 +126,12 @@ def price_of(row: Row) -> "Text":
     return money(format(Decimal(quote["price"]) * Decimal(quote["scale"]), "f"))
 
 
+def _value(row: Row) -> "Text | str":
+    """Write what it is worth, with the currency; else why that is not known."""
+    taken = _of(row, "taken", "value")
+    return money(taken).append(f" {_of(row, 'taken', 'currency')}") if taken else _by(row)
+
+
 def _converted(currency: str | None) -> "tuple[Column, ...]":
     """Return the column of what it is worth in the asked currency, where one was asked for."""
     from penstock.cli.listing import Column
@@ -137,16 +143,18 @@ def _converted(currency: str | None) -> "tuple[Column, ...]":
     )
 
 
-def _gain(row: Row) -> "Text":
+def _gain(row: Row, *, in_money: bool) -> "Text":
     from rich.text import Text
 
     gain = (row["worth"] or {}).get("gain")
     if gain is None:
         return Text("")
-    percent = "" if gain["percent"] is None else f" ({gain['percent']} %)"
-    style = "red" if gain["amount"].startswith("-") else "green"
-    sign = "" if gain["amount"].startswith("-") else "+"
-    return Text(f"{sign}{money(gain['amount'])} {gain['currency']}{percent}", style=style)
+    sign, style = ("", "red") if gain["amount"].startswith("-") else ("+", "green")
+    percent = "" if gain["percent"] is None else f"{sign}{gain['percent']} %"
+    amount = f"{sign}{money(gain['amount'])} {gain['currency']}"
+    if not in_money:
+        return Text(percent or amount, style=style)
+    return Text(f"{amount} ({percent})" if percent else amount, style=style)
 
 
 def _by(row: Row) -> str:
@@ -161,3 +169,15 @@ def _by(row: Row) -> str:
 def _age(row: Row, seen: "Seen", age: "Callable[[str, datetime], str]") -> str:
     stated = _of(row, "taken", "as_of")
     return age(stated, seen.now) if stated else ""
+
+
+def _wide() -> "tuple[Column, ...]":
+    """Return the columns for which there is no room on a narrow screen."""
+    from penstock.cli.listing import Column
+
+    return (
+        Column("by", lambda row, _: _by(row)),
+        Column(
+            "account", lambda row, seen: seen.accounts.get(row["account_id"], row["account_id"])
+        ),
+    )

@@ -168,7 +168,7 @@ def _print(rows: list[Row]) -> None:
     from penstock.domain.clock import utc_now
 
     if not rows:
-        say("There are no rates of then. Fetch them: penstock rates --refresh")
+        say("There are no exchange rates of that day here. Fetch them: penstock rates --refresh")
         return
     columns = (
         Column("pair", lambda row, _: f"{row['base']}/{row['currency']}"),

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_WIDEST: Final = 40
+_PLAINLY: Final = {
+    "pairs of currencies to currencies": "exchange rates",
+    "listings of US": "shares in America",
+    "listings": "shares",
+}
 _STANDING: Final = {
     "in_use": "in use",
     "needs_key": "needs a key",
@@ -23,14 +29,17 @@ _STANDING: Final = {
 
 
 @click.group(cls=Commands, invoke_without_command=True)
+@click.option("--terms", is_flag=True, help="Show where the terms of each are, and its settings.")
 @as_json
 @pass_flags
 @click.pass_context
-def sources(context: click.Context, flags: Flags, *, as_json: bool) -> None:
-    """List where prices may come from: what each has, on what terms, and whether it is in use.
+def sources(context: click.Context, flags: Flags, *, terms: bool, as_json: bool) -> None:
+    """List where prices may come from: what each has, and whether it is in use.
 
     Which are asked is PENSTOCK_QUOTE_SOURCES; sources of your own are files in
-    PENSTOCK_SOURCES_FOLDER.
+    PENSTOCK_SOURCES_FOLDER. An official source publishes its figures, a keyed one wants a key
+    of yours, an unofficial one is an address that was not made for programs, and of scrape the
+    page itself is read: read its terms first.
     """
     if context.invoked_subcommand is not None:
         return
@@ -44,7 +53,7 @@ def sources(context: click.Context, flags: Flags, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        _show(rows)
+        _show(rows, terms=terms)
 
 
 @sources.command(cls=Command)
@@ -83,22 +92,35 @@ def _tell(own: "OwnSource") -> None:
         click.echo(printable(f"{own.path.name}: {own.id} is right: it holds against {held}."))
 
 
-def _show(rows: list[Row]) -> None:
+def _show(rows: list[Row], *, terms: bool) -> None:
     from penstock.cli.listing import Column, Seen, plain, print_rows
     from penstock.domain.clock import utc_now
 
-    columns = (
-        plain("source", "id"),
-        plain("tier", "tier"),
-        Column("has", lambda row, _: ", ".join(row["covers"])),
-        Column("stands", lambda row, _: _STANDING[row["standing"]]),
-        Column("to set", lambda row, _: ", ".join(row["missing_settings"])),
+    about = (
+        Column("has prices of", lambda row, _: _covers(row["covers"])),
+        Column("state", lambda row, _: _STANDING[row["standing"]]),
+    )
+    where = (
+        Column("settings to give", lambda row, _: ", ".join(row["missing_settings"])),
         plain("terms", "docs"),
     )
+    columns = (plain("source", "id"), plain("tier", "tier"), *(where if terms else about))
     print_rows(columns, rows, Seen(utc_now()))
     for row in rows:
+        if row["standing"] == "needs_key":
+            say(f"{row['id']} needs {' and '.join(row['missing_settings'])}.")
         for fault in row["faults"]:
             place = ", ".join(
                 filter(None, [f"line {fault['line']}" if fault["line"] else "", fault["field"]])
             )
             say(f"{row['id']}: {f'{place}: ' if place else ''}{fault['why']}")
+
+
+def _covers(words: list[str]) -> str:
+    """Say in plain words what a source has, shortened where it names many."""
+    plainly = [one.replace("listings", "shares").replace(" of US", " in America") for one in words]
+    plainly = [
+        one.replace("pairs of currencies to currencies", "exchange rates") for one in plainly
+    ]
+    told = "; ".join(dict.fromkeys(plainly))
+    return told if len(told) <= _WIDEST else f"{told[: _WIDEST - 1].rstrip(' ,;')}…"

@@ -2,8 +2,9 @@
 
 One row a person, currency and day. `change_number` is how far the owner's feed was when it was
 worked out, and `computed_at` when that was: by them is known what came later (db/worth_stale.py).
-`missing` is what was not in it, as JSON: lists of id, name and reason. `oldest` is the id and
-`oldest_as_of` the age of the part whose value was the oldest.
+`rules` are those by which it was (domain/net_worth.py): a row under others is as if it were not
+there. `missing` is what was not in it, as JSON: lists of id, name and reason. `oldest` is the id
+and `oldest_as_of` the age of the part whose value was the oldest.
 """
 
 import json
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from penstock.db.metadata import Exact, Id, Instant, metadata
+from penstock.domain.net_worth import RULES
 
 net_worth = sa.Table(
     "net_worth",
@@ -39,6 +41,7 @@ net_worth = sa.Table(
     sa.Column("missing", sa.Text, nullable=False),
     sa.Column("computed_at", Instant, nullable=False),
     sa.Column("change_number", sa.BigInteger, nullable=False),
+    sa.Column("rules", sa.Integer, nullable=False, server_default="0"),
 )
 
 _c: Final = net_worth.c
@@ -76,8 +79,9 @@ class Mark(NamedTuple):
 def between(
     connection: sa.Connection, *, owner_id: int, currency: str, first: date, last: date
 ) -> list[tuple[DayWorth, Mark]]:
-    """Return the stored days from `first` to `last`, each with its mark."""
-    query = net_worth.select().where(_c.owner_id == owner_id, _c.currency == currency)
+    """Return the days from `first` to `last` that are stored by today's rules, with their marks."""
+    ours = (_c.owner_id == owner_id, _c.currency == currency, _c.rules == RULES)
+    query = net_worth.select().where(*ours)
     rows = connection.execute(query.where(_c.day.between(first, last)).order_by(_c.day))
     return [(_as_day(row), Mark(row.change_number, row.computed_at)) for row in rows]
 
@@ -90,7 +94,10 @@ def store(
     owner_id: int,
     currency: str,
 ) -> None:
-    """Store days in place of what stood there; one that somebody worked out later stays."""
+    """Store days in place of what stood there; one that somebody worked out later stays.
+
+    Unless it is by older rules. One by newer rules stays: a new version of us runs beside this one.
+    """
     insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
     for at in range(0, len(days), _AT_ONCE):
         rows = [_as_row(one, mark, owner_id, currency) for one in days[at : at + _AT_ONCE]]
@@ -100,7 +107,13 @@ def store(
             new.on_conflict_do_update(
                 index_elements=["owner_id", "currency", "day"],
                 set_=kept,
-                where=_c.change_number <= new.excluded.change_number,
+                where=sa.or_(
+                    _c.rules < new.excluded.rules,
+                    sa.and_(
+                        _c.rules == new.excluded.rules,
+                        _c.change_number <= new.excluded.change_number,
+                    ),
+                ),
             )
         )
 
@@ -119,7 +132,7 @@ def confirm(
     for old in marks:
         for at in range(0, len(days), _MOST_BOUND):
             part = _c.day.in_(days[at : at + _MOST_BOUND])
-            same = sa.and_(_c.change_number == old[0], _c.computed_at == old[1])
+            same = sa.and_(_c.rules == RULES, _c.change_number == old[0], _c.computed_at == old[1])
             connection.execute(net_worth.update().where(ours, part, same).values(mark._asdict()))
 
 
@@ -151,6 +164,7 @@ def _as_row(one: DayWorth, mark: Mark, owner_id: int, currency: str) -> dict[str
         "oldest": one.oldest,
         "oldest_as_of": one.oldest_as_of,
         "missing": json.dumps(one.missing),
+        "rules": RULES,
         **mark._asdict(),
     }
 

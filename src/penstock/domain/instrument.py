@@ -13,6 +13,12 @@ from typing import Final
 AMERICAN: Final = "US"
 """Stands where a MIC stands, for any exchange of the United States."""
 
+HOME: Final = ("XNAS", "XNYS", "ARCX", "XASE")
+"""Exchanges of the United States on which a ticker is listed: on one of them, and never on two.
+
+They reserve tickers in common (the Symbols Plan, release 34-58904 of the SEC).
+"""
+
 _ISIN: Final = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 _CUSIP: Final = re.compile(r"[A-Z0-9*@#]{8}[0-9]")
 _FIGI: Final = re.compile(
@@ -37,6 +43,22 @@ def of_listing(ticker: str, mic: str = AMERICAN) -> str | None:
     if not _TICKER.fullmatch(ticker) or not (is_mic(mic) or mic == AMERICAN):
         return None
     return f"{ticker}:{mic}"
+
+
+def at_home(listing: str) -> str:
+    """Return an American listing as one of any exchange there: AAPL:US for AAPL:XNAS."""
+    ticker, _, mic = listing.partition(":")
+    return f"{ticker}:{AMERICAN}" if mic in HOME and not looks_like_isin(ticker) else listing
+
+
+def alike(instrument: str) -> tuple[str, ...]:
+    """Return the instruments whose prices are those of this one too, itself the last."""
+    home = at_home(instrument)
+    ticker, _, mic = home.partition(":")
+    if mic != AMERICAN:
+        return (instrument,)
+    others = (home, *(f"{ticker}:{each}" for each in HOME))
+    return (*(one for one in others if one != instrument), instrument)
 
 
 def of_isin(isin: str, mic: str | None = None) -> str | None:

@@ -24,6 +24,11 @@ from penstock.domain.valuation import (
     total,
 )
 
+RULES: Final = 1
+"""Which rules days are worked out by: one more whenever the same facts may give another figure
+(valuation.py, counting.py, fx.py, pegs.py, this file). Days stored under others are worked out
+again."""
+
 _WHOLE: Final = 10_000
 """A hundred per cent, in hundredths of one."""
 

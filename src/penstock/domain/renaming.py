@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from penstock.domain.instrument import at_home
 from penstock.domain.telling import cusip_within
 
 
@@ -28,18 +29,19 @@ class Names:
         known = sorted(renamings, key=lambda one: (one.day, repr(one)))
         self._given_up: dict[str, list[date]] = {}
         self._same: dict[str, str] = {}
-        for one in known:
-            if one.old_listing and one.old_listing != one.new_listing:
-                self._given_up.setdefault(one.old_listing, []).append(one.day)
+        moved = [(one.day, *_at_home(one)) for one in known]
+        for day, old, new in moved:
+            if old and old != new:
+                self._given_up.setdefault(old, []).append(day)
         for one in known:
             if one.old_isin and one.new_isin:
                 self._unite(one.old_isin, one.new_isin)
                 old, new = cusip_within(one.old_isin), cusip_within(one.new_isin)
                 if old and new:
                     self._unite(old, new)
-            if one.old_listing and one.new_listing and one.old_listing != one.new_listing:
-                old_name = self._in_time(one.old_listing, one.day, before=True)
-                self._unite(old_name, self._in_time(one.new_listing, one.day))
+        for day, old, new in moved:
+            if old and new and old != new:
+                self._unite(self._in_time(old, day, before=True), self._in_time(new, day))
 
     def isin(self, isin: str) -> str:
         """Return one ISIN for all that a security ever had."""
@@ -50,8 +52,11 @@ class Names:
         return self._root(cusip)
 
     def listing(self, listing: str, day: date) -> str:
-        """Return one name for a listing, and those that it became, as told on a day."""
-        return self._root(self._in_time(listing, day))
+        """Return one name for a listing, and those that it became, as told on a day.
+
+        The exchanges of the United States are one: a ticker is that of one thing on all of them.
+        """
+        return self._root(self._in_time(at_home(listing), day))
 
     def _in_time(self, listing: str, day: date, *, before: bool = False) -> str:
         days = self._given_up.get(listing, ())
@@ -67,3 +72,8 @@ class Names:
         low, high = sorted((self._root(one), self._root(other)))
         if low != high:
             self._same[high] = low
+
+
+def _at_home(one: Renaming) -> tuple[str | None, str | None]:
+    old, new = one.old_listing, one.new_listing
+    return old and at_home(old), new and at_home(new)

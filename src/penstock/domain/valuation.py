@@ -167,9 +167,8 @@ def rounded(exact: Decimal, currency: str) -> Decimal:
     return written or written.copy_abs()
 
 
-def product(first: Decimal, *factors: Decimal) -> Decimal:
+def product(result: Decimal, *factors: Decimal) -> Decimal:
     """Multiply exactly."""
-    result = first
     for factor in factors:
         result = _EXACT.multiply(result, factor)
     return result
@@ -262,10 +261,9 @@ def _by_price(position: Position, price: Price) -> Valued:
     source = Source.OWN_PRICE if price.own else Source.QUOTE
     exact = product(position.quantity, share)
     if price.split != 1:
-        exact = product(exact, Decimal(price.split.numerator))
-        exact = _EXACT.divide(exact, Decimal(price.split.denominator))
-    as_of = min(price.as_of, position.stated)
-    return Valued(source, exact, price.currency, as_of, price)
+        many, few = map(Decimal, price.split.as_integer_ratio())
+        exact = _EXACT.divide(product(exact, many), few)
+    return Valued(source, exact, price.currency, min(price.as_of, position.stated), price)
 
 
 def _stated(position: Position) -> Valued | None:

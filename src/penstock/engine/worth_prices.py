@@ -18,7 +18,7 @@ from penstock.db import own_prices, prices, securities, security_events
 from penstock.db.own_prices import OwnPrice
 from penstock.db.prices import Figure
 from penstock.db.securities import Security
-from penstock.domain.instrument import is_isin, of_isin, of_listing
+from penstock.domain.instrument import alike, is_isin, of_isin, of_listing
 from penstock.domain.quote import Basis
 from penstock.domain.security_event import Called, Event, factor, names_over_time
 from penstock.domain.valuation import FRESH_FOR, Price, in_whole_units
@@ -131,7 +131,9 @@ def things_of(connection: sa.Connection, *, owner_id: int) -> dict[int, Thing]:
 def instruments(things: Mapping[int, Thing], held: Iterable[int | None]) -> list[str]:
     """Return what our quotes call the securities that are held or were, and called them once."""
     there = [things[number] for number in {*held} if number is not None and number in things]
-    return sorted({one.instrument for thing in there for one in thing.names})
+    return sorted(
+        {name for thing in there for one in thing.names for name in alike(one.instrument)}
+    )
 
 
 def _names(security: Security, events: Sequence[Event]) -> Iterable[Named]:
@@ -161,7 +163,7 @@ def _quotes(
     first: date,
     last: date,
 ) -> dict[int, Line]:
-    names = sorted({one.instrument for thing in things.values() for one in thing.names})
+    names = instruments(things, things)
     found: dict[str, dict[datetime, Price]] = defaultdict(dict)
     if last >= calendar.today:
         for name, quote in prices.last(connection, names).items():
@@ -175,7 +177,8 @@ def _quotes(
         mine = [
             price
             for named in thing.names
-            for price in found.get(named.instrument, {}).values()
+            for name in alike(named.instrument)
+            for price in found.get(name, {}).values()
             if (named.since is None or named.since <= price.as_of.date())
             and (named.until is None or price.as_of.date() < named.until)
         ]
