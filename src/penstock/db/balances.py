@@ -1,10 +1,11 @@
 """What institutions said stands on accounts. Appended, never overwritten (sync.md 17)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -82,10 +83,7 @@ def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
 _AT_ONCE: Final = 1024  # statements in one query: four values each, and databases bind 32,766
 _STEP: Final = 4
 _STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
-
-
-def _statement(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _STATEMENT)
+_statement: Final[Callable[[dict[str, Any]], tuple[Any, ...]]] = itemgetter(*_STATEMENT)
 
 
 @lru_cache(maxsize=32)

@@ -1,6 +1,6 @@
 """The history of syncs: what each one did, and why it ended as it did (sync.md 31)."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -154,9 +154,13 @@ _RECORD: Final = runs.update().where(_THIS).values(_COUNTS)
 _FINISH: Final = Prepared(runs.update().where(_THIS).values(_COUNTS | _ENDING))
 
 
+def _counts(tally: Tally) -> dict[str, int]:
+    return {name: getattr(tally, name) for name in _COUNTS}
+
+
 def record(connection: sa.Connection, run_id: int, tally: Tally) -> None:
     """Store what a run has done so far, in the transaction that did it."""
-    connection.execute(_RECORD, {"this": run_id, **asdict(tally)})
+    connection.execute(_RECORD, {"this": run_id, **_counts(tally)})
 
 
 def finish(
@@ -171,7 +175,7 @@ def finish(
         "retry_at": ending.until,
         "finished_at": now,
     }
-    _FINISH.write(connection, {"this": run_id, **asdict(tally), **told})
+    _FINISH.write(connection, {"this": run_id, **_counts(tally), **told})
 
 
 def mark_undone(connection: sa.Connection, run_id: int, *, now: datetime) -> None:
