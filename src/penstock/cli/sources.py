@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_WIDEST: Final = 40
+_WIDEST: Final = 36
 _PLAINLY: Final = {
     "pairs of currencies to currencies": "exchange rates",
     "listings of US": "shares in America",
