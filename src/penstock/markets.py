@@ -169,7 +169,7 @@ def _pricer(ground: Ground, sources: Sources, quotes: CountedQuotes, rates: Rate
 def _backfiller(ground: Ground, sources: Sources, gate: PriceGate) -> Backfiller:
     send = partial(ground.outbound.send, connector="quotes")
     keys = _keys(ground, sources)
-    asker = Asker(send, gate, clock=ground.clock, keys=keys, patience=PATIENCE)
+    asker = Asker(send, gate, clock=ground.clock, keys=keys, patience=PATIENCE, yields=True)
     splits = KnownSplits(ground.program)
     return Backfiller(
         ground.program,

@@ -73,6 +73,24 @@ def test_a_daily_quota_holds_over_restarts_until_its_reset(database: Database) -
     tell(database, story)
 
 
+def test_who_yields_leaves_half_of_a_quota_to_others(database: Database) -> None:
+    """Of five calls a day past days get two, whichever process asks; a single one is for both."""
+
+    async def story(one: Yard, other: Yard) -> None:
+        past = paced(quota=Quota(5), yields=True)
+        for who in (one, other):
+            await who.ask(past)
+        with pytest.raises(QuotaSpent):
+            await one.ask(past)
+        for who in (one, other, one):
+            await who.ask(paced(quota=Quota(5)))
+        with pytest.raises(QuotaSpent):
+            await other.ask(paced(quota=Quota(5)))
+        await one.ask(paced(quota=Quota(1), source="another", yields=True))
+
+    tell(database, story)
+
+
 def test_a_request_may_spend_several_calls(database: Database) -> None:
     """A batch that counts by symbol takes as many calls, or is not made, and spends nothing."""
 

@@ -112,7 +112,7 @@ def backfiller(street: Street, site: Site, *sources: Declaration) -> Backfiller:
         sleep,
     )
     keys = {"twelvedata": {"key": Secret("k")}}
-    asker = Asker(site.send, gate, clock=clock, keys=keys, patience=5)
+    asker = Asker(site.send, gate, clock=clock, keys=keys, patience=5, yields=True)
     historian = Historian(sources or [source("yahoo")], asker, KnownSplits(database), clock)
     return Backfiller(database, historian, clock, chance=lambda: 0.0)
 

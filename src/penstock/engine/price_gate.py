@@ -12,7 +12,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol
@@ -215,6 +215,10 @@ def uses_of(visit: Visit, lease: timedelta = LEASE) -> tuple[Use, ...]:
     if visit.quota is not None and visit.calls:
         named = f"{QUOTES}:quota#{visit.source}"
         uses.append(_use(named, limit_of(visit.quota), visit.source, visit.calls))
+        if visit.yields:
+            half = replace(visit.quota, calls=max(visit.quota.calls // 2, 1))
+            past = f"{visit.source}/past"
+            uses.append(_use(f"{QUOTES}:quota#{past}", limit_of(half), past, visit.calls))
     return tuple(uses)
 
 

@@ -48,16 +48,27 @@ class NoAnswer:
 
 
 class Asker:
-    """Asks sources. `patience` is seconds for one exchange; `keys` are API keys by source."""
+    """Asks sources. `patience` is seconds for one exchange; `keys` are API keys by source.
 
-    def __init__(
-        self, send: Sender, gate: Gate, *, clock: Clock, keys: Keys, patience: float
+    Who `yields` leaves half of what a source allows in a day to others.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is another part of how one asks
+        self,
+        send: Sender,
+        gate: Gate,
+        *,
+        clock: Clock,
+        keys: Keys,
+        patience: float,
+        yields: bool = False,
     ) -> None:
         self._send = send
         self._gate = gate
         self._clock = clock
         self._keys = keys
         self._patience = patience
+        self._yields = yields
         self._visits: dict[tuple[str, str, int], Visit] = {}
         self._reading: dict[str, asyncio.Future[Robots | None]] = {}
 
@@ -107,6 +118,7 @@ class Asker:
                 concurrency=polite.concurrency,
                 quota=polite.quota,
                 calls=calls,
+                yields=self._yields,
             )
         if not polite.robots:
             return visit
