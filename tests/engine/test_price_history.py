@@ -100,14 +100,14 @@ def test_nobody_is_asked_twice(street: Street) -> None:
 
 
 def test_a_day_that_was_missed_is_asked_for_alone(street: Street) -> None:
-    """Where nobody priced it on its day, it is filled in later, and nothing else."""
+    """It is filled in later, and nothing else is. The days before it show that it is known."""
     site = Site()
     worker = backfiller(street, site, slow(500))
     asyncio.run(worker.tick())
-    assert site.spans == [("06", "19")]
+    assert site.spans == [("23", "19")]
     street.later(days=4)
     asyncio.run(worker.tick())
-    assert site.spans[1:] == [("20", "24")]
+    assert site.spans[1:] == [("06", "24")]
 
 
 def test_whoever_is_killed_is_followed_by_another(street: Street) -> None:

@@ -27,6 +27,7 @@ from tests.quotes.golden_answers import JSON
 
 NOW = datetime(2024, 6, 14, 12, tzinfo=UTC)
 SPAN = date(2024, 6, 6), date(2024, 6, 12)
+MANY = {"date": 1, "numerator": 2, "denominator": 1}
 
 
 def read(name: str | Declaration, asked: str, body: object) -> Past:
@@ -104,6 +105,11 @@ def test_pence_stay_pence() -> None:
         ({"timestamp": [epoch(7)]}, LayoutChanged),
         ({"events": {"splits": [{"date": 1, "numerator": 0, "denominator": 1}]}}, LayoutChanged),
         ({"events": {"splits": [{"date": 1, "numerator": 10}]}}, LayoutChanged),
+        (
+            {"events": {"splits": [{"date": 1, "numerator": 1e-300, "denominator": 1}]}},
+            LayoutChanged,
+        ),
+        ({"events": {"splits": [MANY] * 101}}, LayoutChanged),
         ({"indicators": {"quote": [{"close": [-1, 2]}]}}, LayoutChanged),
         ({"indicators": {"quote": [{"close": [[1], 2]}]}}, LayoutChanged),
     ],
@@ -111,7 +117,7 @@ def test_pence_stay_pence() -> None:
 def test_what_contradicts_itself_is_refused_whole(
     broken: dict[str, Any], error: type[Exception]
 ) -> None:
-    """Another symbol, no currency, more days than closes, a split that is none."""
+    """Another symbol, no currency, more days than closes, a split that is none, too many."""
     with pytest.raises(error):
         read("yahoo", "NVDA:XNAS", chart({6: 1, 7: 2}, **broken))
 

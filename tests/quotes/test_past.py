@@ -1,7 +1,7 @@
 """Closes of past days are held against the prices that are known: nothing wrong gets in."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from penstock.domain.quote import Quote
 from penstock.domain.trading_day import close_of, last_closed, trading_days
@@ -80,6 +80,13 @@ def test_a_split_that_two_tell_of_is_one() -> None:
     again = (date(2026, 11, 16), Decimal(4))
     other = (date(2026, 11, 16), Decimal(2))
     assert together([SPLIT], [again, other]) == [SPLIT, other]
+
+
+def test_a_split_with_endless_digits_is_one_too() -> None:
+    """One for three, told with 28 digits and noted with 50."""
+    ratios = [Context(prec=digits).divide(Decimal(1), Decimal(3)) for digits in (28, 50)]
+    told_, noted = ((date(2026, 11, 18), ratio) for ratio in ratios)
+    assert together([told_], [noted]) == [told_]
 
 
 def test_weekends_lack_nothing() -> None:

@@ -7,7 +7,8 @@ next one only where it could not.
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 from urllib.parse import quote
 
 from penstock.domain.clock import Clock
@@ -22,6 +23,9 @@ from penstock.quotes.declaration import Declaration, fill, fits
 from penstock.quotes.history_read import Past, read_closes
 from penstock.quotes.past import judged, together
 from penstock.quotes.symbol import Symbol, candidates_of
+
+_BEFORE: Final = timedelta(days=14)
+"""Of so many days more is asked: many say of a lone holiday that they do not know the symbol."""
 
 _log = logging.getLogger("penstock.quotes")
 
@@ -109,11 +113,11 @@ def ways(
     now = clock()
     for source in sources:
         history = source.history
-        begin = history.begin(first, last, now.date()) if history else None
+        begin = history.begin(first - _BEFORE, last, now.date()) if history else None
         for symbol in source.forms(candidates_of(instrument)) if begin else ():
             url = address(source, symbol, begin or first, last, now)
             if url is not None:
-                yield source, symbol, begin or first, url
+                yield source, symbol, max(begin or first, first), url
 
 
 def address(

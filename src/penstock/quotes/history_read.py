@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
+from itertools import islice
 from typing import Final
 
 from penstock.domain.closes import HISTORY
 from penstock.domain.quote import LayoutChanged, Quote, SourceUnavailable, SymbolNotFound
 from penstock.domain.request import Response
+from penstock.domain.security_event import MOST_RATIO
 from penstock.domain.trading_day import close_of, zone_of
 from penstock.quotes.declaration import Declaration
 from penstock.quotes.declared.history import Days, History
@@ -24,6 +26,8 @@ from penstock.quotes.rows import rows_of_csv, rows_of_table
 from penstock.quotes.sanity import Split
 from penstock.quotes.symbol import Symbol
 
+MOST_SPLITS: Final = 100
+_LEAST: Final = Decimal("1e-6")
 _MOMENT: Final = timedelta(microseconds=1)
 _EXACT: Final = Context(prec=28)
 
@@ -55,7 +59,9 @@ def read_closes(
         raise SourceUnavailable(f"{source.title} did not say how long its answer is.")
     check_about(source, symbol, response.body)
     found, told = _found(source, history, symbol, response)
-    splits = [_split(history, symbol, *one) for one in told]
+    splits = [_split(history, symbol, *one) for one in islice(told, MOST_SPLITS + 1)]
+    if len(splits) > MOST_SPLITS:
+        raise LayoutChanged(f"More than {MOST_SPLITS} splits of {symbol} cannot be true.")
     by_day: dict[date, tuple[datetime, Quote]] = {}
     for one in found:
         at, day = _moment(source, history, symbol, one.time or "")
@@ -64,9 +70,12 @@ def read_closes(
             if quote is not None:
                 close = close_of(symbol.instrument, day)
                 as_of = min(at, close) if history.at_end else close
-                price = _unadjusted(quote.price, day, splits)
-                by_day[day] = at, quote._replace(price=price, as_of=as_of)
-    return Past([by_day[day][1] for day in sorted(by_day)], splits)
+                by_day[day] = at, quote._replace(as_of=as_of)
+    quotes = [
+        quote._replace(price=_unadjusted(quote.price, day, splits))
+        for day, (_, quote) in sorted(by_day.items())
+    ]
+    return Past(quotes, splits)
 
 
 def _found(
@@ -134,7 +143,7 @@ def _split(history: History, symbol: Symbol, written: str, new: str, old: str) -
         ratio = _EXACT.divide(Decimal(new), Decimal(old))
     except (ValueError, OverflowError, OSError, ArithmeticError) as error:
         raise LayoutChanged(f"{new} for {old} on {written[:60]!r} is no split.") from error
-    if not (ratio.is_finite() and ratio > 0):
+    if not (ratio.is_finite() and _LEAST <= ratio <= MOST_RATIO):
         raise LayoutChanged(f"{new} for {old} is no split.")
     timed = is_timed(written, history.time)
     return (at.astimezone(zone_of(symbol.instrument)) if timed else at).date(), ratio

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from penstock.domain.quote import Quote, Suspicious
@@ -13,6 +14,8 @@ from penstock.quotes.sanity import Split, doubt_about
 
 _SAME: Final = timedelta(days=7)
 """Two who tell of one split may mean its announcement, its first day, or the day after."""
+_ROUNDED: Final = Decimal("1e-9")
+"""One for three has no end of digits: who tells of it cuts them off somewhere."""
 
 
 def judged(
@@ -49,4 +52,5 @@ def together(told: Sequence[Split], known: Sequence[Split]) -> list[Split]:
 
 
 def _same(one: Split, other: Split) -> bool:
-    return one[1] == other[1] and abs(one[0] - other[0]) <= _SAME
+    near = abs(one[1] - other[1]) <= _ROUNDED * one[1]
+    return near and abs(one[0] - other[0]) <= _SAME
