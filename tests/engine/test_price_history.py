@@ -7,11 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from penstock.db import price_history, prices
+from penstock.db import price_history, prices, securities
 from penstock.db.connect import open_database
+from penstock.db.holding_versions import holding_versions
+from penstock.db.price_history import Asked
+from penstock.db.users import users
 from penstock.domain.quote import Quote
 from penstock.domain.request import Response
+from penstock.domain.security_event import Ratio
+from penstock.engine import security_acts
 from penstock.engine.price_history import EVERY, IDLE, LEASE
+from penstock.engine.securities import Book
 from tests.databases import Database as Made
 from tests.engine.street import Street, held, quoted, restate
 from tests.engine.yesterdays import Site, backfiller, follow, slow
@@ -110,6 +116,20 @@ def test_a_day_that_was_missed_is_asked_for_alone(street: Street) -> None:
     assert site.spans[1:] == [("06", "24")]
 
 
+def test_a_close_that_is_told_late_is_asked_for_again(street: Street) -> None:
+    """For two days more; what nobody told by then is a holiday."""
+    site = Site()
+    worker = backfiller(street, site, slow(500))
+    asyncio.run(worker.tick())
+    for _ in range(6):
+        street.later(days=1, minutes=2)
+        asyncio.run(worker.tick())
+    asked = [end for _, end in site.spans]
+    assert asked == ["19", "21", "21", "21", "24", "25", "26"]
+    known = street.database.read_now(price_history.find, SAP)
+    assert known.through == date(2026, 11, 23)
+
+
 def test_whoever_is_killed_is_followed_by_another(street: Street) -> None:
     """Who goes on where the other was, and not before it is sure that nobody does."""
     site = Site()
@@ -153,6 +173,47 @@ def test_raw_closes_from_before_a_split_that_nobody_knows_are_doubted(street: St
     done = asyncio.run(backfiller(street, site, slow(500)).fetch(SAP))
     assert (done.stored, done.doubted, done.error) == (2, 5, None)
     assert sorted(stored(street)) == [17, 18, 19]
+
+
+def test_closes_that_were_doubted_are_asked_for_once_a_split_explains_them(
+    street: Street,
+) -> None:
+    """As soon as an admin notes it."""
+    site = Site()
+    worker = backfiller(street, site, slow(500))
+    asyncio.run(worker.tick())
+    assert sorted(stored(street)) == [17, 18, 19]
+    street.write(users.update().values(role="admin"))
+    number = street.database.read_now(securities.of_owner, owner_id=street.owner)[0].id
+    book, day = Book(street.owner, street.clock.now), date(2026, 11, 17)
+    street.database.write_now(security_acts.split, book, number, Ratio(4, 1), day)
+    street.later(minutes=2)
+    asyncio.run(worker.tick())
+    assert sorted(stored(street)) == [9, 10, 11, 13, 16, 17, 18, 19]
+
+
+def test_what_is_known_of_older_days_does_not_keep_newer_ones_from_being_known() -> None:
+    """Else they would be asked for day after day where nobody tells those between."""
+    old = Asked(date(2026, 1, 5), date(2026, 3, 2), failures=1)
+    newer = old.and_also(date(2026, 11, 2), date(2026, 11, 19))
+    assert (newer.since, newer.through) == (date(2026, 11, 2), date(2026, 11, 19))
+    assert newer.and_also(date(2026, 11, 20), date(2026, 11, 19)) == newer
+    whole = newer.and_also(date(2026, 2, 2), date(2026, 11, 19))
+    assert (whole.since, whole.through) == (date(2026, 2, 2), date(2026, 11, 19))
+
+
+def test_a_position_from_before_there_were_prices_is_asked_for_since_then(street: Street) -> None:
+    """Some programs say 1 January of the year 1 where they do not know the day."""
+    street.write(holding_versions.update().values(day=date.min))
+    done = asyncio.run(backfiller(street, Site()).fetch(SAP))
+    assert (done.first, done.error, done.stored) == (date(1969, 12, 28), None, 7)
+
+
+def test_who_asks_learns_nothing_of_what_others_hold(street: Street) -> None:
+    """Their days begin where they held it themselves."""
+    stranger = street.books.person()
+    asked = backfiller(street, Site()).fetch(SAP, owner_id=stranger)
+    assert asyncio.run(asked).first == date(2026, 11, 19)
 
 
 def test_who_asks_again_is_asked_for_what_is_still_missing(street: Street) -> None:

@@ -50,12 +50,13 @@ class Asked:
         return bool(self.since and self.through and self.since <= day <= self.through)
 
     def and_also(self, since: date, through: date) -> "Asked":
-        """Return it with more days, where there is no gap between; all of these are known."""
-        if self.since is None or self.through is None:
-            return Asked(since, through, self.failures, self.last_code)
-        if since.toordinal() > self.through.toordinal() + 1:
+        """Return it with more days that are known; with these alone where a gap is between."""
+        if since > through:
             return self
-        first, last = min(since, self.since), max(through, self.through)
+        known = None if self.since is None or self.through is None else (self.since, self.through)
+        if known is None or since.toordinal() > known[1].toordinal() + 1:
+            return Asked(since, through, self.failures, self.last_code)
+        first, last = min(since, known[0]), max(through, known[1])
         return Asked(first, last, self.failures, self.last_code)
 
 
@@ -111,14 +112,24 @@ def reconsider(connection: sa.Connection, codes: Collection[str], *, now: dateti
     connection.execute(these.values(due_at=now))
 
 
-def first_held(connection: sa.Connection, instrument: str) -> date | None:
-    """Return the first day on which anybody is known to hold an instrument."""
+def ask_again(connection: sa.Connection, instrument: str, *, now: datetime) -> None:
+    """Let all days of an instrument that have no price be asked for once more."""
+    this = price_history.update().where(_c.instrument == instrument)
+    connection.execute(this.values(since=None, through=None, due_at=now))
+
+
+def first_held(
+    connection: sa.Connection, instrument: str, *, owner_id: int | None = None
+) -> date | None:
+    """Return the first day on which somebody is known to hold an instrument, or one person."""
     query = (
         sa.select(sa.func.min(holding_versions.c.day))
         .join_from(holding_versions, holdings, holdings.c.id == holding_versions.c.holding_id)
         .join(securities, securities.c.id == holdings.c.security_id)
         .where(securities.c.instrument == instrument)
     )
+    if owner_id is not None:
+        query = query.where(holding_versions.c.owner_id == owner_id)
     return connection.execute(query).scalar()
 
 

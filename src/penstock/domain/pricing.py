@@ -47,8 +47,8 @@ class Visit:
     """One request that wants to be made of a source's host, and how gently.
 
     `host` is `host:port` as addresses have it: `interval` and `concurrency` are its own, whichever
-    source asks it. The quota is the source's. `calls` is what this request spends of it. Who `yields`
-    leaves half of it to others: nobody waits for prices of past days.
+    source asks it. The quota is the source's. `calls` is what this request spends of it. Who
+    `yields` leaves half of it to others: nobody waits for prices of past days.
     """
 
     source: str

@@ -25,6 +25,7 @@ from penstock.domain.quote import NoSource, Quote, QuoteError
 from penstock.domain.remedy import ask_person
 from penstock.domain.trading_day import last_closed, trading_days
 from penstock.domain.valuation import FRESH_FOR
+from penstock.engine.own_prices import EARLIEST
 from penstock.observe.log import bind_request_id, get_logger
 
 LEASE: Final = timedelta(minutes=10)
@@ -33,6 +34,8 @@ EVERY: Final = timedelta(days=1)
 IDLE: Final = timedelta(minutes=1)
 """So long nobody looks again where nothing was due."""
 _AROUND: Final = timedelta(days=40)
+_LATE: Final = timedelta(days=2)
+"""So long after a day its close may still come: some tell it on the next morning."""
 
 log = get_logger("penstock.prices")
 
@@ -89,31 +92,45 @@ class Backfiller:
             self._idle_until = now + IDLE
             return 0
         with bind_request_id(f"history-{secrets.token_hex(8)}"):
-            await self._fill(name, None, again=False)
+            await self._fill(name)
         return 1
 
-    async def fetch(self, instrument: str, first: date | None = None) -> Filled:
+    async def fetch(
+        self, instrument: str, first: date | None = None, *, owner_id: int | None = None
+    ) -> Filled:
         """Ask now for the missing days of an instrument, also for those that nobody had before.
 
-        They begin with `first`, else with the day on which somebody first held it.
+        They begin with `first`, else with the day on which somebody first held it: the owner, if
+        one is named, who learns nothing of what others hold.
         """
-        return await self._fill(instrument, first, again=True)
+        return await self._fill(instrument, first, owner_id=owner_id, again=True)
 
-    async def _fill(self, name: str, first: date | None, *, again: bool) -> Filled:
-        gap = await self.database.read(_gap, name, first, now=self.clock(), again=again)
+    async def _fill(
+        self,
+        name: str,
+        first: date | None = None,
+        *,
+        owner_id: int | None = None,
+        again: bool = False,
+    ) -> Filled:
+        gap = await self.database.read(
+            _gap, name, first, owner_id=owner_id, now=self.clock(), again=again
+        )
         if not gap.known:
             unknown = f"No price of {name} is known yet that its past could be held against."
             remedy = ask_person(f"Ask for one first: penstock quote {name}")
             return Filled(gap.first, gap.last, error=NoSource(unknown, symbol=name, remedy=remedy))
         done, asked, days = Filled(gap.first, gap.last, len(gap.days)), gap.asked, gap.days
-        known = list(gap.known)
+        known, through = list(gap.known), gap.last
         try:
             while days:
                 told = await self.historian.closes(name, days[0], days[-1], known)
                 known += told.quotes
+                if days is gap.days:
+                    through = _through(gap, told)
                 days = [day for day in days if day < told.first]
                 since = days[-1] + timedelta(days=1) if days else gap.first
-                asked = asked.and_also(since, gap.last)
+                asked = asked.and_also(since, through)
                 added = await self.database.write(_store, name, told, asked, now=self.clock())
                 done = _and(done, told, added)
         except QuoteError as error:
@@ -138,14 +155,20 @@ class Backfiller:
 
 
 def _gap(
-    connection: sa.Connection, name: str, first: date | None, *, now: datetime, again: bool
+    connection: sa.Connection,
+    name: str,
+    first: date | None,
+    *,
+    owner_id: int | None,
+    now: datetime,
+    again: bool,
 ) -> _Gap:
     """Return which days are missing; `again`: also those that were asked for before."""
     last = last_closed(name, now)
-    held = price_history.first_held(connection, name)
     if first is None:
+        held = price_history.first_held(connection, name, owner_id=owner_id)
         # A position of a Monday is worth what the last close before it says.
-        first = min(held - FRESH_FOR, last) if held else last
+        first = min(max(held, EARLIEST) - FRESH_FOR, last) if held else last
     asked = price_history.find(connection, name)
     priced = price_history.priced(connection, name, first, last)
     days = [
@@ -157,6 +180,14 @@ def _gap(
     around = prices.between(connection, [name], first - _AROUND, last + _AROUND) if days else []
     known = {one.as_of: one for one in (*newest.values(), *around)}
     return _Gap(first, last, days, asked, list(known.values()))
+
+
+def _through(gap: _Gap, told: Closes) -> date:
+    """Return up to which day all is known: after the newest that was told, more may come."""
+    doubted = (one.quote for one in told.doubts)
+    days = (one.as_of.date() for one in (*told.quotes, *doubted) if one is not None)
+    newest = max(days, default=gap.first)
+    return gap.last if newest >= gap.days[-1] else max(newest, gap.last - _LATE)
 
 
 def _store(

@@ -29,6 +29,7 @@ from penstock.domain.remedy import ask_person
 from penstock.domain.security import partition
 from penstock.domain.security_event import Event, EventKind, EventState, Ratio
 from penstock.domain.telling import PERSON, Telling
+from penstock.engine import splits
 from penstock.engine.securities import Book, is_known, work_out
 
 NAMES: Final = ("ticker", "mic", "isin", "figi", "cusip")
@@ -105,9 +106,7 @@ def change(
     own = {name: value for name, value in said.items() if name in OWN}
     if own:
         by_person = {*there.by_person, *own} - {name for name, value in own.items() if not value}
-        values: dict[str, str | None] = {name: value for name, value in own.items() if value}
-        if "instrument" in own:
-            values["instrument"] = own["instrument"]
+        values = {name: one for name, one in own.items() if one or name == "instrument"}
         told = {**values, "by_person": " ".join(sorted(by_person))}
         securities.change(connection, there.id, told, now=book.now)
     names = {name: value for name, value in said.items() if name in NAMES}
@@ -126,7 +125,7 @@ def split(connection: sa.Connection, book: Book, number: int, ratio: Ratio, day:
     if is_known(event, [one for one in known if one.state is EventState.ACCEPTED]):
         raise Conflict(f"A split of {ratio} about that day is known already.")
     made = security_events.add(connection, event, owner_id=book.owner_id)
-    net_worth.forget(connection, owner_id=book.owner_id)
+    splits.heed(connection, book, there.instrument)
     return security_events.get(connection, made, security_id=there.id, owner_id=book.owner_id)
 
 
@@ -169,7 +168,7 @@ def decide(
         raise Conflict(f"This suggestion is {event.state} already.")
     state = EventState.ACCEPTED if accept else EventState.REFUSED
     security_events.decide(connection, event.id, state, now=book.now)
-    net_worth.forget(connection, owner_id=book.owner_id)
+    splits.heed(connection, book, there.instrument if accept else None)
     if accept and event.kind is EventKind.RENAME:
         _work_out(connection, book)
     home = _after(connection, book, there.id).id

@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import naming_holdings, security_events
+from penstock.db import naming_holdings, net_worth, price_history, security_events
 from penstock.db.holding_versions import Moved
 from penstock.domain.security_event import Event, EventKind, EventState, Ratio
 from penstock.domain.split_seen import split_between
@@ -28,6 +28,13 @@ def suggest(connection: sa.Connection, book: Book, moved: Iterable[Moved]) -> No
         if security_id is not None and not is_known(event, known):
             security_events.add(connection, event, owner_id=book.owner_id)
             known.append(event)
+
+
+def heed(connection: sa.Connection, book: Book, instrument: str | None) -> None:
+    """Let worths be worked out anew by a split, and closes be asked for that it explains."""
+    net_worth.forget(connection, owner_id=book.owner_id)
+    if instrument is not None:
+        price_history.ask_again(connection, instrument, now=book.now)
 
 
 def _suggestion(book: Book, one: Moved, ratio: Ratio, security_id: int) -> Event:

@@ -53,7 +53,7 @@ class Asker:
     Who `yields` leaves half of what a source allows in a day to others.
     """
 
-    def __init__(  # noqa: PLR0913 - each is another part of how one asks
+    def __init__(
         self,
         send: Sender,
         gate: Gate,

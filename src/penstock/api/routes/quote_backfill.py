@@ -69,7 +69,7 @@ async def fetch_quote_history(
             f"You hold nothing that is quoted as {body.instrument}.",
             remedy=ask_person("See what you hold, with every name: penstock securities."),
         )
-    filled = await running.markets.backfiller.fetch(body.instrument, first)
+    filled = await running.markets.backfiller.fetch(body.instrument, first, owner_id=caller.user_id)
     error = filled.error
     return Backfilled(
         instrument=body.instrument,
