@@ -37,3 +37,9 @@ def last(connection: sa.Connection, owner_id: int) -> int:
     """Return the number of the owner's latest change; 0: there is none."""
     query = sa.select(feeds.c.last).where(feeds.c.owner_id == owner_id)
     return connection.execute(query).scalar() or 0
+
+
+def hold(connection: sa.Connection, owner_id: int) -> int:
+    """Return the number of the owner's latest change, and let nobody take one until the commit."""
+    query = sa.select(feeds.c.last).where(feeds.c.owner_id == owner_id).with_for_update()
+    return connection.execute(query).scalar() or 0

@@ -11,7 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from penstock.db import net_worth, own_prices, rates, securities, worth_reads
+from penstock.db import feeds, net_worth, own_prices, rates, securities, worth_reads
 from penstock.db.own_prices import OwnPrice
 from penstock.db.securities import Security
 from penstock.domain import price_file
@@ -91,6 +91,7 @@ def import_prices(
 
 def remove_price(connection: sa.Connection, security: str, day: date, *, owner_id: int) -> None:
     """Forget the price of a day. Raises NotFound."""
+    feeds.next_change(connection, owner_id)
     names = _Names(securities.of_owner(connection, owner_id=owner_id))
     number = names.find(security).id
     if not own_prices.delete(connection, number, day, owner_id=owner_id):
@@ -107,6 +108,7 @@ def _save(
     connection: sa.Connection, prices: Sequence[OwnPrice], *, owner_id: int, now: datetime
 ) -> None:
     if prices:
+        feeds.next_change(connection, owner_id)  # who is working out a worth by the old ones knows
         own_prices.save(connection, prices, owner_id=owner_id, now=now)
         net_worth.forget(connection, owner_id=owner_id, since=min(one.day for one in prices))
 

@@ -160,6 +160,9 @@ class _Series:
 
 
 def _store(connection: sa.Connection, found: _Series, owner_id: int, currency: str) -> None:
+    """Store them, unless something came while they were worked out: it may be in none of them."""
+    if feeds.hold(connection, owner_id) != found.mark.change_number:
+        return
     whose: dict[str, Any] = {"owner_id": owner_id, "currency": currency}
     net_worth.store(connection, found.new, found.mark, **whose)
     # Else there would be a mark a day, and each would have to be looked at.
