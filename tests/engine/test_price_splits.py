@@ -83,6 +83,19 @@ def test_what_others_say_is_their_own(database: Database, role: str, event: Even
     assert splits(database, ("eve", role, event), ("ada", "admin")) == []
 
 
+def test_an_american_share_is_split_at_every_exchange_there(database: Database) -> None:
+    """Whoever holds it by another one's name, or by none, is told of the split too."""
+
+    async def whole() -> dict[str, int]:
+        async with open_database(database.url) as opened:
+            await opened.write(note, "ada", "admin", SPLIT)
+            names = [NAME, "ACME:US", "ACME:XNAS", "ACME:XLON"]
+            known = await KnownSplits(opened.program).of(names)
+            return {name: len(some) for name, some in known.items()}
+
+    assert asyncio.run(whole()) == {NAME: 1, "ACME:US": 1, "ACME:XNAS": 1, "ACME:XLON": 0}
+
+
 def test_one_split_counts_once(database: Database) -> None:
     """Two admins who note the same within a week, at either's day, have not seen two."""
     later = replace(SPLIT, day=date(2026, 11, 5))

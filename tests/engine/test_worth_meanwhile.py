@@ -54,7 +54,11 @@ def test_what_is_said_while_a_worth_is_worked_out_is_not_lost(street: Street) ->
     held(street, "2", 16)
     quoted(street, 16, "100")
     line = PriceLine(0, "SAP:XETR", date(2026, 11, 17), Decimal(70), "EUR", None)
-    said: dict[str, Any] = {"owner_id": street.owner, "today": date(2026, 11, 20), "now": street.clock.now}
+    said: dict[str, Any] = {
+        "owner_id": street.owner,
+        "today": date(2026, 11, 20),
+        "now": street.clock.now,
+    }
 
     def set_price(connection: sa.Connection) -> object:
         return own_prices.set_price(connection, line, **said)

@@ -112,10 +112,10 @@ def reconsider(connection: sa.Connection, codes: Collection[str], *, now: dateti
     connection.execute(these.values(due_at=now))
 
 
-def ask_again(connection: sa.Connection, instrument: str, *, now: datetime) -> None:
-    """Let all days of an instrument that have no price be asked for once more."""
-    this = price_history.update().where(_c.instrument == instrument)
-    connection.execute(this.values(since=None, through=None, due_at=now))
+def ask_again(connection: sa.Connection, instruments: Collection[str], *, now: datetime) -> None:
+    """Let all days of these that have no price be asked for once more."""
+    these = price_history.update().where(_c.instrument.in_(list(instruments)))
+    connection.execute(these.values(since=None, through=None, due_at=now))
 
 
 def first_held(

@@ -12,6 +12,7 @@ from typing import Final
 
 from penstock.db import price_splits
 from penstock.db.lane import Database
+from penstock.domain.instrument import alike, at_home
 from penstock.domain.security_event import Ratio
 
 _SAME: Final = timedelta(days=7)
@@ -28,16 +29,21 @@ class KnownSplits:
     async def of(
         self, instruments: Collection[str]
     ) -> Mapping[str, Sequence[tuple[date, Decimal]]]:
-        """Return the days and ratios of each that had any: so many new shares for one old one."""
+        """Return the days and ratios of each: so many new shares for one old one.
+
+        What was split at one exchange of the United States was so at all of them.
+        """
         if not instruments:
             return {}
-        told = await self.database.glance(price_splits.of_admins, instruments)
+        asked = {other for name in instruments for other in alike(name)}
+        told = await self.database.glance(price_splits.of_admins, asked)
         once: dict[str, list[tuple[date, Ratio]]] = {}
-        for split in told:
-            known = once.setdefault(split.instrument, [])
+        for split in sorted(told, key=lambda one: one.day):
+            known = once.setdefault(at_home(split.instrument), [])
             if not any(ratio == split.ratio and split.day - day <= _SAME for day, ratio in known):
                 known.append((split.day, split.ratio))
-        return {name: [(day, _shares(one)) for day, one in some] for name, some in once.items()}
+        found = {name: once.get(at_home(name), []) for name in instruments}
+        return {name: [(day, _shares(one)) for day, one in some] for name, some in found.items()}
 
 
 def _shares(ratio: Ratio) -> Decimal:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from penstock.db import naming_holdings, net_worth, price_history, security_events
 from penstock.db.holding_versions import Moved
+from penstock.domain.instrument import alike
 from penstock.domain.security_event import Event, EventKind, EventState, Ratio
 from penstock.domain.split_seen import split_between
 from penstock.engine.securities import Book, is_known
@@ -34,7 +35,7 @@ def heed(connection: sa.Connection, book: Book, instrument: str | None) -> None:
     """Let worths be worked out anew by a split, and closes be asked for that it explains."""
     net_worth.forget(connection, owner_id=book.owner_id)
     if instrument is not None:
-        price_history.ask_again(connection, instrument, now=book.now)
+        price_history.ask_again(connection, alike(instrument), now=book.now)
 
 
 def _suggestion(book: Book, one: Moved, ratio: Ratio, security_id: int) -> Event:
