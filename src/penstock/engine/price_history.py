@@ -186,7 +186,7 @@ def _through(gap: _Gap, told: Closes) -> date:
     """Return up to which day all is known: after the newest that was told, more may come."""
     doubted = (one.quote for one in told.doubts)
     days = (one.as_of.date() for one in (*told.quotes, *doubted) if one is not None)
-    newest = max(days, default=gap.first)
+    newest = max(days, default=date.min)
     return gap.last if newest >= gap.days[-1] else max(newest, gap.last - _LATE)
 
 
