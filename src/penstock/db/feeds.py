@@ -39,7 +39,11 @@ def last(connection: sa.Connection, owner_id: int) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def hold(connection: sa.Connection, owner_id: int) -> int:
-    """Return the number of the owner's latest change, and let nobody take one until the commit."""
-    query = sa.select(feeds.c.last).where(feeds.c.owner_id == owner_id).with_for_update()
-    return connection.execute(query).scalar() or 0
+def hold(connection: sa.Connection, owner_id: int) -> int | None:
+    """Return the number of the owner's latest change, and let nobody take one until the commit.
+
+    None, at once: somebody has the feed, and is about to change something.
+    """
+    query = sa.select(feeds.c.last).where(feeds.c.owner_id == owner_id)
+    found: int | None = connection.execute(query.with_for_update(skip_locked=True)).scalar()
+    return found
