@@ -85,12 +85,12 @@ class Splits(Strict, frozen=True):
 class History(Strict, frozen=True):
     """The address of past days' closes for each kind of symbol, and where they stand.
 
-    `{from}` and `{to}` are the first day that is wanted and the one after the last, as `between`
-    says: 2026-08-07, or seconds since 1970. At most `days` go into one request; further back than
-    `reach` days the source tells nothing. Closes are as they were paid, never adjusted. Where the
-    source adjusts its closes for splits, `splits` says where it tells all of them: they are taken
-    out again, for which it is always asked up to the present. A source that adjusts for anything
-    else, or does not tell its splits, cannot be used.
+    `{from}` and `{to}` are the first day that is asked for, up to 14 before those that are wanted,
+    and the one after the last, as `between` says: 2026-08-07, or seconds since 1970. At most `days`
+    go into one request; further back than `reach` days the source tells nothing. Closes are as they
+    were paid, never adjusted. Where the source adjusts its closes for splits, `splits` says where
+    it tells all of them: they are taken out again, for which it is always asked up to the present.
+    A source that adjusts for anything else, or does not tell its splits, cannot be used.
 
     `time` is how days are written: an instant is one of the day in the market's zone. With
     `at_end` it is when the day ended, so that midnight belongs to the day before.
