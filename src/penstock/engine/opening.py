@@ -113,8 +113,10 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     if lease is None:
         return None
     if turn.fence is None or lease.fence != turn.fence + 1:  # somebody had it since we looked
+        turn = turns.look(connection, row.id)
+        check_asks_a_bank(turn.connection)
         known = read_known(connection, row.id)
-    row = turns.begin(connection, row)
+    row = turns.begin(connection, turn.connection)
     by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None  # as it is by now
     if row.paused_at is not None and not by_itself:
         turns.resume(connection, row.id)
