@@ -52,6 +52,7 @@ PLACES: list[Callable[[str], object]] = [
     lambda c: f"the environment has PENSTOCK_KEY={c}",
     lambda c: f"GET https://us.example/setup?link={c} was asked",
     lambda c: f"POST https://bridge.example/simplefin/claim/{c} failed",
+    lambda c: {"path": f"/simplefin/claim/{c}"},
     lambda c: {"password": c},
     lambda c: {"refreshToken": {"value": c}},
     lambda c: {"headers": {"Authorization": c, "Proxy-Authorization": c}},

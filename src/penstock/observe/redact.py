@@ -94,9 +94,14 @@ def redact_text(text: str) -> str:
 def _is_plain(text: str) -> bool:
     """Say whether no rule can match: there is nothing that could come between a name and a value.
 
-    Of secrets without a name, those that are a word themselves are looked for.
+    Of secrets without a name, those that are, or stand in, a word themselves are looked for.
     """
-    return _PLAIN.fullmatch(text) is not None and "pstr_" not in text and "eyJ" not in text
+    return (
+        _PLAIN.fullmatch(text) is not None
+        and "pstr_" not in text
+        and "eyJ" not in text
+        and "/claim/" not in text
+    )
 
 
 def redact(value: object, *, depth: int = 0) -> object:
