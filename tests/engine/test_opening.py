@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from penstock.db import connections, credentials, cursors, leases, runs
+from penstock.db import connections, credentials, cursors, leases, runs, turns
 from penstock.db.credentials import SealedCredentials
 from penstock.domain.errors import Conflict
-from penstock.engine.opening import Bounds, Opened, Opening, open_run
+from penstock.engine.opening import SCHEDULE, Bounds, Opened, Opening, open_run
 from tests.databases import Database
 from tests.db.books import NOW, Books, open_books
 
@@ -114,12 +114,34 @@ def test_no_run_begins_on_what_was_just_disconnected(postgres_database: Database
         assert books.database.read_now(runs.find_running, number) is None
 
 
-def open_while(books: Books, number: int, happens: Callable[[], None]) -> Opened | None:
+@pytest.mark.postgres
+def test_no_run_begins_by_itself_on_what_was_just_paused(postgres_database: Database) -> None:
+    """sync.md 31: who takes a sync back while the next is opened is not brought it again."""
+    with open_books(postgres_database.url) as books, open_books(postgres_database.url) as others:
+        number = books.connection(books.person())
+
+        def undo(connection: sa.Connection) -> None:
+            leases.seize(connection, number)
+            turns.pause(connection, number, reason="undone", now=NOW)
+
+        pause = partial(others.database.write_now, undo)
+        assert open_while(books, number, pause, trigger=SCHEDULE) is None
+        assert not books.database.read_now(leases.is_held, number, now=NOW)
+        assert open_while(books, number, lambda: None, trigger=SCHEDULE) is None
+        assert books.database.read_now(connections.get, number).starts == 0
+        wanted = open_while(books, number, lambda: None)
+        assert wanted is not None, "a person's wish ends the pause"
+        assert books.database.read_now(connections.get, number).paused_at is None
+
+
+def open_while(
+    books: Books, number: int, happens: Callable[[], None], *, trigger: str = "person"
+) -> Opened | None:
     """Open a run; something happens between its first look and its lease."""
     opening = Opening(
         connection_id=number,
         holder="me",
-        trigger="person",
+        trigger=trigger,
         request_id=None,
         from_start=False,
         now=NOW,
