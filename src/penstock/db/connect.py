@@ -15,7 +15,7 @@ from penstock.db.checkpoints import Checkpoints
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
-_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "cache_size=-32000")
+_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "cache_size=-20000")
 _SCHEME = re.compile(r"([a-z][a-z0-9+]{1,19})://", re.ASCII)
 _REST = 1.0  # seconds
 _TURNS = 20
