@@ -5,10 +5,10 @@
 A server process of its own has the pages ready. The contestants take turns, and each has to find
 every price right:
 
-    penstock      the real engine and client: guards, a declared source, exact numbers, 64 at a time
+    penstock      the real engine and client: guards, a declared source, exact numbers, 128 at once
     penstock_304  the same, of pages that it knows already: the site says that each still holds
     penstock_css  the same, where only a tree of the page has the price
-    bare          aiohttp + selectolax in a loop, 64 at a time, nothing checked
+    bare          aiohttp + selectolax in a loop, 128 at a time, nothing checked
     ceiling       bare sockets, answers dropped: what the server and the machine can do
     peer          requests + BeautifulSoup (html.parser) + ThreadPoolExecutor(10)
 

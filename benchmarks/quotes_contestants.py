@@ -20,7 +20,7 @@ from penstock.quotes.alone import AnswersAlone
 from penstock.quotes.declaration import Declaration, read_declaration
 from penstock.quotes.fetch import QuoteEngine
 
-AT_A_TIME: Final = 64
+AT_A_TIME: Final = 128
 THREADS: Final = 10
 
 _PATTERN: Final = (
@@ -108,7 +108,7 @@ async def _engine(
     whole: list[int] | None = None,
 ) -> dict[str, Decimal]:
     """Fetch with an engine; `whole` collects the sizes of bodies, where it is given."""
-    async with Outbound(allow=[f"127.0.0.1:{port}"]) as outbound:
+    async with Outbound(allow=[f"127.0.0.1:{port}"], connections=AT_A_TIME) as outbound:
 
         async def counting(request: Request) -> Response:
             response = await outbound.send(request)

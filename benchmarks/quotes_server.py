@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Final, cast
 
+import uvloop
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.quotes_pages import make_pages, symbols
@@ -69,4 +71,4 @@ async def serve(count: int, latency: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) / 1000))
+    uvloop.run(serve(int(sys.argv[1]), float(sys.argv[2]) / 1000))

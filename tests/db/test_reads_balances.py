@@ -178,3 +178,19 @@ def test_an_update_may_tell_ten_thousand_balances(database: Database) -> None:
         ]
         appended = [books.database.write_now(balances.append, told) for _ in range(2)]
         assert appended == [10_000, 0]
+
+
+def test_what_is_known_is_known_among_any_number(database: Database) -> None:
+    """sync.md 17: one more statement is one more row, however many are told beside it."""
+    with open_books(database.url) as books:
+        owner = books.person()
+        account = books.account(owner, books.connection(owner))
+        known = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
+        known |= {"currency": "EUR", "as_of_on": NOW.date(), "observed_at": NOW, "change_number": 1}
+        told = [
+            known | {"amount": Decimal(hour), "as_of": NOW - timedelta(hours=hour)}
+            for hour in range(20)
+        ]
+        each = range(1, len(told) + 1)
+        new = [books.database.write_now(balances.append, told[:many]) for many in each]
+        assert new == [1] * len(told)

@@ -18,8 +18,10 @@ from penstock.db.sums import posted_sums
 from penstock.db.transactions import transactions
 from penstock.domain.balance import BalanceKind, BalanceSeen
 from penstock.domain.money import canonical
+from penstock.domain.request import Response
 from penstock.domain.transaction import Removal, Status, TransactionSeen
 from penstock.domain.update import Page
+from penstock.engine.packing import unpack_answer
 from penstock.engine.stage import Stage
 from tests.databases import Database
 from tests.db.merging import ledger, row
@@ -167,6 +169,39 @@ def test_memory_stays_flat() -> None:
     assert packed > 900_000
     assert kept < 64 * 1024
     assert peak < 500_000
+
+
+def _answer(name: int, size: int = 100_000, **headers: str) -> Response:
+    return Response(200, headers, b"%d" % name * size, f"https://bank.example/{name}")
+
+
+def test_answers_come_out_as_they_were_heard() -> None:
+    """sync.md 18: each once and in order, however many were packed while more came."""
+    heard = [_answer(name) for name in range(20)]
+    with Stage() as stage, Stage() as beside:
+        for one in heard:
+            stage.hear(one)
+            beside.hear(_answer(99))
+        for _ in range(2):
+            assert [unpack_answer(packed) for packed in stage.answers()] == heard
+
+
+def test_an_update_that_starts_over_keeps_no_answer_of_before() -> None:
+    """sync.md 3, 18: nor one that was being packed at that moment."""
+    with Stage() as stage:
+        stage.hear(_answer(1, 1_000_000))
+        stage.clear()
+        stage.hear(_answer(2))
+        assert [unpack_answer(packed) for packed in stage.answers()] == [_answer(2)]
+
+
+def test_an_answer_that_cannot_be_packed_is_not_left_out() -> None:
+    """sync.md 18: there is no archive without it: whoever asks for the answers hears of it."""
+    with Stage() as stage:
+        stage.hear(_answer(1, 1_000_000, broken="\ud800"))
+        for _ in range(2):
+            with pytest.raises(UnicodeEncodeError):
+                list(stage.answers())
 
 
 @pytest.mark.parametrize("in_memory", [0, 1 << 20])

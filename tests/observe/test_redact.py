@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.domain.secret import Secret
+from penstock.identity.personal import PREFIX
 from penstock.identity.refreshing import RefreshTokens
 from penstock.observe.redact import (
     MOST_CHARACTERS,
@@ -52,6 +53,7 @@ PLACES: list[Callable[[str], object]] = [
     lambda c: f"the environment has PENSTOCK_KEY={c}",
     lambda c: f"GET https://us.example/setup?link={c} was asked",
     lambda c: f"POST https://bridge.example/simplefin/claim/{c} failed",
+    lambda c: {"path": f"/simplefin/claim/{c}"},
     lambda c: {"password": c},
     lambda c: {"refreshToken": {"value": c}},
     lambda c: {"headers": {"Authorization": c, "Proxy-Authorization": c}},
@@ -75,6 +77,14 @@ def test_a_refresh_token_of_ours_is_known_by_its_looks() -> None:
     """K3: it begins so that it can be told wherever it stands, and so it is."""
     token = RefreshTokens(bytes(32)).first().reveal()
     assert redact_text(f"what is {token}, pray?") == "what is ***, pray?"
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, "psac_", "pscs_", "psdev_"])
+def test_whatever_opens_penstock_is_known_by_its_looks(prefix: str) -> None:
+    """K3: a token, a code or a secret is masked alone and in a path, where it has no name."""
+    for secret in (prefix + "x" * 43, prefix + "x-_" * 14):
+        assert redact_text(secret) == "***"
+        assert redact({"path": f"/v1/accounts/{secret}"}) == {"path": "/v1/accounts/***"}
 
 
 @given(TOKEN, st.sampled_from(PLACES), st.text(max_size=40), st.text(max_size=40))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -50,7 +50,8 @@ def unheard(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> list[d
     last: dict[tuple[Any, ...], Decimal] = {}
     for start in range(0, len(said), _AT_ONCE):
         part = said[start : start + _AT_ONCE]
-        many = -(-len(part) // _STEP) * _STEP  # of few sizes: each is prepared once
+        # Of few sizes, each twice the one before: to prepare a large one takes long, and room.
+        many = max(_FEWEST, 1 << (len(part) - 1).bit_length())
         part += part[-1:] * (many - len(part))
         asked = {
             f"{name}_{number}": value
@@ -81,12 +82,12 @@ def insert(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 _AT_ONCE: Final = 1024  # statements in one query: four values each, and databases bind 32,766
-_STEP: Final = 4
+_FEWEST: Final = 4
 _STATEMENT: Final = ("account_id", "kind", "currency", "as_of")
 _statement: Final[Callable[[dict[str, Any]], tuple[Any, ...]]] = itemgetter(*_STATEMENT)
 
 
-@lru_cache(maxsize=32)
+@cache
 def _last_amounts(many: int) -> Prepared:
     """Return the query of what was heard of so many statements, the latest last."""
     said = [balances.c[name] for name in _STATEMENT]

@@ -11,16 +11,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from penstock.db import sqlite_driver, wall
+from penstock.db.checkpoints import Checkpoints
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
-# A checkpoint every 16 MB of log, not 4: the same pages are written back less often.
-_PRAGMAS = (
-    "foreign_keys=ON",
-    "synchronous=NORMAL",
-    "cache_size=-16000",
-    "wal_autocheckpoint=4000",
-)
+_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "cache_size=-20000")
 _SCHEME = re.compile(r"([a-z][a-z0-9+]{1,19})://", re.ASCII)
 _REST = 1.0  # seconds
 _TURNS = 20
@@ -81,11 +76,18 @@ def _sqlite(url: str) -> sa.Engine:
         hide_parameters=True,  # an error is logged: a person's rows are not
     )
 
+    checkpoints = Checkpoints()
+
+    @sa.event.listens_for(engine, "engine_disposed")
+    def _close(_engine: sa.Engine) -> None:
+        checkpoints.close()
+
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite_driver.Connection, _record: object) -> None:
         _write_ahead(connection)
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.inner.set_wal_hook(checkpoints.after_commit)
         connection.create_function("exact_compare", 2, exact_compare, deterministic=True)
         connection.create_aggregate("exact_sum", 1, ExactSum)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from penstock.db import hooks, leases, runs, turns, waiting
 from penstock.db.connections import ConnectionRow
 from penstock.db.leases import Lease
+from penstock.db.turns import Turn
 from penstock.db.waiting import Cause
 from penstock.domain.clock import Clock
 from penstock.domain.errors import Conflict
@@ -90,15 +91,13 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
     """Take the lease and open a run, or carry out the one that waits.
 
     None where another worker has the lease, where so many syncs of this provider are under way as
-    may be, or where it is parked (or now is). Raises NotFound, and Conflict where the connection
-    was disconnected.
+    may be, or where it is paused or parked (or now is). Raises NotFound, and Conflict where the
+    connection was disconnected.
     """
-    turn = turns.look(connection, opening.connection_id)
-    row = turn.connection
-    by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None
-    check_asks_a_bank(row)
-    if by_itself and (row.parked_at or (row.starts >= SUSPECT and not opening.suspects)):
+    turn = _look(connection, opening)
+    if turn is None:
         return None
+    row = turn.connection
     known = read_known(connection, row.id)  # now: whoever looks at the cap has others wait
     if not leases.has_room(
         connection,
@@ -106,26 +105,53 @@ def open_run(connection: sa.Connection, opening: Opening) -> Opened | None:
         connector=row.connector,
         cap=opening.bounds.of(row.connector),
         now=opening.now,
-        may_be_lost=by_itself,
+        may_be_lost=_by_itself(row, opening),
     ):
         return None
     lease = _take(connection, opening)
     if lease is None:
         return None
     if turn.fence is None or lease.fence != turn.fence + 1:  # somebody had it since we looked
+        turn = _look(connection, opening)
+        if turn is None:
+            leases.release(connection, lease)
+            return None
         known = read_known(connection, row.id)
-    row = turns.begin(connection, row)
-    by_itself = opening.trigger == SCHEDULE and row.queued_run_id is None  # as it is by now
-    if row.paused_at is not None and not by_itself:
-        turns.resume(connection, row.id)
-    if turn.left:
-        runs.interrupt(connection, row.id, now=opening.now)
-    if by_itself and row.starts >= opening.bounds.most_starts:
+    row = turns.begin(connection, turn.connection)
+    _leave_behind(connection, turn, row, opening)
+    if _by_itself(row, opening) and row.starts >= opening.bounds.most_starts:
         _park(connection, row, lease, opening.now)
         return None
     run_id, cause = _run(connection, row, opening)
     from_start = opening.from_start or row.queued_from_start
     return Opened(row, lease, run_id, cause, from_start, known)
+
+
+def _look(connection: sa.Connection, opening: Opening) -> Turn | None:
+    """Return the connection as it stands; None where it rests, and nobody wants a run.
+
+    Raises NotFound and Conflict.
+    """
+    turn = turns.look(connection, opening.connection_id)
+    row = turn.connection
+    check_asks_a_bank(row)
+    suspect = row.starts >= SUSPECT and not opening.suspects
+    rests = _by_itself(row, opening) and (row.paused_at or row.parked_at or suspect)
+    return None if rests else turn
+
+
+def _by_itself(row: ConnectionRow, opening: Opening) -> bool:
+    return opening.trigger == SCHEDULE and row.queued_run_id is None
+
+
+def _leave_behind(
+    connection: sa.Connection, turn: Turn, row: ConnectionRow, opening: Opening
+) -> None:
+    """End the pause that somebody's wish ends, and the run that a worker left running."""
+    if row.paused_at is not None and not _by_itself(row, opening):
+        turns.resume(connection, row.id)
+    if turn.left:
+        runs.interrupt(connection, row.id, now=opening.now)
 
 
 def check_asks_a_bank(row: ConnectionRow) -> None:

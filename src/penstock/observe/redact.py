@@ -32,6 +32,9 @@ _VALUE: Final = (
 )
 _NAME_START: Final = r"(?:(?<![a-z0-9_-])|(?<=%26)|(?<=%3F)|(?<=%2526)|(?<=%253F))"
 
+# A refresh token, a personal one, a code, a program's secret, a device's code.
+_OURS: Final = re.compile(r"\bps(?:tr|pat|ac|cs|dev)_[\w-]{16,}")
+
 _RULES: Final = (
     # https://name:password@host
     (re.compile(r"://[^\s/?#\"']+@"), f"://{MASK}@"),
@@ -62,8 +65,8 @@ _RULES: Final = (
         re.compile(r"\b(bearer|basic|dpop)(?:\s|%20|\+){1,4}[^\s,;\"'<>]+", re.IGNORECASE),
         rf"\1 {MASK}",
     ),
-    # What we made ourselves: a refresh token, and the link that makes the first person.
-    (re.compile(r"\bpstr_[\w-]{16,}"), MASK),
+    # What we made ourselves, and the link that makes the first person.
+    (_OURS, MASK),
     (re.compile(r"(/setup\?link=)[^\s&\"'<>]+"), rf"\1{MASK}"),
     # What is claimed once, at an address of its own.
     (re.compile(r"(/claim/)[^\s&\"'<>]+"), rf"\1{MASK}"),
@@ -94,9 +97,14 @@ def redact_text(text: str) -> str:
 def _is_plain(text: str) -> bool:
     """Say whether no rule can match: there is nothing that could come between a name and a value.
 
-    Of secrets without a name, those that are a word themselves are looked for.
+    Of secrets without a name, those that are, or stand in, a word themselves are looked for.
     """
-    return _PLAIN.fullmatch(text) is not None and "pstr_" not in text and "eyJ" not in text
+    return (
+        _PLAIN.fullmatch(text) is not None
+        and "eyJ" not in text
+        and "/claim/" not in text
+        and _OURS.search(text) is None
+    )
 
 
 def redact(value: object, *, depth: int = 0) -> object:

@@ -88,6 +88,7 @@ def refusal(message: str) -> DestinationRefused:
     )
 
 
+@lru_cache(maxsize=1024)
 def is_public(address: str) -> bool:
     """Say whether an IP address, as the resolver writes it, belongs to the public internet.
 
@@ -98,6 +99,7 @@ def is_public(address: str) -> bool:
     return parsed is not None and _is_public(parsed)
 
 
+@lru_cache(maxsize=1024)
 def is_nearby(address: str) -> bool:
     """Say whether it is loopback or private: fit for a server that the operator names.
 

@@ -127,9 +127,10 @@ class Errand:
             # Others wait for their turns at the host: what is known is theirs, too, from now on.
             await self._recalled.flush()
             await self._believed.flush()
-        asked = dict.fromkeys(attempt.asked for attempt in job.attempts)
-        quests = [self._quests[name] for name in asked]
-        await self._set_out([quest for quest in quests if quest.outcome is None])
+        asked = dict.fromkeys([attempt.asked for attempt in job.attempts])
+        left = [quest for name in asked if (quest := self._quests[name]).outcome is None]
+        if left:
+            await self._set_out(left)
 
     async def _heard(
         self, job: Job, kept: Kept | None, answer: Response | NoAnswer | None
@@ -180,7 +181,8 @@ class Errand:
         await self._believed.recall(quotes)
         for attempt in job.attempts:
             quest, quote = self._quests[attempt.asked], quotes[attempt.symbol.instrument]
-            await self._recalled.add(alone(still, attempt.kept_at), quote)
+            if attempt.kept_at != still.address:
+                await self._recalled.add(alone(still, attempt.kept_at), quote)
             quote = _as_asked(quote, attempt)
             try:
                 check_age(job.source, quote)

@@ -34,6 +34,8 @@ def keys_of(sources: Iterable[Declaration], values: Mapping[str, Secret]) -> Key
 
 def signed(source: Declaration, request: Request, keys: Keys) -> Request:
     """Put API keys where the declaration wants them."""
+    if not source.auth:
+        return request
     own = keys.get(source.id, {})
     headers, query = dict(request.headers), []
     for auth in source.auth:
@@ -42,8 +44,6 @@ def signed(source: Declaration, request: Request, keys: Keys) -> Request:
             headers[auth.header] = f"{auth.prefix}{key.reveal()}"
         elif key and auth.query:
             query.append((auth.query, f"{auth.prefix}{key.reveal()}"))
-    if not source.auth:
-        return request
     url = request.url
     if query:
         url += ("&" if urlsplit(url).query else "?") + urlencode(query)

@@ -34,8 +34,8 @@ class Politeness(Strict, frozen=True):
     counts: Literal["request", "symbol"] = "request"
 
     def __post_init__(self) -> None:
-        if not (0 <= self.interval <= 3600 and 1 <= self.concurrency <= 64):  # noqa: PLR2004 - sane
-            raise ValueError("interval is 0 to 3600 s, concurrency 1 to 64")
+        if not (0 <= self.interval <= 3600 and 1 <= self.concurrency <= 128):  # noqa: PLR2004 - sane
+            raise ValueError("interval is 0 to 3600 s, concurrency 1 to 128")
         if not (0 <= self.ttl <= 604_800 and 0 <= self.stale_if_error <= 2_592_000):  # noqa: PLR2004 - sane
             raise ValueError("ttl is at most a week, stale_if_error at most 30 days, in seconds")
         if self.daily is not None and self.daily < 1:
