@@ -157,7 +157,7 @@ def test_the_head_says_what_it_is(database: Place) -> None:
     """Schema, instant, version and kind stand in the first line, for whoever looks."""
     head = verify(saved(database.url))
     assert head == Head(
-        schema="0024",
+        schema="0023",
         made_at="2026-11-20T12:00:00.000000Z",
         made_by="0.1.0",
         database="sqlite" if database.kind == "sqlite" else "postgresql",
