@@ -13,7 +13,7 @@ from typing import Final
 refused: Final[list[str]] = []
 """What was refused since somebody last emptied the list."""
 
-_ADDRESSED: Final = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+_ADDRESSED: Final = frozenset(["socket.connect", "socket.sendto", "socket.sendmsg"])
 _INTERNET: Final = {socket.AF_INET, socket.AF_INET6}
 _OUR_NAMES: Final = {"", "localhost", "localhost."}
 
@@ -39,8 +39,11 @@ def install() -> None:
     sys.addaudithook(_hear)
 
 
-def _hear(event: str, arguments: tuple[object, ...]) -> None:
-    if event in _ADDRESSED:
+def _hear(
+    event: str, arguments: tuple[object, ...], addressed: frozenset[str] = _ADDRESSED
+) -> None:
+    # `addressed` is still there when the interpreter ends, and clears what modules have.
+    if event in addressed:
         sender, address = arguments[0], arguments[1]
         if isinstance(sender, socket.socket) and sender.family in _INTERNET and address:
             _refuse_unless(is_ours(_first(address)), event, address)
