@@ -34,7 +34,7 @@ def blocks(kind: str) -> list[str]:
 
 def written(folder: Path, place: str = PLACE) -> Path:
     """Do steps 1 and 2: write the answer and the declaration where the page says."""
-    (answer,), (declaration,) = blocks("html"), blocks("toml")
+    (answer,), (declaration, *_) = blocks("html"), blocks("toml")
     (folder / "kurse").mkdir(parents=True)
     (folder / "kurse" / SYMBOL).write_text(answer, encoding="utf-8")
     path = folder / "kurse.toml"
@@ -105,6 +105,18 @@ def test_the_source_is_used_as_the_page_says(tmp_path: Path) -> None:
     assert isinstance(quote, Quote), quote
     assert (str(quote.price), quote.currency, quote.source) == ("1177.98", "EUR", "kurse")
     assert quote.as_of == datetime(2026, 8, 7, 15, 35, tzinfo=UTC)
+
+
+def test_past_days_are_read_as_the_page_says(tmp_path: Path) -> None:
+    """The part about past days, added to the example, gives the closes that it says."""
+    path = written(tmp_path)
+    _, history, _ = blocks("toml")
+    allowed = Terms(taken=shipped_ids(), allowed=[PLACE])
+    path.write_text(path.read_text(encoding="utf-8") + history, encoding="utf-8")
+    assert check_file(path, allowed).faults == ()
+    wrong = path.read_text(encoding="utf-8").replace('"1176.42"', '"1176.24"')
+    path.write_text(wrong, encoding="utf-8")
+    assert [fault.field for fault in check_file(path, allowed).faults] == ["golden[1].closes"]
 
 
 def test_what_the_operator_did_not_allow_is_not_asked(tmp_path: Path) -> None:

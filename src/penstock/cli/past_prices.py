@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from penstock.cli.failure import FAILED
-from penstock.cli.flags import Command, Flags, as_json, pass_flags
+from penstock.cli.flags import Command, Flags, as_json, named_as, pass_flags
 from penstock.cli.terminal import print_json, say
 from penstock.cli.values import DAY
 from penstock.cli.words import counted
@@ -23,7 +23,13 @@ _HOW: Final = (
 
 @click.command("fetch", cls=Command, epilog=_HOW)
 @click.argument("symbols", nargs=-1, metavar="[SYMBOL]...")
-@click.option("--from", "since", type=DAY, help="Since this day; else since it is held.")
+@named_as(
+    "--from",
+    "since",
+    twin="PRICE_FETCH_FROM",
+    type=DAY,
+    help="Since this day; else since it is held.",
+)
 @as_json
 @pass_flags
 @click.pass_context
