@@ -25,7 +25,7 @@ def row_of(model: type[BaseModel], *, kind: str | None = None) -> Row:
     """Return what makes the rows that `model` describes; its field `kind`, if any, comes first."""
     fields = [name for name in model.model_fields if name != "kind"]
     tag: dict[str, Any] = {"tag_field": "kind", "tag": kind} if kind else {}
-    made: Any = msgspec.defstruct(f"{model.__name__}Row", fields, **tag)
+    made: Any = msgspec.defstruct(f"{model.__name__}Row", fields, gc=False, **tag)  # no cycles
     row: Row = made
     return row
 

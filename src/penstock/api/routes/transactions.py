@@ -135,9 +135,7 @@ class Filters(Paged):
 
 
 _row: Final = row_of(Transaction)
-_NAMES: Final = list(Transaction.model_fields)
-_END: Final = len(_NAMES)
-_FLAGS: Final = slice(_NAMES.index("hidden"), _NAMES.index("overdue") + 1)
+_END: Final = len(Transaction.model_fields)
 
 
 @router.get("/transactions", response_model=Transactions, openapi_extra=described(Filters))
@@ -218,21 +216,13 @@ def as_rows(rows: Iterable[Sequence[Any]]) -> list[msgspec.Struct]:
 
 
 def in_order(rows: Iterable[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
-    """Yield each transaction's values in the order of `Transaction`; flags may come as numbers."""
+    """Yield each transaction's values in the order of `Transaction`."""
     accounts: dict[int, str] = {}
     for row in rows:
         account = accounts.get(row[1])
         if account is None:
             account = accounts[row[1]] = public_id("acc", row[1])
-        hidden, overdue = row[_FLAGS]
-        yield (
-            public_id("txn", row[0]),
-            account,
-            *row[2 : _FLAGS.start],
-            bool(hidden),
-            bool(overdue),
-            *row[_FLAGS.stop : _END],
-        )
+        yield (public_id("txn", row[0]), account, *row[2:_END])
 
 
 async def _one(running: Installation, number: int, owner_id: int) -> Response:
