@@ -165,17 +165,22 @@ def test_a_statement_is_appended_once_and_a_correction_each_time(database: Datab
         assert Decimal(newest.amount) == 1
 
 
+def _hourly(books: Books, many: int) -> list[dict[str, Any]]:
+    """Return as many balances of a new account, an hour apart."""
+    owner = books.person()
+    account = books.account(owner, books.connection(owner))
+    known = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
+    known |= {"currency": "EUR", "as_of_on": NOW.date(), "observed_at": NOW, "change_number": 1}
+    return [
+        known | {"amount": Decimal(hour), "as_of": NOW - timedelta(hours=hour)}
+        for hour in range(many)
+    ]
+
+
 def test_an_update_may_tell_ten_thousand_balances(database: Database) -> None:
     """sync.md 17: all are appended, and told again none is, however few values a query may bind."""
     with open_books(database.url) as books:
-        owner = books.person()
-        account = books.account(owner, books.connection(owner))
-        known = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
-        known |= {"currency": "EUR", "as_of_on": NOW.date(), "observed_at": NOW, "change_number": 1}
-        told = [
-            known | {"amount": Decimal(hour), "as_of": NOW - timedelta(hours=hour)}
-            for hour in range(10_000)
-        ]
+        told = _hourly(books, 10_000)
         appended = [books.database.write_now(balances.append, told) for _ in range(2)]
         assert appended == [10_000, 0]
 
@@ -183,14 +188,7 @@ def test_an_update_may_tell_ten_thousand_balances(database: Database) -> None:
 def test_what_is_known_is_known_among_any_number(database: Database) -> None:
     """sync.md 17: one more statement is one more row, however many are told beside it."""
     with open_books(database.url) as books:
-        owner = books.person()
-        account = books.account(owner, books.connection(owner))
-        known = {"owner_id": owner, "account_id": account, "run_id": 1, "kind": "current"}
-        known |= {"currency": "EUR", "as_of_on": NOW.date(), "observed_at": NOW, "change_number": 1}
-        told = [
-            known | {"amount": Decimal(hour), "as_of": NOW - timedelta(hours=hour)}
-            for hour in range(20)
-        ]
+        told = _hourly(books, 20)
         each = range(1, len(told) + 1)
         new = [books.database.write_now(balances.append, told[:many]) for many in each]
         assert new == [1] * len(told)

@@ -21,7 +21,7 @@ from penstock.quotes.found import Found
 from penstock.quotes.guards import check_about
 from penstock.quotes.history_json import DaysAnswer
 from penstock.quotes.instants import instant_of, is_timed
-from penstock.quotes.read import check_symbol, named_venue, venue_of
+from penstock.quotes.read import check_symbol, named_venue, quote_of, venue_of
 from penstock.quotes.rows import rows_of_csv, rows_of_table
 from penstock.quotes.sanity import Split
 from penstock.quotes.symbol import Symbol
@@ -118,22 +118,8 @@ def _quote(source: Declaration, symbol: Symbol, found: Found, now: datetime) -> 
         figure = figure_of(source, symbol, found)
     except SymbolNotFound:
         return None
-    return Quote(
-        symbol=symbol.instrument,
-        price=figure.price,
-        currency=figure.currency,
-        quoted_unit=figure.unit,
-        scale=figure.scale,
-        as_of=now,
-        fetched_at=now,
-        source=source.id,
-        extractor=figure.extractor,
-        raw=figure.raw,
-        basis=figure.basis,
-        venue=source.venue or venue,
-        flags=(HISTORY, *figure.flags),
-        instrument=symbol.instrument,
-    )
+    quote = quote_of(source, symbol, figure, venue, now)
+    return quote._replace(flags=(HISTORY, *figure.flags))
 
 
 def _split(history: History, symbol: Symbol, written: str, new: str, old: str) -> Split:

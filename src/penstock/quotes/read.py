@@ -117,25 +117,32 @@ def _quote(
         delay = _delay(source, found) if found.delay is not None else delay
         figure = figure_of(source, symbol, found)
     as_of, flags = _instant(source, figure, now)
-    quote = Quote(
-        symbol=asked,
+    quote = quote_of(source, symbol, figure, venue, now)
+    quote = quote._replace(symbol=asked, as_of=as_of, delay=delay, flags=flags)
+    check_age(source, quote)
+    return quote
+
+
+def quote_of(
+    source: Declaration, symbol: Symbol, figure: Figure, venue: str | None, now: datetime
+) -> Quote:
+    """Return what a source tells, as yet as of now. A declared venue goes before any other."""
+    return Quote(
+        symbol=symbol.instrument,
         price=figure.price,
         currency=figure.currency,
         quoted_unit=figure.unit,
         scale=figure.scale,
-        as_of=as_of,
+        as_of=now,
         fetched_at=now,
         source=source.id,
         extractor=figure.extractor,
         raw=figure.raw,
         basis=figure.basis,
         venue=source.venue or venue,
-        delay=delay,
-        flags=flags,
+        flags=figure.flags,
         instrument=symbol.instrument,
     )
-    check_age(source, quote)
-    return quote
 
 
 def _rate(source: Declaration, symbol: Symbol, document: Document) -> Figure | None:
