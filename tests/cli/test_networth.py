@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from penstock.cli.networth import sparkline
+from penstock.cli.past_prices import told_of
 from penstock.db.connect import open_database
 from penstock.db.users import users
 from penstock.domain.clock import utc_now
@@ -163,3 +164,13 @@ def test_past_days_are_asked_for_one_by_one(ada: Terminal) -> None:
     (row,) = ada.json("price", "fetch", "ocdo:xlon")["rows"]
     assert (row["instrument"], row["stored"]) == ("OCDO:XLON", 0)
     assert ada.run("price", "fetch", "NOPE:XETR").exit_code == 1
+
+
+def test_past_days_of_what_was_never_priced_say_so() -> None:
+    """Where no day could be looked for yet, the line says why, and no figure that means nothing."""
+    nothing = {"missing": 0, "stored": 0, "doubted": 0, "sources": [], "first": "2026-01-02"}
+    why = {"code": "no_source", "message": "No price is known.", "remedy": "Ask for one first."}
+    row = {"instrument": "SAP:XETR"} | nothing | why
+    assert told_of(row) == "SAP:XETR: No price is known. Ask for one first."
+    row |= dict.fromkeys(why)
+    assert told_of(row) == "SAP:XETR: no day lacks a price since 2026-01-02."

@@ -54,7 +54,7 @@ def fetch(
             row: Row = (await client.post("/v1/quotes/history", body)).json()
             rows.append(row)
             if not as_json:
-                say(_told(row))
+                say(told_of(row))
         return rows
 
     rows = ask(flags, work)
@@ -73,13 +73,13 @@ async def _held(client: "Client") -> list[str]:
     return sorted({row["instrument"] for row in named if row["id"] in held and row["instrument"]})
 
 
-def _told(row: Row) -> str:
+def told_of(row: Row) -> str:
     """Say in one line what came."""
-    if not row["missing"] and not row["code"]:
-        return f"{row['instrument']}: no day lacks a price since {row['first']}."
+    why = " ".join(text for text in (row["message"], row["remedy"]) if text)
+    if not row["missing"]:
+        return f"{row['instrument']}: " + (why or f"no day lacks a price since {row['first']}.")
     by = f" by {', '.join(row['sources'])}" if row["sources"] else ""
     doubted = f", {row['doubted']} not believed" if row["doubted"] else ""
     stored, missing = counted(row["stored"], "price"), counted(row["missing"], "day")
-    why = f" {row['message']}" if row["message"] else ""
-    since = f"{missing} since {row['first']} had none.{why}"
-    return f"{row['instrument']}: {stored} stored{by}{doubted}; {since}"
+    since = f"{missing} since {row['first']} had none."
+    return f"{row['instrument']}: {stored} stored{by}{doubted}; {since} {why}".rstrip()

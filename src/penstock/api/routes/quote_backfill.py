@@ -52,6 +52,7 @@ class Backfilled(Outgoing):
         Field(description="Why there is no more of it; null: all was asked for."),
     ]
     message: Annotated[str | None, Field(description="The same, for people.")]
+    remedy: Annotated[str | None, Field(description="What to do about it.")]
 
 
 @router.post("/quotes/history")
@@ -81,6 +82,7 @@ async def fetch_quote_history(
         sources=list(filled.sources),
         code=error.code if error else None,
         message=error.message if error else None,
+        remedy=error.remedy.text if error and error.remedy else None,
     )
 
 
