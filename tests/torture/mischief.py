@@ -184,6 +184,8 @@ _DOWN: Final = _right("source_unavailable")
 _LOST: Final = _right("layout_changed", "symbol_not_found")
 _ODD: Final = _right("suspicious100x", "suspicious_jump")
 
+# A table of rates that states two for one currency is none that is as declared.
+_DOUBLE: Final = _right("wrong_symbol", "ambiguous_number", "layout_changed")
 FAULTS: Final[Mapping[str, Fault]] = {
     "429, seconds": Fault(_right("rate_limited"), page=_replied(429, retry_after="45")),
     "429, date": Fault(_right("rate_limited"), page=_replied(429, retry_after="DATE")),
@@ -200,7 +202,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "another's page": Fault(
         _right("wrong_symbol", "layout_changed", "symbol_not_found"), figures=_others
     ),
-    "another's price first": Fault(_right("wrong_symbol", "ambiguous_number"), _others_first),
+    "another's price first": Fault(_DOUBLE, _others_first),
     "times 100": Fault(_ODD, _times("100"), prices=True),
     "a hundredth": Fault(_ODD, _times("0.01"), prices=True),
     "another currency": Fault(_ODD | {"layout_changed"}, _flipped, prices=True),
@@ -217,7 +219,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "bomb": Fault(_DOWN, page=_bombed),
     "other type": Fault(_right("layout_changed"), page=_mistyped),
     "empty": Fault(_LOST | {"wrong_symbol"}, page=_empty),
-    "twice": Fault(_right("wrong_symbol", "ambiguous_number"), _under_our_name),
+    "twice": Fault(_DOUBLE, _under_our_name),
     "fewer": Fault(_LOST | {"wrong_symbol"}, _fewer),
     "shuffled": Fault(frozenset(), _shuffled),
     "304 untrue": Fault(_DOWN, page=_unmodified),
