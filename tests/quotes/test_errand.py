@@ -22,7 +22,7 @@ from penstock.domain.secret import Secret
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Auth, Declaration, Tier
 from penstock.quotes.fetch import QuoteEngine
-from penstock.quotes.keeping import kept_at
+from penstock.quotes.freshness import kept_at
 from tests.quotes.answers import HTML, names, page, recorded
 from tests.quotes.virtual import (
     HANG,

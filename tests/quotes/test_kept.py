@@ -13,7 +13,7 @@ from penstock.domain.request import Request, Response
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Css, Declaration, Time
 from penstock.quotes.errand import STALE_ANSWER
-from penstock.quotes.keeping import kept_from, revalidated, validators
+from penstock.quotes.freshness import kept_from, revalidated, validators
 from penstock.quotes.manners import Sane
 from tests.quotes.answers import ECB, HTML, NOW, example, names, page, recorded, source
 from tests.quotes.virtual import (

@@ -24,10 +24,10 @@ def straight(dependant: Dependant) -> Answer | None:
     """Return what calls a route; None for one that needs more than a request to be called."""
     call: Any = dependant.call
     readers: list[tuple[str | None, Any]] = [(one.name, one.call) for one in dependant.dependencies]
-    parameters = inspect.signature(call).parameters
-    if inspect.signature(call).return_annotation is not Response:
+    signature = inspect.signature(call)
+    if signature.return_annotation is not Response:
         return None
-    if parameters.keys() != {name for name, _ in readers}:
+    if signature.parameters.keys() != {name for name, _ in readers}:
         return None
     if not all(_reads_request(reader) for _, reader in readers):
         return None

@@ -15,6 +15,7 @@ from penstock.db.checkpoints import Checkpoints
 from penstock.db.lane import Database
 from penstock.domain.errors import InvalidInput
 
+# 20 MB of pages: a large sync is the quicker the more there are, but each connection has its own.
 _PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "cache_size=-20000")
 _SCHEME = re.compile(r"([a-z][a-z0-9+]{1,19})://", re.ASCII)
 _REST = 1.0  # seconds

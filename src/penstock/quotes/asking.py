@@ -26,8 +26,8 @@ from penstock.domain.quote import (
 )
 from penstock.domain.request import Request, Response
 from penstock.quotes.declaration import Declaration
+from penstock.quotes.freshness import CONDITIONS
 from penstock.quotes.guards import check_page, redirection
-from penstock.quotes.keeping import CONDITIONS
 from penstock.quotes.keys import Keys, scrubbed, signed
 from penstock.quotes.robots import Robots, robots_from, rules_in
 

@@ -20,10 +20,10 @@ from penstock.domain.quote import (
 )
 from penstock.domain.trail import How
 from penstock.quotes.declaration import Declaration, Tier
-from penstock.quotes.keeping import alone
+from penstock.quotes.freshness import alone
 from penstock.quotes.plan import Attempt
 from penstock.quotes.quest import UNCONFIRMED, Doubted, Quest, apart
-from penstock.quotes.remembering import Believed, Recalled
+from penstock.quotes.recall import Believed, Recalled
 from penstock.quotes.sanity import (
     AFTER_SPLIT,
     agree,

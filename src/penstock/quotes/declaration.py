@@ -34,7 +34,7 @@ from penstock.quotes.declared.terms import (
 )
 from penstock.quotes.declared.ways import Anchored, Css, Csv, Extractor, Json, Rates, Table
 from penstock.quotes.manners import Politeness, Sane, Strict
-from penstock.quotes.remembered import Remembered
+from penstock.quotes.memo import Remembered
 from penstock.quotes.symbol import Listing, Symbol
 
 __all__ = [

@@ -19,11 +19,11 @@ from penstock.domain.request import Response
 from penstock.domain.trail import How
 from penstock.quotes.asking import Asker, NoAnswer
 from penstock.quotes.believing import Believer
-from penstock.quotes.keeping import alone, is_of, kept_from, revalidated, validators
+from penstock.quotes.freshness import alone, is_of, kept_from, revalidated, validators
 from penstock.quotes.plan import Attempt, Job, Lane
 from penstock.quotes.quest import Quest
 from penstock.quotes.read import check_age, read_quotes
-from penstock.quotes.remembering import Believed, Recalled
+from penstock.quotes.recall import Believed, Recalled
 from penstock.quotes.symbol import Symbol, candidates_of
 
 STALE_ANSWER: Final = "stale_answer"

@@ -22,7 +22,7 @@ from penstock.quotes.errand import Errand
 from penstock.quotes.keys import Keys
 from penstock.quotes.plan import attempts_for, sources_of
 from penstock.quotes.quest import Outcome, Quest
-from penstock.quotes.remembering import Believed, Recalled
+from penstock.quotes.recall import Believed, Recalled
 
 PATIENCE: Final = 20.0
 """Seconds that one request may take."""

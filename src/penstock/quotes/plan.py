@@ -10,7 +10,7 @@ from penstock.domain.quote import NoSource, QuoteError, SourceDisabled
 from penstock.domain.remedy import ask_person
 from penstock.domain.request import Request
 from penstock.quotes.declaration import Declaration
-from penstock.quotes.keeping import kept_at, validators
+from penstock.quotes.freshness import kept_at, validators
 from penstock.quotes.symbol import Symbol, candidates_of
 
 
